@@ -1,0 +1,36 @@
+/** The shapes of error bodies. Three of them are verbatim: clients compare them as text. */
+
+export interface ErrorBody {
+  message: string;
+  details?: string;
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  410: 'Gone',
+  413: 'Payload Too Large',
+  416: 'Range Not Satisfiable',
+  429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+};
+
+/** `{"message":"<status> <reason>","details":...}`, the shape of every error but the verbatim ones. */
+export function errorBody(status: number, details?: string): ErrorBody {
+  const message = `${status} ${REASONS[status] ?? 'Error'}`;
+  return details === undefined ? { message } : { message, details };
+}
+
+export const UNAUTHORIZED_BODY: ErrorBody = Object.freeze({ message: '401 Unauthorized' });
+export const TOO_MANY_REQUESTS_BODY: ErrorBody = Object.freeze({ message: '429 Too Many Requests' });
+/** Unknown export, or one of another merchant or app: the caller cannot tell which. */
+export const EXPORT_NOT_FOUND_BODY: ErrorBody = Object.freeze({
+  message: 'Not Found',
+  details: 'Export not found',
+});

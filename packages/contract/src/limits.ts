@@ -1,0 +1,26 @@
+/** The numbers of the contract. Times are milliseconds unless a name says otherwise. */
+
+export const SECOND_MS = 1000;
+export const MINUTE_MS = 60 * SECOND_MS;
+export const HOUR_MS = 60 * MINUTE_MS;
+export const DAY_MS = 24 * HOUR_MS;
+
+/** A request may span 30 days exactly; one millisecond more is refused. */
+export const MAX_RANGE_MS = 30 * DAY_MS;
+
+/** Objects in each file of an export; only the last file may hold fewer. */
+export const OBJECTS_PER_FILE = 1000;
+
+/** How long the files of a finished export can be downloaded. */
+export const RETENTION_MS = 24 * HOUR_MS;
+
+/** The largest instant ECMAScript's Date can hold, and so the largest `startTime` or `endTime`. */
+export const MAX_TIME_MS = 8_640_000_000_000_000;
+
+/** Page sizes of the list of exports. */
+export const LIST_LIMIT_DEFAULT = 100;
+export const LIST_LIMIT_MAX = 1000;
+
+/** Bulk loading: bytes of one line, and of a whole body after inflating. */
+export const MAX_LINE_BYTES = 8 * 1024 * 1024;
+export const MAX_BODY_BYTES = 4 * 1024 * 1024 * 1024;
