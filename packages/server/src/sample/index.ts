@@ -1,0 +1,3 @@
+export { ordersNdjson, paymentsNdjson } from './ndjson.ts';
+export type { SampleOptions } from './options.ts';
+export { generateTrade, type Trade } from './trade.ts';
