@@ -1,0 +1,110 @@
+import { chmod, lchown, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Account } from "./account.ts";
+import {
+  exists,
+  hasCode,
+  privateDirectory,
+  remove,
+  stagingDirectory,
+  syncDirectory,
+} from "./directories.ts";
+import { faultLine, run } from "./run.ts";
+import { USER } from "./settings.ts";
+
+const INITDB_BOUND_MS = 60_000;
+
+/** A place on disk with everything that is needed to run or to reach its PostgreSQL. */
+export interface Cluster {
+  readonly home: string;
+  readonly data: string;
+  readonly account: Account;
+  readonly user: string;
+  readonly password: string;
+  /** Where our own postmaster would listen; a running one says itself where it does. */
+  readonly socketDirectory: string;
+  /** Asked for only by whoever must start something. */
+  readonly binaries: () => Promise<string>;
+  readonly version: string;
+}
+
+/** Makes the data directory unless there is one; what is half-made never has the final name. */
+export async function ensureCluster(cluster: Cluster, signal?: AbortSignal): Promise<void> {
+  const { home, data, account } = cluster;
+  if (await exists(data)) return await checkVersion(cluster);
+  const binaries = await cluster.binaries();
+  const staging = await stagingDirectory(home);
+  try {
+    await privateDirectory(join(staging, "initdb"), account);
+    const draft = join(staging, "initdb", "data");
+    const passwordFile = join(staging, "initdb", "password");
+    await writeFile(passwordFile, cluster.password, { mode: 0o600, flag: "wx" });
+    if (account.drop) {
+      await lchown(passwordFile, account.uid, account.gid);
+      // To walk through; the directory inside is the account's alone.
+      await chmod(staging, 0o711);
+    }
+    await initdb(cluster, binaries, draft, passwordFile, signal);
+    await rename(draft, data);
+    await syncDirectory(home);
+  } catch (error) {
+    // Another starter was faster; its cluster has the same password.
+    if (!hasCode(error, "ENOTEMPTY", "EEXIST")) throw error;
+  } finally {
+    await remove(staging);
+  }
+}
+
+async function initdb(
+  { account, home }: Cluster,
+  binaries: string,
+  draft: string,
+  passwordFile: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const program = join(binaries, "bin", "initdb");
+  const args = [
+    "-D",
+    draft,
+    "-U",
+    USER,
+    "-E",
+    "UTF8",
+    "--locale=C",
+    "-A",
+    "scram-sha-256",
+    `--pwfile=${passwordFile}`,
+  ];
+  const bound = AbortSignal.timeout(INITDB_BOUND_MS);
+  const either = signal ? AbortSignal.any([signal, bound]) : bound;
+  try {
+    const { code, stderr } = await run(program, args, { account, signal: either });
+    if (code === 0) return;
+    throw new Error(`initdb failed in ${home}: ${faultLine(stderr)}`);
+  } catch (error) {
+    if (signal?.aborted || !bound.aborted) throw error;
+    throw new Error(
+      `initdb in ${home} took longer than ${INITDB_BOUND_MS / 1000} s: is the disk well?`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+async function checkVersion({ data, version }: Cluster): Promise<void> {
+  const made = await readFile(join(data, "PG_VERSION"), "utf8").then(
+    (text) => text.trim(),
+    (cause: unknown) => {
+      throw new Error(`${data} is not a PostgreSQL data directory: move it away to start empty`, {
+        cause,
+      });
+    },
+  );
+  const brought = version.split(".")[0];
+  if (made === brought) return;
+  throw new Error(
+    `The database in ${data} was made by PostgreSQL ${made} and this version of Tillroll brings ${brought}: ` +
+      `start the earlier Tillroll, save it with pg_dump, and load it into a new TILLROLL_DATA_DIR`,
+  );
+}

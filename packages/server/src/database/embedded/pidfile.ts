@@ -1,0 +1,77 @@
+import { execFile } from "node:child_process";
+import { readFile, readlink, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { hasCode } from "./directories.ts";
+
+const execute = promisify(execFile);
+
+/** What postmaster.pid says; a postmaster makes it first and adds lines as it goes. */
+export interface Note {
+  readonly pid: number;
+  /** Where it listens, known once it does. */
+  readonly host: string | null;
+  readonly port: number;
+  readonly ready: boolean;
+  readonly text: string;
+}
+
+/** An empty file is either a moment of a start or a remnant of a power cut. */
+const EMPTY_FOR_MS = 5_000;
+
+/** Null when there is no such file. One that speaks of another directory (a copy of a running one) has no host. */
+export async function readNote(data: string): Promise<Note | null> {
+  const text = await readFile(join(data, "postmaster.pid"), "utf8").catch((error: unknown) => {
+    if (hasCode(error, "ENOENT")) return null;
+    throw error;
+  });
+  if (text === null) return null;
+  const [pid = "", directory, , port = "", host, , , status] = text
+    .split("\n")
+    .map((line) => line.trim());
+  const here = directory === data;
+  return {
+    pid: Number.parseInt(pid, 10) || 0,
+    host: here && host ? host : null,
+    port: Number.parseInt(port, 10) || 0,
+    ready: status === "ready",
+    text,
+  };
+}
+
+/**
+ * Whether this process is the postmaster of this directory: a pid alone may long be another's
+ * (after a reboot, in a container), and a zombie that nobody reaps still has its pid.
+ */
+export async function isPostmaster(pid: number, data: string): Promise<boolean> {
+  if (pid <= 0) return false;
+  if (process.platform !== "linux") {
+    const { stdout } = await execute("ps", ["-o", "command=", "-p", String(pid)]).catch(() => ({
+      stdout: "",
+    }));
+    return stdout.includes(`postgres -D ${data} `);
+  }
+  try {
+    const [program = "", ...args] = (await readFile(`/proc/${pid}/cmdline`, "utf8")).split("\0");
+    // Its working directory is the data directory, also after that was moved under it.
+    return (
+      program.endsWith("/postgres") &&
+      (args.includes(data) || (await readlink(`/proc/${pid}/cwd`)) === data)
+    );
+  } catch (error) {
+    if (hasCode(error, "ENOENT", "ESRCH", "EACCES", "EPERM")) return false;
+    throw error;
+  }
+}
+
+/**
+ * Removes the file if it stops a start for nothing: PostgreSQL refuses when the pid in it is alive,
+ * whoever has that pid now, and when the file is empty. Should two starters both get here,
+ * PostgreSQL's own shared-memory check refuses the second postmaster.
+ */
+export async function removeStale(data: string, note: Note): Promise<void> {
+  const file = join(data, "postmaster.pid");
+  if (note.pid === 0 && Date.now() - (await stat(file)).mtimeMs < EMPTY_FOR_MS) return;
+  const now = await readNote(data);
+  if (now?.text === note.text) await rm(file, { force: true });
+}
