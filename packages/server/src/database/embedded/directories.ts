@@ -1,9 +1,9 @@
-import { randomBytes } from "node:crypto";
-import { chmod, lchown, lstat, mkdir, open, readdir, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
-import type { Account } from "./account.ts";
+import { randomBytes } from 'node:crypto';
+import { chmod, lchown, lstat, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Account } from './account.ts';
 
-const STAGING = "new.";
+const STAGING = 'new.';
 /** Far above the bound of whatever works in a staging directory. */
 const ABANDONED_AFTER_MS = 10 * 60_000;
 
@@ -12,13 +12,13 @@ export async function exists(path: string): Promise<boolean> {
     await stat(path);
     return true;
   } catch (error) {
-    if (hasCode(error, "ENOENT", "ENOTDIR")) return false;
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return false;
     throw error;
   }
 }
 
 export function hasCode(error: unknown, ...codes: string[]): boolean {
-  return error instanceof Error && "code" in error && codes.includes(String(error.code));
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
 
 /** A directory for PostgreSQL's user alone; refuses one that somebody else put there. */
@@ -26,15 +26,20 @@ export async function privateDirectory(path: string, account: Account): Promise<
   try {
     await mkdir(path, { mode: 0o700 });
   } catch (error) {
-    if (!hasCode(error, "EEXIST")) throw error;
+    if (!hasCode(error, 'EEXIST')) throw error;
   }
-  const found = await lstat(path);
+  const found = await lstat(path).catch((error: unknown) => {
+    // Whoever has just stopped PostgreSQL removed it.
+    if (hasCode(error, 'ENOENT')) return null;
+    throw error;
+  });
+  if (found === null) return await privateDirectory(path, account);
   // Ours still belongs to root between another starter's mkdir and its chown.
   const ours = found.uid === account.uid || (account.drop && found.uid === 0);
   if (!found.isDirectory() || !ours) {
     throw new Error(
       `${path} should be a directory of user ${account.uid} but is ${
-        found.isDirectory() ? `a directory of user ${found.uid}` : "none"
+        found.isDirectory() ? `a directory of user ${found.uid}` : 'none'
       }: remove it and start again`,
     );
   }
@@ -44,7 +49,7 @@ export async function privateDirectory(path: string, account: Account): Promise<
 
 /** A directory of ours below home in which something is made before it gets its final name. */
 export async function stagingDirectory(home: string): Promise<string> {
-  const path = join(home, STAGING + randomBytes(6).toString("hex"));
+  const path = join(home, STAGING + randomBytes(6).toString('hex'));
   await mkdir(path, { mode: 0o700 });
   return path;
 }
@@ -69,6 +74,6 @@ export async function remove(path: string): Promise<void> {
 
 /** Makes a rename in this directory survive a power cut. */
 export async function syncDirectory(path: string): Promise<void> {
-  await using directory = await open(path, "r");
+  await using directory = await open(path, 'r');
   await directory.sync();
 }

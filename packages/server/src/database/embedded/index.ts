@@ -1,16 +1,17 @@
-import { mkdir, realpath } from "node:fs/promises";
-import { dirname } from "node:path";
-import type pg from "pg";
-import { copiedBinaries } from "./binaries.ts";
-import { ensureCluster, type Cluster } from "./cluster.ts";
-import { describeCluster } from "./describe.ts";
-import { exists, hasCode, removeAbandoned } from "./directories.ts";
-import { join, leave } from "./join.ts";
-import { Presence } from "./presence.ts";
-import { DATABASE } from "./settings.ts";
-import { updateState } from "./state.ts";
+import { mkdir, realpath } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type pg from 'pg';
+import { copiedBinaries } from './binaries.ts';
+import { ensureCluster, type Cluster } from './cluster.ts';
+import { describeCluster } from './describe.ts';
+import { exists, hasCode, removeAbandoned } from './directories.ts';
+import { join } from './join.ts';
+import { Presence } from './presence.ts';
+import { leave } from './session.ts';
+import { DATABASE } from './settings.ts';
+import { updateState } from './state.ts';
 
-export { removeEmbeddedPostgres } from "./remove.ts";
+export { removeEmbeddedPostgres } from './remove.ts';
 
 /** A running PostgreSQL of our own; disposing it stops it if nobody else uses it. */
 export interface EmbeddedPostgres extends AsyncDisposable {
@@ -41,8 +42,8 @@ export interface EmbeddedOptions {
 export async function openEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const signal = options.signal ?? new AbortController().signal;
   signal.throwIfAborted();
-  if (process.platform === "win32") {
-    throw new Error("Tillroll starts no PostgreSQL of its own on Windows: set DATABASE_URL");
+  if (process.platform === 'win32') {
+    throw new Error('Tillroll starts no PostgreSQL of its own on Windows: set DATABASE_URL');
   }
   await mkdir(options.dataDir, { recursive: true });
   const dataDir = await realpath(options.dataDir);
@@ -72,28 +73,23 @@ export async function openEmbeddedPostgres(options: EmbeddedOptions): Promise<Em
 }
 
 async function ensureDatabase(client: pg.Client): Promise<void> {
-  const { rowCount } = await client.query("SELECT FROM pg_database WHERE datname = $1", [DATABASE]);
+  const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [DATABASE]);
   if (rowCount) return;
   try {
     // template0: nobody can be connected to it, which would refuse the copy.
     await client.query(`CREATE DATABASE ${DATABASE} TEMPLATE template0`);
   } catch (error) {
     // duplicate_database, or its unique index when two make it in the same moment.
-    if (!hasCode(error, "42P04", "23505")) throw error;
+    if (!hasCode(error, '42P04', '23505')) throw error;
   }
 }
 
-async function describePlace(
-  dataDir: string,
-  { home, account, version }: Cluster,
-): Promise<string | null> {
+async function describePlace(dataDir: string, { home, account, version }: Cluster): Promise<string | null> {
   const outside = dirname(home) !== dataDir;
   const copy = copiedBinaries(home, version);
   const copied = await exists(copy);
   if (outside) {
-    return `PostgreSQL's files are in ${home}, because it runs as ${account.name}, who cannot enter ${dataDir}${copied ? "; its programs were copied there too" : ""}.`;
+    return `PostgreSQL's files are in ${home}, because it runs as ${account.name}, who cannot enter ${dataDir}${copied ? '; its programs were copied there too' : ''}.`;
   }
-  return copied
-    ? `PostgreSQL's programs were copied to ${copy}, because they do not run where npm put them.`
-    : null;
+  return copied ? `PostgreSQL's programs were copied to ${copy}, because they do not run where npm put them.` : null;
 }

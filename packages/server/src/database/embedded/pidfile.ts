@@ -1,8 +1,8 @@
-import { execFile } from "node:child_process";
-import { readFile, readlink, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
-import { promisify } from "node:util";
-import { hasCode } from "./directories.ts";
+import { execFile } from 'node:child_process';
+import { readFile, readlink, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { hasCode } from './directories.ts';
 
 const execute = promisify(execFile);
 
@@ -21,20 +21,18 @@ const EMPTY_FOR_MS = 5_000;
 
 /** Null when there is no such file. One that speaks of another directory (a copy of a running one) has no host. */
 export async function readNote(data: string): Promise<Note | null> {
-  const text = await readFile(join(data, "postmaster.pid"), "utf8").catch((error: unknown) => {
-    if (hasCode(error, "ENOENT")) return null;
+  const text = await readFile(join(data, 'postmaster.pid'), 'utf8').catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT')) return null;
     throw error;
   });
   if (text === null) return null;
-  const [pid = "", directory, , port = "", host, , , status] = text
-    .split("\n")
-    .map((line) => line.trim());
+  const [pid = '', directory, , port = '', host, , , status] = text.split('\n').map((line) => line.trim());
   const here = directory === data;
   return {
     pid: Number.parseInt(pid, 10) || 0,
     host: here && host ? host : null,
     port: Number.parseInt(port, 10) || 0,
-    ready: status === "ready",
+    ready: status === 'ready',
     text,
   };
 }
@@ -45,33 +43,44 @@ export async function readNote(data: string): Promise<Note | null> {
  */
 export async function isPostmaster(pid: number, data: string): Promise<boolean> {
   if (pid <= 0) return false;
-  if (process.platform !== "linux") {
-    const { stdout } = await execute("ps", ["-o", "command=", "-p", String(pid)]).catch(() => ({
-      stdout: "",
+  if (process.platform !== 'linux') {
+    const { stdout } = await execute('ps', ['-o', 'command=', '-p', String(pid)]).catch(() => ({
+      stdout: '',
     }));
     return stdout.includes(`postgres -D ${data} `);
   }
   try {
-    const [program = "", ...args] = (await readFile(`/proc/${pid}/cmdline`, "utf8")).split("\0");
+    const [program = '', ...args] = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
     // Its working directory is the data directory, also after that was moved under it.
-    return (
-      program.endsWith("/postgres") &&
-      (args.includes(data) || (await readlink(`/proc/${pid}/cwd`)) === data)
-    );
+    return program.endsWith('/postgres') && (args.includes(data) || (await readlink(`/proc/${pid}/cwd`)) === data);
   } catch (error) {
-    if (hasCode(error, "ENOENT", "ESRCH", "EACCES", "EPERM")) return false;
+    if (hasCode(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) return false;
     throw error;
   }
 }
 
 /**
  * Removes the file if it stops a start for nothing: PostgreSQL refuses when the pid in it is alive,
- * whoever has that pid now, and when the file is empty. Should two starters both get here,
- * PostgreSQL's own shared-memory check refuses the second postmaster.
+ * whoever has that pid now, and when the file is empty. A dead pid is left to PostgreSQL, which
+ * then also looks for children that outlived a killed postmaster. Should two starters both get
+ * here, its shared-memory check refuses the second postmaster.
  */
 export async function removeStale(data: string, note: Note): Promise<void> {
-  const file = join(data, "postmaster.pid");
-  if (note.pid === 0 && Date.now() - (await stat(file)).mtimeMs < EMPTY_FOR_MS) return;
+  const file = join(data, 'postmaster.pid');
+  if (note.pid > 0) {
+    if (!isAlive(note.pid)) return;
+  } else {
+    const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Date.now() }));
+    if (Date.now() - mtimeMs < EMPTY_FOR_MS) return;
+  }
   const now = await readNote(data);
   if (now?.text === note.text) await rm(file, { force: true });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }

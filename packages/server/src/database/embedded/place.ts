@@ -1,12 +1,12 @@
-import { createHash } from "node:crypto";
-import { chmod, mkdir, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { accountOfOwner, canEnter, chooseAccount, type Account } from "./account.ts";
-import { exists, hasCode } from "./directories.ts";
-import { readState } from "./state.ts";
+import { createHash } from 'node:crypto';
+import { chmod, mkdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { accountOfOwner, canEnter, chooseAccount, type Account } from './account.ts';
+import { exists, hasCode } from './directories.ts';
+import { readState } from './state.ts';
 
 /** Where a root-started cluster lives when PostgreSQL's user cannot enter the data directory. */
-const OUTSIDE = "/var/lib/tillroll";
+const OUTSIDE = '/var/lib/tillroll';
 
 export interface Place {
   readonly home: string;
@@ -20,7 +20,7 @@ export interface Place {
  */
 export async function findPlace(dataDir: string): Promise<Place> {
   for (const home of await knownHomes(dataDir)) {
-    const data = join(home, "data");
+    const data = join(home, 'data');
     if (!(await exists(data))) continue;
     const account = await accountOfOwner(data, await stat(data));
     if (await canEnter(account, data)) return { home, account };
@@ -29,23 +29,23 @@ export async function findPlace(dataDir: string): Promise<Place> {
     );
   }
   const account = await chooseAccount();
-  const inside = join(dataDir, "postgres");
+  const inside = join(dataDir, 'postgres');
   if (await canEnter(account, dataDir)) return { home: await makeHome(inside, account), account };
   const outside = await makeHome(outsideHome(dataDir), account);
   if (await canEnter(account, outside)) return { home: outside, account };
   throw new Error(
     `User ${account.name}, as which PostgreSQL runs, can enter neither ${dataDir} nor ${outside}: ` +
-      "allow it on the directories above (chmod o+x), choose another TILLROLL_DATA_DIR, or set DATABASE_URL",
+      'allow it on the directories above (chmod o+x), choose another TILLROLL_DATA_DIR, or set DATABASE_URL',
   );
 }
 
 /** One home for one data directory; a pure function of its path. */
 export function outsideHome(dataDir: string): string {
-  return join(OUTSIDE, createHash("sha256").update(dataDir).digest("hex").slice(0, 16));
+  return join(OUTSIDE, createHash('sha256').update(dataDir).digest('hex').slice(0, 16));
 }
 
 async function knownHomes(dataDir: string): Promise<string[]> {
-  const homes = [join(dataDir, "postgres")];
+  const homes = [join(dataDir, 'postgres')];
   const noted = (await readState(dataDir))?.home;
   // The state's home matters only outside: the data directory may have moved since it was written.
   if (noted !== undefined && dirname(noted) === OUTSIDE) homes.push(noted);
@@ -69,10 +69,7 @@ async function makeDirectory(path: string): Promise<boolean> {
     await mkdir(path);
     return true;
   } catch (error) {
-    if (hasCode(error, "EEXIST")) return false;
-    throw new Error(
-      `${path} cannot be made: choose another TILLROLL_DATA_DIR, or set DATABASE_URL`,
-      { cause: error },
-    );
+    if (hasCode(error, 'EEXIST')) return false;
+    throw new Error(`${path} cannot be made: choose another TILLROLL_DATA_DIR, or set DATABASE_URL`, { cause: error });
   }
 }

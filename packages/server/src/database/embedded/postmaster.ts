@@ -1,13 +1,13 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { readFile, readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
-import type { Cluster } from "./cluster.ts";
-import { hasCode, privateDirectory } from "./directories.ts";
-import { isPostmaster, readNote } from "./pidfile.ts";
-import { childOptions, faultLine } from "./run.ts";
-import { postmasterArguments } from "./settings.ts";
-import { removeSocketDirectory } from "./socket.ts";
+import { spawn, type ChildProcess } from 'node:child_process';
+import { readFile, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Cluster } from './cluster.ts';
+import { hasCode, privateDirectory } from './directories.ts';
+import { isPostmaster, readNote } from './pidfile.ts';
+import { childOptions, faultLine } from './run.ts';
+import { postmasterArguments } from './settings.ts';
+import { removeSocketDirectory } from './socket.ts';
 
 const STOP_BOUND_MS = 30_000;
 const KILL_BOUND_MS = 5_000;
@@ -22,34 +22,29 @@ export interface Attempt {
 }
 
 /** Other starters, or the children of a killed postmaster, in the way for a moment. */
-const OUTRUN =
-  /lock file .* (already exists|is empty)|lock file .*: (No such file|File exists)|block .* still in use/;
+const OUTRUN = /lock file .* (already exists|is empty)|lock file .*: (No such file|File exists)|block .* still in use/;
 
 export async function startPostmaster(cluster: Cluster): Promise<Attempt> {
   const { home, account, socketDirectory } = cluster;
   const binaries = await cluster.binaries();
-  await privateDirectory(join(home, "log"), account);
+  await privateDirectory(join(home, 'log'), account);
   await privateDirectory(socketDirectory, account);
   // Detached: a session of its own, which a terminal's Ctrl-C does not reach.
-  const child = spawn(
-    join(binaries, "bin", "postgres"),
-    postmasterArguments(home, socketDirectory),
-    {
-      ...childOptions(account),
-      detached: true,
-      stdio: ["ignore", "ignore", "pipe"],
-    },
-  );
-  let stderr = "";
+  const child = spawn(join(binaries, 'bin', 'postgres'), postmasterArguments(home, socketDirectory), {
+    ...childOptions(account),
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let stderr = '';
   let ended = false;
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-8192);
   });
-  child.on("error", (error) => {
+  child.on('error', (error) => {
     stderr += error.message;
     ended = true;
   });
-  child.on("exit", () => {
+  child.on('exit', () => {
     ended = true;
   });
   child.unref();
@@ -57,6 +52,8 @@ export async function startPostmaster(cluster: Cluster): Promise<Attempt> {
     child,
     async outcome() {
       if (!ended) return null;
+      // Somebody joined it and, leaving as the last, stopped it before we got in.
+      if (child.exitCode === 0) return { outrun: true, fault: 'it was stopped' };
       if (OUTRUN.test(stderr)) return { outrun: true, fault: faultLine(stderr) };
       // Once the log collector runs, faults go to its file.
       const inLog = /FATAL|PANIC/.test(stderr) ? stderr : await logTail(home);
@@ -72,9 +69,9 @@ export async function startPostmaster(cluster: Cluster): Promise<Attempt> {
 export async function stopPostmaster(cluster: Cluster): Promise<void> {
   const pid = (await readNote(cluster.data))?.pid ?? 0;
   if (!(await isPostmaster(pid, cluster.data))) return;
-  signalProcess(pid, "SIGINT");
+  signalProcess(pid, 'SIGINT');
   if (!(await isGone(pid, cluster.data, STOP_BOUND_MS))) {
-    signalProcess(pid, "SIGQUIT");
+    signalProcess(pid, 'SIGQUIT');
     if (!(await isGone(pid, cluster.data, KILL_BOUND_MS))) {
       throw new Error(
         `PostgreSQL (process ${pid}) in ${cluster.home} does not stop: see ${logDirectory(cluster.home)}`,
@@ -84,11 +81,11 @@ export async function stopPostmaster(cluster: Cluster): Promise<void> {
   await removeSocketDirectory(cluster.home, cluster.socketDirectory);
 }
 
-export function signalProcess(pid: number, signal: "SIGINT" | "SIGQUIT"): void {
+export function signalProcess(pid: number, signal: 'SIGINT' | 'SIGQUIT'): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    if (!hasCode(error, "ESRCH")) throw error;
+    if (!hasCode(error, 'ESRCH')) throw error;
   }
 }
 
@@ -102,7 +99,7 @@ export async function isGone(pid: number, data: string, withinMs: number): Promi
 }
 
 export function logDirectory(home: string): string {
-  return join(home, "log");
+  return join(home, 'log');
 }
 
 async function logTail(home: string): Promise<string> {
@@ -115,5 +112,5 @@ async function logTail(home: string): Promise<string> {
     })),
   );
   const newest = files.toSorted((a, b) => b.age - a.age)[0];
-  return newest ? (await readFile(newest.file, "utf8")).slice(-4096) : "";
+  return newest ? (await readFile(newest.file, 'utf8')).slice(-4096) : '';
 }

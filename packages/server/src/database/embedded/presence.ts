@@ -1,6 +1,7 @@
-import { setTimeout as delay } from "node:timers/promises";
-import type { Cluster } from "./cluster.ts";
-import { join, leave, type Joined } from "./join.ts";
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Cluster } from './cluster.ts';
+import { join } from './join.ts';
+import { leave, type Joined } from './session.ts';
 
 const SHORTEST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 30_000;
@@ -30,7 +31,7 @@ export class Presence implements AsyncDisposable {
 
   #hold(joined: Joined): void {
     this.#joined = joined;
-    joined.client.once("end", () => {
+    joined.client.once('end', () => {
       this.#joined = null;
       if (!this.#leaving.signal.aborted) this.#returning = this.#return();
     });
@@ -38,11 +39,7 @@ export class Presence implements AsyncDisposable {
 
   async #return(): Promise<void> {
     const { signal } = this.#leaving;
-    for (
-      let pause = SHORTEST_PAUSE_MS;
-      !signal.aborted;
-      pause = Math.min(2 * pause, LONGEST_PAUSE_MS)
-    ) {
+    for (let pause = SHORTEST_PAUSE_MS; !signal.aborted; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
       try {
         await delay(pause, undefined, { signal, ref: false });
         this.#hold(await join(this.#cluster, signal));

@@ -1,5 +1,5 @@
-import { spawn, type SpawnOptions } from "node:child_process";
-import type { Account } from "./account.ts";
+import { spawn, type SpawnOptions } from 'node:child_process';
+import type { Account } from './account.ts';
 
 export interface Outcome {
   readonly code: number | null;
@@ -9,8 +9,8 @@ export interface Outcome {
 /** What every child gets: the account, a directory it can be in, and none of our PG* variables. */
 export function childOptions(account: Account): SpawnOptions {
   return {
-    cwd: "/",
-    env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin", LC_ALL: "C" },
+    cwd: '/',
+    env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C' },
     // spawn drops the supplementary groups together with the uid.
     ...(account.drop ? { uid: account.uid, gid: account.gid } : {}),
   };
@@ -23,24 +23,23 @@ export function run(
   { account, signal }: { account: Account; signal?: AbortSignal | undefined },
 ): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    let stderr = "";
+    let stderr = '';
     let fault: Error | null = null;
     const child = spawn(program, args, {
       ...childOptions(account),
-      stdio: ["ignore", "ignore", "pipe"],
+      stdio: ['ignore', 'ignore', 'pipe'],
       ...(signal ? { signal } : {}),
     });
-    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       stderr = (stderr + text).slice(-8192);
     });
-    child.on("error", (error) => {
+    child.on('error', (error) => {
       fault = error;
-      if (child.pid === undefined && !signal?.aborted)
-        resolve({ code: null, stderr: error.message });
+      if (child.pid === undefined && !signal?.aborted) resolve({ code: null, stderr: error.message });
     });
-    child.on("close", (code) => {
+    child.on('close', (code) => {
       if (signal?.aborted) reject(signal.reason as Error);
-      else resolve({ code, stderr: stderr || (fault?.message ?? "") });
+      else resolve({ code, stderr: stderr || (fault?.message ?? '') });
     });
   });
 }
@@ -48,9 +47,9 @@ export function run(
 /** The line of a PostgreSQL program's output that says what went wrong. */
 export function faultLine(output: string): string {
   const lines = output
-    .split("\n")
+    .split('\n')
     .map((line) => line.trim())
     .filter(Boolean);
   const fault = lines.findLast((line) => /\b(FATAL|PANIC|error)\b/.test(line)) ?? lines.at(-1);
-  return fault ?? "it said nothing";
+  return fault ?? 'it said nothing';
 }

@@ -1,28 +1,25 @@
-import { createHash } from "node:crypto";
-import { rmdir } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import type { Account } from "./account.ts";
-import { PORT } from "./settings.ts";
+import { createHash } from 'node:crypto';
+import { rmdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Account } from './account.ts';
+import { PORT } from './settings.ts';
 
 /** sockaddr_un holds 104 bytes on macOS and the BSDs, 108 on Linux, a NUL among them. */
 const LONGEST = 103;
 
 /** Where the socket is put: in home, or, if that path is too long for a socket, in a short one. */
 export function socketDirectory(home: string, account: Account): string {
-  const name = `tillroll-${createHash("sha256").update(home).digest("hex").slice(0, 16)}`;
+  const name = `tillroll-${createHash('sha256').update(home).digest('hex').slice(0, 16)}`;
   // Root's TMPDIR may be closed to the user that PostgreSQL runs as.
-  const roots = account.drop ? ["/tmp"] : [tmpdir(), "/tmp"];
-  const candidates = [join(home, "socket"), ...roots.map((root) => join(root, name))];
-  return (
-    candidates.find((directory) => Buffer.byteLength(socketPath(directory)) <= LONGEST) ??
-    join("/tmp", name)
-  );
+  const roots = account.drop ? ['/tmp'] : [tmpdir(), '/tmp'];
+  const candidates = [join(home, 'socket'), ...roots.map((root) => join(root, name))];
+  return candidates.find((directory) => Buffer.byteLength(socketPath(directory)) <= LONGEST) ?? join('/tmp', name);
 }
 
 /** Leaves nothing outside home; a directory in which somebody has just put a socket stays. */
 export async function removeSocketDirectory(home: string, directory: string): Promise<void> {
-  if (directory !== join(home, "socket")) await rmdir(directory).catch(() => undefined);
+  if (directory !== join(home, 'socket')) await rmdir(directory).catch(() => undefined);
 }
 
 function socketPath(directory: string): string {

@@ -1,7 +1,7 @@
-import { randomBytes } from "node:crypto";
-import { link, open, readFile, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { hasCode, syncDirectory } from "./directories.ts";
+import { randomBytes } from 'node:crypto';
+import { link, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { hasCode, syncDirectory } from './directories.ts';
 
 /** `postgres.json`: what a program (or a person with psql) needs to connect. */
 export interface State {
@@ -14,16 +14,16 @@ export interface State {
 }
 
 export function stateFile(dataDir: string): string {
-  return join(dataDir, "postgres.json");
+  return join(dataDir, 'postgres.json');
 }
 
 export async function readState(dataDir: string): Promise<State | null> {
   const file = stateFile(dataDir);
   let text: string;
   try {
-    text = await readFile(file, "utf8");
+    text = await readFile(file, 'utf8');
   } catch (error) {
-    if (hasCode(error, "ENOENT")) return null;
+    if (hasCode(error, 'ENOENT')) return null;
     throw new Error(`${file} cannot be read: start as the user that owns it`, { cause: error });
   }
   try {
@@ -41,8 +41,8 @@ export async function readState(dataDir: string): Promise<State | null> {
  * Writes the state before there is a cluster, so that no crash can leave a cluster whose
  * password is lost. Of two starters one wins and both use the winner's.
  */
-export async function createState(dataDir: string, rest: Omit<State, "password">): Promise<State> {
-  const state: State = { ...rest, password: randomBytes(32).toString("base64url") };
+export async function createState(dataDir: string, rest: Omit<State, 'password'>): Promise<State> {
+  const state: State = { ...rest, password: randomBytes(32).toString('base64url') };
   const file = stateFile(dataDir);
   const draft = await writeDraft(file, state);
   try {
@@ -50,7 +50,7 @@ export async function createState(dataDir: string, rest: Omit<State, "password">
     await syncDirectory(dirname(file));
     return state;
   } catch (error) {
-    const winner = hasCode(error, "EEXIST") ? await readState(dataDir) : null;
+    const winner = hasCode(error, 'EEXIST') ? await readState(dataDir) : null;
     if (winner === null) throw error;
     return winner;
   } finally {
@@ -68,18 +68,15 @@ export async function updateState(dataDir: string, state: State): Promise<void> 
 }
 
 async function writeDraft(file: string, state: State): Promise<string> {
-  const draft = `${file}.${randomBytes(6).toString("hex")}`;
-  await using handle = await open(draft, "wx", 0o600);
-  await handle.writeFile(JSON.stringify(state, null, 2) + "\n");
+  const draft = `${file}.${randomBytes(6).toString('hex')}`;
+  await using handle = await open(draft, 'wx', 0o600);
+  await handle.writeFile(JSON.stringify(state, null, 2) + '\n');
   await handle.sync();
   return draft;
 }
 
 function isState(value: unknown): value is State {
-  if (typeof value !== "object" || value === null) return false;
+  if (typeof value !== 'object' || value === null) return false;
   const { host, port, user, password, home, version } = value as Record<string, unknown>;
-  return (
-    typeof port === "number" &&
-    [host, user, password, home, version].every((field) => typeof field === "string")
-  );
+  return typeof port === 'number' && [host, user, password, home, version].every((field) => typeof field === 'string');
 }
