@@ -225,7 +225,7 @@ describe('paths that PostgreSQL cannot use', () => {
     await query(first, 'CREATE TABLE kept AS SELECT 42 AS answer');
     await first[Symbol.asyncDispose]();
 
-    // Neither a directory that has been opened nor one that has moved may start empty.
+    // A directory that has since been opened up does not start empty.
     await chmod(base, 0o755);
     const second = await openEmbeddedPostgres({ dataDir });
     expect(await query(second, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
