@@ -14,10 +14,12 @@ const REASONS: Readonly<Record<number, string>> = {
   408: 'Request Timeout',
   410: 'Gone',
   413: 'Payload Too Large',
+  415: 'Unsupported Media Type',
   416: 'Range Not Satisfiable',
   429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
+  501: 'Not Implemented',
   503: 'Service Unavailable',
 };
 

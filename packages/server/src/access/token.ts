@@ -1,0 +1,29 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { exportIdFrom } from '@tillroll/contract';
+
+/** `tr_<install id>_<secret>`: the id finds the row, the secret proves it. */
+const TOKEN = /^tr_([0-9A-HJKMNP-TV-Z]{13})_([A-Za-z0-9_-]{43})$/;
+
+/** A new token; only `secretHash` is stored. */
+export function mintToken(): { token: string; installId: string; secretHash: Buffer } {
+  const installId = exportIdFrom(randomBytes(13));
+  // 256 random bits need no salt and no slow hash.
+  const secret = randomBytes(32).toString('base64url');
+  return { token: `tr_${installId}_${secret}`, installId, secretHash: hashSecret(secret) };
+}
+
+function hashSecret(secret: string): Buffer {
+  return createHash('sha256').update(secret).digest();
+}
+
+/** The parts of a token as it was sent, or null when it is none of ours. */
+export function parseToken(token: string): { installId: string; secret: string } | null {
+  const match = TOKEN.exec(token);
+  return match?.[1] && match[2] ? { installId: match[1], secret: match[2] } : null;
+}
+
+/** Whether the secret is the one that was hashed, in constant time. */
+export function secretMatches(secret: string, hash: Buffer): boolean {
+  const sent = hashSecret(secret);
+  return sent.length === hash.length && timingSafeEqual(sent, hash);
+}

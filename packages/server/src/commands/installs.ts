@@ -1,0 +1,60 @@
+import { MERCHANT_ID, PERMISSIONS, type Permission } from '@tillroll/contract';
+import { install, listInstalls, uninstall } from '../access/installs.ts';
+import { UsageError, withDatabase } from './run.ts';
+
+/** @throws UsageError */
+export function checkedId(option: string, id: string): string {
+  if (!MERCHANT_ID.test(id)) {
+    throw new UsageError(`${option} must be 1 to 64 of A-Z a-z 0-9 _ -; got ${JSON.stringify(id.slice(0, 80))}`);
+  }
+  return id;
+}
+
+/** @throws UsageError */
+export function parsePermissions(text: string): Permission[] {
+  const names = text.split(',').map((name) => name.trim());
+  const unknown = names.find((name) => !(PERMISSIONS as readonly string[]).includes(name));
+  if (unknown !== undefined) {
+    throw new UsageError(`--permissions must be a list of ${PERMISSIONS.join(', ')}; got ${JSON.stringify(unknown)}`);
+  }
+  return [...new Set(PERMISSIONS.filter((permission) => names.includes(permission)))];
+}
+
+export async function installCommand(
+  options: { merchant: string; app: string; permissions: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const wanted = {
+    merchantId: checkedId('--merchant', options.merchant),
+    appId: checkedId('--app', options.app),
+    permissions: parsePermissions(options.permissions),
+  };
+  const { token } = await withDatabase(signal, ({ pool }) => install(pool, wanted));
+  process.stdout.write(`${token}\n`);
+}
+
+export async function installsCommand(options: { merchant?: string }, signal: AbortSignal): Promise<void> {
+  const merchant = options.merchant === undefined ? null : checkedId('--merchant', options.merchant);
+  const installs = await withDatabase(signal, ({ pool }) => listInstalls(pool, merchant));
+  const rows = installs.map(({ id, merchantId, appId, permissions, createdTime, revokedTime }) => [
+    id,
+    merchantId,
+    appId,
+    permissions.join(','),
+    new Date(createdTime).toISOString(),
+    revokedTime === null ? 'active' : `revoked ${new Date(revokedTime).toISOString()}`,
+  ]);
+  for (const row of [['INSTALL', 'MERCHANT', 'APP', 'PERMISSIONS', 'CREATED', 'STATE'], ...rows]) {
+    process.stdout.write(`${row.join('\t')}\n`);
+  }
+}
+
+export async function uninstallCommand(
+  options: { merchant: string; app?: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const merchant = checkedId('--merchant', options.merchant);
+  const app = options.app === undefined ? null : checkedId('--app', options.app);
+  const revoked = await withDatabase(signal, ({ pool }) => uninstall(pool, merchant, app));
+  process.stdout.write(`${revoked} install${revoked === 1 ? '' : 's'} revoked\n`);
+}

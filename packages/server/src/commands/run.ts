@@ -1,0 +1,58 @@
+import { readConfig, type Config } from '../config.ts';
+import { migrate } from '../database/migrations.ts';
+import { openDatabase, type Database } from '../database/open.ts';
+import { createLogger } from '../log.ts';
+import { startService, type Roles } from '../service.ts';
+
+/** A mistake in how a command was called: exit code 2. */
+export class UsageError extends Error {
+  override name = 'UsageError';
+}
+
+/** `all`, `serve` and `work`: run until a signal says stop. */
+export async function runService(roles: Roles, signal: AbortSignal): Promise<void> {
+  const config = readConfig(process.env);
+  const log = createLogger(config.logLevel);
+  const service = await startService(config, roles, log, signal);
+  try {
+    if (service.url !== null) process.stdout.write(`ready ${service.url}\n`);
+    else log.info('worker ready');
+    await aborted(signal);
+    log.info('stopping');
+  } finally {
+    await service.stop();
+    log.info('stopped');
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    // A worker whose connections are all idle must still stay.
+    const alive = setInterval(() => undefined, 60_000);
+    signal.addEventListener('abort', () => clearInterval(alive), { once: true });
+  });
+}
+
+/** Opens the database with an up-to-date schema for one command, and closes it behind. */
+export async function withDatabase<T>(
+  signal: AbortSignal,
+  work: (database: Database, config: Config) => Promise<T>,
+): Promise<T> {
+  const config = readConfig(process.env);
+  const database = await openDatabase({
+    databaseUrl: config.databaseUrl,
+    dataDir: config.dataDir,
+    poolSize: 4,
+    // The statement under way reports the same fault.
+    onError: () => undefined,
+    signal,
+  });
+  try {
+    await migrate(database.pool);
+    return await work(database, config);
+  } finally {
+    await database.close();
+  }
+}

@@ -1,0 +1,53 @@
+import { fileURLToPath } from 'node:url';
+import Postgrator from 'postgrator';
+import { LOCKS } from './locks.ts';
+import { inTransaction, type Pool, type Queryable } from './pool.ts';
+
+const DIRECTORY = fileURLToPath(new URL('../../migrations/', import.meta.url));
+const VERSION_TABLE = 'tillroll.schema_version';
+
+/** The version that this program needs: the number of the newest migration. */
+export const SCHEMA_VERSION = 1;
+
+/** The version that the database has; 0 when nothing was ever migrated. */
+export async function schemaVersion(database: Queryable): Promise<number> {
+  const exists = await database.query<{ found: boolean }>(
+    `SELECT to_regclass('${VERSION_TABLE}') IS NOT NULL AS found`,
+  );
+  if (!exists.rows[0]?.found) return 0;
+  const result = await database.query<{ version: number }>(
+    `SELECT coalesce(max(version), 0)::int AS version FROM ${VERSION_TABLE}`,
+  );
+  return result.rows[0]?.version ?? 0;
+}
+
+/** Why the schema does not fit this program, or null when it does. */
+export async function schemaFault(database: Queryable): Promise<string | null> {
+  const version = await schemaVersion(database);
+  if (version === SCHEMA_VERSION) return null;
+  return version < SCHEMA_VERSION
+    ? `the schema is at version ${version} and this program needs ${SCHEMA_VERSION}: run "tillroll-server migrate"`
+    : `the schema is at version ${version}, made by a newer Tillroll; this program knows ${SCHEMA_VERSION}: upgrade it`;
+}
+
+/**
+ * Brings the schema up to date, all of it in one transaction under one lock, so that processes which
+ * start together do not meet half a schema. Does nothing, and needs no rights, when it is up to date.
+ */
+export async function migrate(pool: Pool): Promise<void> {
+  if ((await schemaVersion(pool)) === SCHEMA_VERSION) return;
+  await inTransaction(pool, async (client) => {
+    await client.query('SELECT pg_advisory_xact_lock($1)', [LOCKS.MIGRATE]);
+    await client.query('CREATE SCHEMA IF NOT EXISTS tillroll');
+    const postgrator = new Postgrator({
+      migrationPattern: `${DIRECTORY}*.sql`,
+      driver: 'pg',
+      schemaTable: VERSION_TABLE,
+      execQuery: (sql) => client.query(sql),
+    });
+    if ((await schemaVersion(client)) > SCHEMA_VERSION) {
+      throw new Error((await schemaFault(client)) ?? 'the schema is newer than this program');
+    }
+    await postgrator.migrate(String(SCHEMA_VERSION));
+  });
+}

@@ -1,0 +1,82 @@
+import { Pool, types, type ClientBase, type PoolClient } from 'pg';
+import { codeOf } from '../errors.ts';
+
+export type { ClientBase, Pool, PoolClient };
+
+/** How to reach the database: an address, or the parts of one. */
+export type Connection =
+  | { connectionString: string }
+  | { host: string; port: number; user: string; password: string; database: string };
+
+/** Anything that runs a statement: the pool, or a client in a transaction. */
+export type Queryable = Pick<Pool, 'query'> | Pick<ClientBase, 'query'>;
+
+const INT8_OID = 20;
+
+/**
+ * `bigint` columns hold times and money: integers that ECMAScript's numbers hold exactly. One that
+ * does not fit is an error, never a rounded amount.
+ */
+function parseInt8(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`bigint ${text} does not fit a number`);
+  return value;
+}
+
+/** A pool whose every wait is bounded: 10 s for a connection, TCP keep-alive for a dead peer. */
+export function createPool(connection: Connection, max: number, onError: (error: Error) => void): Pool {
+  const pool = new Pool({
+    ...connection,
+    max,
+    application_name: 'tillroll',
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 30_000,
+    keepAlive: true,
+    types: {
+      getTypeParser: (oid, format) =>
+        // pg's own declaration leaves the parser untyped.
+        oid === INT8_OID && format !== 'binary' ? parseInt8 : types.getTypeParser(oid, format),
+    },
+  });
+  pool.on('error', onError);
+  return pool;
+}
+
+/** Serialization failure, deadlock: the transaction did nothing and may run again. */
+const RETRYABLE = new Set(['40001', '40P01']);
+const TRANSACTION_ATTEMPTS = 5;
+
+/**
+ * Runs `work` in one transaction. A serialization failure or deadlock runs it again, five times at
+ * the most, so `work` must be repeatable.
+ */
+export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    const client = await pool.connect();
+    let broken: Error | undefined;
+    try {
+      await client.query('BEGIN');
+      const result = await work(client);
+      await client.query('COMMIT');
+      return result;
+    } catch (error) {
+      await client.query('ROLLBACK').catch((cause: unknown) => {
+        // A connection that cannot even roll back must not return to the pool.
+        broken = cause instanceof Error ? cause : new Error(String(cause));
+      });
+      if (attempt >= TRANSACTION_ATTEMPTS || !RETRYABLE.has(codeOf(error) ?? '')) throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+}
+
+/** The connection is gone or the server is going away: not the fault of what was asked. */
+export function isConnectionLoss(error: unknown): boolean {
+  const code = codeOf(error) ?? '';
+  return (
+    /^(08...|57P0[123])$/.test(code) ||
+    ['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'ENOENT'].includes(code) ||
+    (error instanceof Error && /Connection terminated|connection timeout|Client has encountered a connection error/i.test(error.message))
+  );
+}

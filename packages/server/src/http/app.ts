@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import { errorBody, shown } from '@tillroll/contract';
+import { fastify, type FastifyBaseLogger, type FastifyInstance, type FastifySchemaValidationError } from 'fastify';
+import { authenticateRequest, merchantOf } from './auth.ts';
+import type { HttpContext } from './context.ts';
+import { notFound, renderError } from './errors.ts';
+import { logRequests } from './log.ts';
+import { OPENAPI } from './openapi.ts';
+import { resource } from './resource.ts';
+import { availabilityRoutes } from './routes/availability.ts';
+import { bulkRoutes } from './routes/bulk.ts';
+import { exportRoutes } from './routes/exports.ts';
+import { fileRoutes } from './routes/files.ts';
+import { healthRoutes } from './routes/health.ts';
+
+const REQUEST_ID = /^[A-Za-z0-9_-]{1,64}$/;
+/** A whole request, upload included. A body that stalls is given up long before. */
+const REQUEST_TIMEOUT_MS = 60 * 60_000;
+const HEADERS_TIMEOUT_MS = 60_000;
+
+function requestId(request: IncomingMessage): string {
+  const sent = request.headers['x-request-id'];
+  return typeof sent === 'string' && REQUEST_ID.test(sent) ? sent : randomUUID();
+}
+
+/** "limit must be <= 1000; got 5000" */
+function validationMessage(errors: FastifySchemaValidationError[], part: string): Error {
+  const [first] = errors;
+  const member = first?.instancePath.slice(1) || part;
+  const sent: unknown = first ? Reflect.get(first, 'data') : undefined;
+  return new Error(`${member} ${first?.message ?? 'is not valid'}; got ${shown(sent)}`);
+}
+
+/** What never became a request: Node speaks of it on the bare socket. */
+function refuseOnSocket(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
+  const body = JSON.stringify(errorBody(status, 'The request is not HTTP as this service reads it'));
+  const reason = errorBody(status).message;
+  socket.end(
+    `HTTP/1.1 ${reason}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
+/** The HTTP application: rooms of routes around one error renderer. Does not listen yet. */
+export async function createApp(context: HttpContext): Promise<FastifyInstance> {
+  const app: FastifyInstance = fastify({
+    loggerInstance: context.log as FastifyBaseLogger,
+    disableRequestLogging: true,
+    genReqId: requestId,
+    requestIdHeader: false,
+    requestIdLogLabel: 'request',
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
+    ajv: { customOptions: { verbose: true, coerceTypes: true } },
+    schemaErrorFormatter: validationMessage,
+    clientErrorHandler: refuseOnSocket,
+    frameworkErrors: (error, request, reply) => {
+      void renderError(error, request, reply);
+    },
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+  });
+  app.decorateRequest('principal', null);
+  app.decorateRequest('exportId', null);
+  app.decorateRequest('refusal', null);
+  // The order of members is part of the contract, and schema-driven serializers have their own.
+  app.setSerializerCompiler(() => (value) => JSON.stringify(value));
+  app.setErrorHandler(renderError);
+  app.setNotFoundHandler((request, reply) => renderError(notFound(), request, reply));
+  app.addHook('onRequest', (request, reply, done) => {
+    void reply.header('x-request-id', request.id);
+    done();
+  });
+  logRequests(app);
+
+  await app.register(swagger, { openapi: OPENAPI });
+  await app.register(swaggerUi, { routePrefix: '/docs' });
+
+  healthRoutes(app, context);
+  availabilityRoutes(app, context);
+  fileRoutes(app, context);
+  resource(app, '/openapi.json', { GET: { schema: { hide: true }, handler: () => Promise.resolve(app.swagger()) } });
+  await app.register((scope, _options, done) => {
+    merchantScope(scope, context);
+    exportRoutes(scope, context);
+    done();
+  }, { prefix: '/v3/merchants/:mId' });
+  await app.register((scope, _options, done) => {
+    merchantScope(scope, context);
+    // The body stays a stream: it is checked and spooled as it comes.
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
+    bulkRoutes(scope, context);
+    done();
+  }, { prefix: '/v3/merchants/:mId' });
+  await app.ready();
+  return app;
+}
+
+/** What all of a merchant's routes share: the id in the path first, then the body's size, then the token. */
+function merchantScope(scope: FastifyInstance, context: HttpContext): void {
+  scope.addHook('onRequest', (request, _reply, done) => {
+    merchantOf(request);
+    // Existing clients send JSON as text/plain, or as nothing at all: the label never decides.
+    request.headers['content-type'] = 'application/octet-stream';
+    done();
+  });
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  scope.addHook('preValidation', async (request) => {
+    await authenticateRequest(context.pool, request);
+  });
+}

@@ -1,0 +1,46 @@
+import { MERCHANT_ID, type Permission } from '@tillroll/contract';
+import type { FastifyRequest } from 'fastify';
+import { authenticate, type Principal } from '../access/installs.ts';
+import type { Pool } from '../database/pool.ts';
+import { notFound, unauthorized } from './errors.ts';
+
+/** The merchant of the path. @throws 404 for what cannot be a merchant's id. */
+export function merchantOf(request: FastifyRequest): string {
+  const { mId } = request.params as { mId?: string };
+  if (mId === undefined || !MERCHANT_ID.test(mId)) throw notFound();
+  return mId;
+}
+
+/** The token as it was sent: the header decides when both are there. */
+function tokenOf(request: FastifyRequest): string {
+  const headers = request.raw.headersDistinct['authorization'];
+  if (headers !== undefined) {
+    const [header = ''] = headers;
+    if (headers.length > 1) throw unauthorized('token ambiguous');
+    const match = /^Bearer +([^\s]+) *$/i.exec(header);
+    if (!match?.[1]) throw unauthorized('token malformed');
+    return match[1];
+  }
+  const { access_token: sent } = request.query as { access_token?: unknown };
+  if (Array.isArray(sent)) throw unauthorized('token ambiguous');
+  if (typeof sent !== 'string' || sent === '') throw unauthorized('token missing');
+  return sent;
+}
+
+/** Finds out whom the request speaks for. @throws 401 */
+export async function authenticateRequest(pool: Pool, request: FastifyRequest): Promise<void> {
+  const verdict = await authenticate(pool, tokenOf(request), merchantOf(request));
+  if (!verdict.ok) throw unauthorized(verdict.refusal);
+  request.principal = verdict.principal;
+}
+
+/** Whom the request speaks for; for routes behind `authenticateRequest`. */
+export function principalOf(request: FastifyRequest): Principal {
+  if (!request.principal) throw new Error('the route is not behind authentication');
+  return request.principal;
+}
+
+/** @throws 401 */
+export function requirePermission(principal: Principal, permission: Permission): void {
+  if (!principal.permissions.has(permission)) throw unauthorized('permission missing');
+}

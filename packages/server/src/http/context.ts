@@ -1,0 +1,33 @@
+import type { Principal } from '../access/installs.ts';
+import type { Pool } from '../database/pool.ts';
+import type { CreateRules } from '../exports/create.ts';
+import type { ExportQueue } from '../exports/queue.ts';
+import type { Logger } from '../log.ts';
+import type { UrlSigner } from '../storage/signature.ts';
+import type { Storage } from '../storage/storage.ts';
+
+/** What the routes need; made by the composition root. */
+export interface HttpContext {
+  readonly pool: Pool;
+  readonly queue: ExportQueue;
+  readonly storage: Storage;
+  readonly signer: UrlSigner;
+  readonly rules: CreateRules;
+  /** The address clients use, without a trailing slash. Known once the server listens. */
+  readonly publicUrl: () => string;
+  readonly spoolDirectory: string;
+  readonly log: Logger;
+  /** What keeps the service from being ready, in sentences; empty when nothing does. */
+  readonly readiness: () => Promise<string[]>;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set once the token was found good. */
+    principal: Principal | null;
+    /** The export that the request is about, for the log. */
+    exportId: string | null;
+    /** Why the request was refused, for the log. */
+    refusal: string | null;
+  }
+}

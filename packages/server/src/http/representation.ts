@@ -1,0 +1,76 @@
+import { createGunzip } from 'node:zlib';
+import { pipeline, type Readable, Transform } from 'node:stream';
+import type { IncomingHttpHeaders } from 'node:http';
+import Negotiator from 'negotiator';
+import parseRange from 'range-parser';
+import type { ManifestFile } from '../exports/record.ts';
+
+/** One of the two forms in which a file can be had (RFC 9110, 8.8.3.3: each has its own ETag). */
+export interface Representation {
+  encoding: 'gzip' | 'identity';
+  /** Length in bytes of the whole representation. */
+  size: number;
+  /** Strong: stored bytes never change. */
+  etag: string;
+}
+
+/** Both inclusive, as in `Content-Range`. */
+export interface ByteRange {
+  start: number;
+  end: number;
+}
+
+/** gzip only for a client that says it accepts it; a client that says nothing gets identity. */
+export function chooseRepresentation(headers: IncomingHttpHeaders, file: ManifestFile): Representation {
+  const accepted =
+    headers['accept-encoding'] === undefined ? 'identity' : new Negotiator({ headers }).encoding(['gzip', 'identity']);
+  return accepted === 'gzip'
+    ? { encoding: 'gzip', size: file.compressedBytes, etag: `"${file.sha256}-gzip"` }
+    : { encoding: 'identity', size: file.bytes, etag: `"${file.sha256}"` };
+}
+
+/** Whether the client's copy is this one (RFC 9110, 13.1.2: weak comparison). */
+export function isCurrent(ifNoneMatch: string | undefined, etag: string): boolean {
+  if (ifNoneMatch === undefined) return false;
+  if (ifNoneMatch.trim() === '*') return true;
+  return ifNoneMatch.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag);
+}
+
+/**
+ * The part that is asked for, or `whole`, or `unsatisfiable`. Ranges that cannot be read, and several
+ * at once, are answered with the whole (RFC 9110, 14.2). `If-Range` compares strongly (13.1.5); we send
+ * no dates, so a date never matches.
+ */
+export function chooseRange(headers: IncomingHttpHeaders, { size, etag }: Representation): ByteRange | 'whole' | 'unsatisfiable' {
+  const { range } = headers;
+  const condition = headers['if-range'];
+  if (range === undefined || (condition !== undefined && String(condition).trim() !== etag)) return 'whole';
+  const ranges = parseRange(size, range);
+  if (ranges === -1) return 'unsatisfiable';
+  if (ranges === -2 || ranges.type !== 'bytes' || ranges.length !== 1) return 'whole';
+  const [only] = ranges;
+  return only ? { start: only.start, end: only.end } : 'whole';
+}
+
+/** The identity bytes of a stored file, or a part of them. Inflating must begin at the start. */
+export function inflate(stored: Readable, range: ByteRange | null): Readable {
+  const onEnd = (): void => {
+    // A failure reaches the reader of the last stream.
+  };
+  return range === null
+    ? pipeline(stored, createGunzip(), onEnd)
+    : pipeline(stored, createGunzip(), slice(range), onEnd);
+}
+
+function slice({ start, end }: ByteRange): Transform {
+  let at = 0;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      const from = Math.max(0, start - at);
+      const to = Math.min(chunk.length, end + 1 - at);
+      at += chunk.length;
+      if (from < to) this.push(chunk.subarray(from, to));
+      done();
+    },
+  });
+}

@@ -1,0 +1,30 @@
+import { hoursInWords, isOpen, nextClose, nextOpen, type Availability } from '@tillroll/contract';
+import type { FastifyInstance } from 'fastify';
+import { databaseNow } from '../../exports/create.ts';
+import type { HttpContext } from '../context.ts';
+import { resource } from '../resource.ts';
+import { AvailabilitySchema } from '../schemas/wire.ts';
+
+/** Whether exports can be created now, and when next. Needs no token. */
+export function availabilityRoutes(app: FastifyInstance, { pool, rules }: HttpContext): void {
+  resource(app, '/v3/availability', {
+    GET: {
+      schema: {
+        tags: ['service'],
+        summary: 'Opening hours',
+        response: { 200: AvailabilitySchema },
+      },
+      handler: async (): Promise<Availability> => {
+        const { hours, region } = rules;
+        const now = await databaseNow(pool);
+        return {
+          open: isOpen(hours, now),
+          region,
+          hours: hoursInWords(hours),
+          nextOpen: nextOpen(hours, now),
+          nextClose: nextClose(hours, now),
+        };
+      },
+    },
+  });
+}

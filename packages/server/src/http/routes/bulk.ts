@@ -1,0 +1,38 @@
+import type { ExportType, LoadCounts } from '@tillroll/contract';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import { load } from '../../ingest/load.ts';
+import { principalOf, requirePermission } from '../auth.ts';
+import { bodyOf } from '../body.ts';
+import type { HttpContext } from '../context.ts';
+import { resource } from '../resource.ts';
+import { errors, MerchantParams, SECURITY, TokenQuery } from '../schemas/requests.ts';
+import { LoadCountsSchema } from '../schemas/wire.ts';
+
+/** Loading objects: NDJSON in, counts out. */
+export function bulkRoutes(app: FastifyInstance, context: HttpContext): void {
+  const endpoint = (type: ExportType) => ({
+    schema: {
+      tags: ['loading'],
+      summary: `Load ${type.toLowerCase()}`,
+      description:
+        'One object a line, each with `id` and `createdTime`. Gzip allowed (Content-Encoding). At most 8 MiB a line, 4 GiB in all. All of it is stored or nothing. Loading the same again changes nothing.',
+      security: SECURITY,
+      consumes: ['application/x-ndjson'],
+      params: MerchantParams,
+      querystring: TokenQuery,
+      body: Type.String({ description: 'NDJSON' }),
+      response: { 200: LoadCountsSchema, ...errors(400, 401, 404, 408, 413, 415, 503) },
+    },
+    validatorCompiler: () => () => true,
+    handler: async (request: FastifyRequest): Promise<LoadCounts> => {
+      const principal = principalOf(request);
+      requirePermission(principal, `${type}_W`);
+      const target = { merchantId: principal.merchantId, type };
+      // A body that was read to its end is stored even if its sender has left: it may be sent again.
+      return load(context.pool, context.spoolDirectory, target, bodyOf(request.raw), new AbortController().signal);
+    },
+  });
+  resource(app, '/orders/bulk', { POST: endpoint('ORDERS') });
+  resource(app, '/payments/bulk', { POST: endpoint('PAYMENTS') });
+}

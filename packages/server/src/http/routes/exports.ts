@@ -1,0 +1,132 @@
+import {
+  EXPORT_ID,
+  EXPORT_TYPES,
+  parseExportRequest,
+  shown,
+  type ExportObject,
+  type ExportType,
+  type Permission,
+} from '@tillroll/contract';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Principal } from '../../access/installs.ts';
+import { createExport } from '../../exports/create.ts';
+import { listExports, readExport } from '../../exports/read.ts';
+import { toExportObject, type ExportRecord } from '../../exports/record.ts';
+import { principalOf, requirePermission } from '../auth.ts';
+import type { HttpContext } from '../context.ts';
+import { badRequest, exportNotFound } from '../errors.ts';
+import { resource } from '../resource.ts';
+import { errors, ExportParams, ListQuery, MerchantParams, SECURITY, TokenQuery } from '../schemas/requests.ts';
+import { ExportListSchema, ExportObjectSchema, ExportRequestSchema } from '../schemas/wire.ts';
+
+/** A request body of this kind is three members; more is a mistake or an attack. */
+export const MAX_REQUEST_BYTES = 64 * 1024;
+
+const TAGS = ['exports'];
+
+function readPermission(type: ExportType): Permission {
+  return `${type}_R`;
+}
+
+function parseJson(body: unknown): unknown {
+  const text = Buffer.isBuffer(body) ? body.toString('utf8').replace(/^\uFEFF/, '') : '';
+  if (text.trim() === '') throw badRequest('the body is empty; it must be a JSON object {"type":"ORDERS"|"PAYMENTS","startTime":ms,"endTime":ms}');
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw badRequest(`the body is not valid JSON; it must be {"type":"ORDERS"|"PAYMENTS","startTime":ms,"endTime":ms}; got ${shown(text)}`);
+  }
+}
+
+/** A known type without its permission is 401 before anything else in the body is judged. */
+function requireTypePermission(principal: Principal, body: unknown): void {
+  const type: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, 'type') : undefined;
+  const known = EXPORT_TYPES.find((candidate) => candidate === type);
+  if (known) requirePermission(principal, readPermission(known));
+}
+
+export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
+  const { pool, queue, rules, signer, publicUrl } = context;
+
+  const answer = (record: ExportRecord): ExportObject =>
+    toExportObject(
+      record,
+      (position, expires) => publicUrl() + signer.sign({ exportId: record.id, position, expires }),
+    );
+
+  const create = async (request: FastifyRequest): Promise<ExportObject> => {
+    const principal = principalOf(request);
+    const body = parseJson(request.body);
+    requireTypePermission(principal, body);
+    const wanted = parseExportRequest(body);
+    if (!wanted.ok) throw badRequest(wanted.details);
+    const record = await createExport(pool, queue, rules, principal, wanted.value);
+    request.exportId = record.id;
+    return answer(record);
+  };
+
+  const read = async (request: FastifyRequest): Promise<ExportObject> => {
+    const principal = principalOf(request);
+    const { exportId } = request.params as { exportId: string };
+    const record = EXPORT_ID.test(exportId) ? await readExport(pool, principal, exportId) : null;
+    if (!record) throw exportNotFound();
+    request.exportId = record.id;
+    requirePermission(principal, readPermission(record.type));
+    return answer(record);
+  };
+
+  const list = async (request: FastifyRequest): Promise<{ elements: ExportObject[]; href: string }> => {
+    const principal = principalOf(request);
+    const { limit, offset } = request.query as { limit: number; offset: number };
+    const types = EXPORT_TYPES.filter((type) => principal.permissions.has(readPermission(type)));
+    const records = await listExports(pool, principal, { types, limit, offset });
+    return {
+      elements: records.map(answer),
+      href: `${publicUrl()}/v3/merchants/${principal.merchantId}/exports?limit=${limit}&offset=${offset}`,
+    };
+  };
+
+  resource(app, '/exports', {
+    POST: {
+      bodyLimit: MAX_REQUEST_BYTES,
+      // The body is judged by the contract, whose messages name the member and what is allowed.
+      validatorCompiler: () => () => true,
+      schema: {
+        tags: TAGS,
+        summary: 'Create an export',
+        description: 'Starts an export of the objects with startTime <= createdTime < endTime. Poll it until DONE.',
+        security: SECURITY,
+        params: MerchantParams,
+        querystring: TokenQuery,
+        body: ExportRequestSchema,
+        response: { 200: ExportObjectSchema, ...errors(400, 401, 404, 413, 503) },
+      },
+      handler: create,
+    },
+    GET: {
+      schema: {
+        tags: TAGS,
+        summary: 'List exports, newest first',
+        security: SECURITY,
+        params: MerchantParams,
+        querystring: ListQuery,
+        response: { 200: ExportListSchema, ...errors(400, 401, 404) },
+      },
+      handler: list,
+    },
+  });
+  resource(app, '/exports/:exportId', {
+    GET: {
+      schema: {
+        tags: TAGS,
+        summary: 'Read an export',
+        description: 'May be polled every 0.25 s, at any hour.',
+        security: SECURITY,
+        params: ExportParams,
+        querystring: TokenQuery,
+        response: { 200: ExportObjectSchema, ...errors(401, 404) },
+      },
+      handler: read,
+    },
+  });
+}

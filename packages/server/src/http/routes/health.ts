@@ -1,0 +1,33 @@
+import { errorBody } from '@tillroll/contract';
+import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
+import type { HttpContext } from '../context.ts';
+import { HttpError } from '../errors.ts';
+import { resource } from '../resource.ts';
+import { errors } from '../schemas/requests.ts';
+
+const StatusSchema = Type.Object({ status: Type.String() });
+
+/** `/health`: this process answers. `/ready`: it can also do its work. */
+export function healthRoutes(app: FastifyInstance, { readiness }: HttpContext): void {
+  resource(app, '/health', {
+    GET: {
+      schema: { tags: ['service'], summary: 'Alive', response: { 200: StatusSchema } },
+      handler: () => Promise.resolve({ status: 'alive' }),
+    },
+  });
+  resource(app, '/ready', {
+    GET: {
+      schema: {
+        tags: ['service'],
+        summary: 'Ready: database reachable, schema up to date, storage writable',
+        response: { 200: StatusSchema, ...errors(503) },
+      },
+      handler: async () => {
+        const faults = await readiness();
+        if (faults.length > 0) throw new HttpError(503, errorBody(503, faults.join('; ')), { 'retry-after': '5' });
+        return { status: 'ready' };
+      },
+    },
+  });
+}

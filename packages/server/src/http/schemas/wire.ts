@@ -1,0 +1,107 @@
+import {
+  EXPORT_STATUSES,
+  EXPORT_TYPES,
+  type Availability,
+  type ErrorBody,
+  type ExportList,
+  type ExportObject,
+  type LoadCounts,
+} from '@tillroll/contract';
+import { Type, type Static } from 'typebox';
+
+/** The contract's types as JSON Schema: for validation where it is used, and for the OpenAPI document. */
+
+const time = (description: string) => Type.Integer({ description: `${description}; UTC epoch milliseconds`, minimum: 0 });
+const exportId = Type.String({ pattern: '^[0-9A-HJKMNP-TV-Z]{13}$', description: '13 characters of Crockford base32' });
+const exportType = Type.Enum([...EXPORT_TYPES]);
+
+const requestTime = (description: string) =>
+  Type.Union([Type.Integer({ minimum: 0 }), Type.String({ pattern: '^[0-9]{1,16}$' })], {
+    description: `${description}; UTC epoch milliseconds, as a number or as a string of digits`,
+  });
+
+export const ExportRequestSchema = Type.Object(
+  {
+    type: exportType,
+    startTime: requestTime('First instant of the range of createdTime, inclusive'),
+    endTime: requestTime('End of the range, exclusive; at most 30 days after startTime'),
+  },
+  { description: 'Unknown members are ignored. Parsed as JSON whatever the Content-Type.' },
+);
+
+export const ExportObjectSchema = Type.Object({
+  id: exportId,
+  type: exportType,
+  status: Type.Enum(
+    [...EXPORT_STATUSES],
+    { description: 'PENDING, then IN_PROGRESS, then DONE, FAILED or CANCELED' },
+  ),
+  percentComplete: Type.Integer({ minimum: 0, maximum: 100, description: 'Never goes down; 100 only when DONE' }),
+  availableUntil: Type.Optional(time('When DONE: until when the files can be downloaded')),
+  startTime: time('As requested'),
+  endTime: time('As requested'),
+  createdTime: time('When the export was created'),
+  modifiedTime: time('When it last changed'),
+  exportUrls: Type.Optional(
+    Type.Object(
+      { elements: Type.Array(Type.Object({ url: Type.String({ format: 'uri' }), export: Type.Object({ id: exportId }) })) },
+      { description: 'When DONE, until availableUntil: the files in order. Each URL authorises itself' },
+    ),
+  ),
+  merchantRef: Type.Object({ id: Type.String() }),
+  failure: Type.Optional(
+    Type.Object({ code: Type.String(), message: Type.String() }, { description: 'When FAILED: why' }),
+  ),
+  files: Type.Optional(
+    Type.Object(
+      {
+        elements: Type.Array(
+          Type.Object({
+            objects: Type.Integer({ minimum: 1, maximum: 1000 }),
+            bytes: Type.Integer({ minimum: 1, description: 'Length without compression' }),
+            sha256: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'Of the bytes without compression' }),
+          }),
+        ),
+      },
+      { description: 'When DONE: what each file holds, in the order of the URLs' },
+    ),
+  ),
+});
+
+export const ExportListSchema = Type.Object({
+  elements: Type.Array(ExportObjectSchema),
+  href: Type.String({ format: 'uri' }),
+});
+
+export const ErrorSchema = Type.Object(
+  { message: Type.String(), details: Type.Optional(Type.String()) },
+  { description: 'Every error has this shape' },
+);
+
+export const AvailabilitySchema = Type.Object({
+  open: Type.Boolean({ description: 'Whether exports can be created now' }),
+  region: Type.String(),
+  hours: Type.String({ description: 'The opening hours in words, UTC' }),
+  nextOpen: Type.Union([time('The next opening'), Type.Null()]),
+  nextClose: Type.Union([time('The next closing'), Type.Null()]),
+});
+
+export const LoadCountsSchema = Type.Object({
+  received: Type.Integer({ description: 'Lines with an object; the sum of the other four' }),
+  inserted: Type.Integer(),
+  updated: Type.Integer(),
+  unchanged: Type.Integer(),
+  stale: Type.Integer({ description: 'Older than what is stored, or superseded by another line of the same request' }),
+});
+
+/** Fails to compile when a schema and its type in the contract part ways. */
+type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false;
+type Checks = [
+  Same<Static<typeof ExportObjectSchema>, ExportObject>,
+  Same<Static<typeof ExportListSchema>, ExportList>,
+  Same<Static<typeof ErrorSchema>, ErrorBody>,
+  Same<Static<typeof AvailabilitySchema>, Availability>,
+  Same<Static<typeof LoadCountsSchema>, LoadCounts>,
+];
+const checked: Checks = [true, true, true, true, true];
+void checked;

@@ -1,0 +1,36 @@
+import type { ExportType } from '@tillroll/contract';
+
+/** How the typed columns of a relation come out of an object. All hold text or integers. */
+export interface Column {
+  /** Column of the table. */
+  name: string;
+  /** Member of the object; absent or null is stored as NULL. */
+  member: string;
+  kind: 'text' | 'integer';
+}
+
+export interface Relation {
+  table: string;
+  columns: readonly Column[];
+}
+
+/** Selection and order need `id` and `createdTime`; these are for totals. Money is in minor units. */
+export const RELATIONS: Readonly<Record<ExportType, Relation>> = {
+  ORDERS: {
+    table: 'tillroll.orders',
+    columns: [
+      { name: 'currency', member: 'currency', kind: 'text' },
+      { name: 'total', member: 'total', kind: 'integer' },
+    ],
+  },
+  PAYMENTS: {
+    table: 'tillroll.payments',
+    columns: [
+      { name: 'currency', member: 'currency', kind: 'text' },
+      { name: 'amount', member: 'amount', kind: 'integer' },
+      { name: 'tip_amount', member: 'tipAmount', kind: 'integer' },
+      { name: 'tax_amount', member: 'taxAmount', kind: 'integer' },
+      { name: 'result', member: 'result', kind: 'text' },
+    ],
+  },
+};

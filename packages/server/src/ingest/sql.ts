@@ -1,0 +1,66 @@
+import type { Relation } from './relations.ts';
+
+/** The statements of a merge, as pure text. Table and column names come from `relations.ts` alone. */
+
+/** A connection keeps its staging table; each transaction finds it empty. */
+export function createStaging(relation: Relation): string {
+  const columns = relation.columns.map(({ name, kind }) => `${name} ${kind === 'text' ? 'text' : 'bigint'},`);
+  return `CREATE TEMP TABLE IF NOT EXISTS ${stagingOf(relation)} (
+    line bigint NOT NULL, id text COLLATE "C" NOT NULL,
+    created_time bigint NOT NULL, modified_time bigint NOT NULL,
+    ${columns.join(' ')} object text NOT NULL
+  ) ON COMMIT DELETE ROWS`;
+}
+
+export function copyIntoStaging(relation: Relation): string {
+  return `COPY ${stagingOf(relation)} FROM STDIN (FORMAT binary)`;
+}
+
+/** $1 lock, $2 table, $3 merchant */
+export const lockMerge = "SELECT pg_advisory_xact_lock($1, hashtext($2 || ' ' || $3))";
+
+/**
+ * $1 merchant. Inside one request the highest modifiedTime wins, on a tie the later line. A stored row
+ * is replaced by one that is at least as new and differs. Returns one row of counts.
+ */
+export function merge(relation: Relation): string {
+  const { table } = relation;
+  const staging = stagingOf(relation);
+  const names = ['id', 'created_time', 'modified_time', ...relation.columns.map(({ name }) => name), 'object'];
+  const replaced = names.filter((name) => name !== 'id');
+  return `
+  WITH winner AS (
+    SELECT DISTINCT ON (id) line FROM ${staging} ORDER BY id, modified_time DESC, line DESC
+  ), judged AS (
+    SELECT w.line,
+      CASE WHEN t.id IS NULL THEN 'inserted'
+           WHEN s.modified_time < t.modified_time THEN 'stale'
+           WHEN s.object = t.object THEN 'unchanged'
+           ELSE 'updated' END AS verdict
+    FROM winner w
+    JOIN ${staging} s USING (line)
+    LEFT JOIN ${table} t ON t.merchant_id = $1 AND t.id = s.id
+  ), written AS (
+    INSERT INTO ${table} AS t (merchant_id, ${names.join(', ')})
+    SELECT $1, ${names.map((name) => `s.${name}`).join(', ')}
+    FROM ${staging} s JOIN judged j USING (line)
+    WHERE j.verdict IN ('inserted', 'updated')
+    ON CONFLICT (merchant_id, id) DO UPDATE
+      SET ${replaced.map((name) => `${name} = excluded.${name}`).join(', ')}
+      WHERE excluded.modified_time >= t.modified_time
+  )
+  SELECT count(*) FILTER (WHERE verdict = 'inserted') AS inserted,
+         count(*) FILTER (WHERE verdict = 'updated') AS updated,
+         count(*) FILTER (WHERE verdict = 'unchanged') AS unchanged,
+         count(*) FILTER (WHERE verdict = 'stale') AS stale
+  FROM judged`;
+}
+
+function stagingOf(relation: Relation): string {
+  return `${relation.table.replace('.', '_')}_staging`;
+}
+
+/** $1 merchant */
+export function deleteObjects(relation: Relation): string {
+  return `DELETE FROM ${relation.table} WHERE merchant_id = $1`;
+}

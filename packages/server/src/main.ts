@@ -1,0 +1,140 @@
+import { Command, CommanderError } from 'commander';
+import { cancelCommand, loadCommand, purgeCommand, seedCommand } from './commands/objects.ts';
+import { installCommand, installsCommand, uninstallCommand } from './commands/installs.ts';
+import { runService, UsageError, withDatabase } from './commands/run.ts';
+import { ConfigError } from './config.ts';
+import { oneLine } from './errors.ts';
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+const EXIT_INTERRUPTED = 130;
+
+const ENVIRONMENT = `
+Environment (defaults):
+  DATABASE_URL                               postgres://...; unset: an own PostgreSQL in TILLROLL_DATA_DIR
+  HOST (127.0.0.1), PORT (8080)              where to listen; port 0 picks a free one
+  TILLROLL_DATA_DIR (./data)                 the own PostgreSQL, files, spooled uploads
+  TILLROLL_PUBLIC_URL                        where clients reach the service; required unless HOST is loopback
+  TILLROLL_REGION (sandbox)                  sandbox | us | eu: the availability hours
+  TILLROLL_HOURS                             own hours: "mon-fri 01:00-05:00; sat 22:00-02:00", always, never
+  TILLROLL_STORAGE_URL                       file:///directory; default: files in TILLROLL_DATA_DIR
+  TILLROLL_MAX_OPEN_EXPORTS (10)             PENDING and IN_PROGRESS, over all merchants
+  TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT (2)
+  TILLROLL_WORKERS (1)                       exports at once in this process
+  TILLROLL_RETENTION (24h)                   how long files can be downloaded
+  TILLROLL_SIGNING_KEY                       new,old; unset: a key kept in the database
+  TILLROLL_LOG_LEVEL (info)
+`;
+
+function program(signal: AbortSignal): Command {
+  const root = new Command('tillroll-server')
+    .description("Bulk export of merchants' orders and payments: the service and its operator's commands")
+    .exitOverride()
+    .addHelpText('after', ENVIRONMENT);
+  const merchant = ['--merchant <id>', "the merchant's id"] as const;
+
+  root
+    .command('all')
+    .description('API and worker, and an own PostgreSQL when DATABASE_URL is unset')
+    .action(() => runService({ serve: true, work: true }, signal));
+  root
+    .command('serve')
+    .description('the API alone')
+    .action(() => runService({ serve: true, work: false }, signal));
+  root
+    .command('work')
+    .description('a worker alone')
+    .action(() => runService({ serve: false, work: true }, signal));
+  root
+    .command('migrate')
+    .description('bring the schema up to date, then exit')
+    .action(() => withDatabase(signal, async ({ place }) => {
+      process.stdout.write(`schema is up to date: ${place}\n`);
+      return Promise.resolve();
+    }));
+  root
+    .command('install')
+    .description("record a merchant's consent to an app and print its token, once, alone on stdout")
+    .requiredOption(...merchant)
+    .requiredOption('--app <id>', "the app's id")
+    .requiredOption('--permissions <list>', 'of ORDERS_R, PAYMENTS_R; for loaders ORDERS_W, PAYMENTS_W')
+    .action((options: { merchant: string; app: string; permissions: string }) => installCommand(options, signal));
+  root
+    .command('installs')
+    .description('list installs')
+    .option(...merchant)
+    .action((options: { merchant?: string }) => installsCommand(options, signal));
+  root
+    .command('uninstall')
+    .description("revoke a merchant's tokens, of one app or of all")
+    .requiredOption(...merchant)
+    .option('--app <id>', 'only this app')
+    .action((options: { merchant: string; app?: string }) => uninstallCommand(options, signal));
+  root
+    .command('load')
+    .description('load NDJSON, plain or gzip')
+    .argument('<file>', 'a file, or - for stdin')
+    .requiredOption(...merchant)
+    .requiredOption('--type <type>', 'ORDERS or PAYMENTS')
+    .action((file: string, options: { merchant: string; type: string }) => loadCommand(file, options, signal));
+  root
+    .command('seed')
+    .description('load generated orders, and their payments, all with createdTime in [from, to)')
+    .requiredOption(...merchant)
+    .requiredOption('--orders <n>', 'how many orders')
+    .requiredOption('--from <iso>', 'first instant, inclusive')
+    .requiredOption('--to <iso>', 'end, exclusive')
+    .option('--seed <seed>', 'another seed gives other trade', '1')
+    .action((options: { merchant: string; orders: string; from: string; to: string; seed: string }) =>
+      seedCommand(options, signal),
+    );
+  root
+    .command('cancel')
+    .description('cancel an export that is PENDING or IN_PROGRESS')
+    .argument('<export>', "the export's id")
+    .action((exportId: string) => cancelCommand(exportId, signal));
+  root
+    .command('purge')
+    .description("delete a merchant's orders, payments and exports with their files")
+    .requiredOption(...merchant)
+    .action((options: { merchant: string }) => purgeCommand(options, signal));
+  return root;
+}
+
+function exitCodeOf(error: unknown, signal: AbortSignal): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+  if (error instanceof ConfigError) {
+    for (const fault of error.faults) process.stderr.write(`tillroll-server: ${fault}\n`);
+    return EXIT_USAGE;
+  }
+  if (signal.aborted) {
+    process.stderr.write('tillroll-server: interrupted; nothing was left half-done\n');
+    return EXIT_INTERRUPTED;
+  }
+  process.stderr.write(`tillroll-server: ${oneLine(error)}\n`);
+  return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const stopping = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      // Asked twice, it goes at once: whatever runs is taken up again elsewhere.
+      if (stopping.signal.aborted) process.exit(EXIT_INTERRUPTED);
+      stopping.abort(new Error(name));
+    });
+  }
+  const root = program(stopping.signal);
+  try {
+    if (argv.length <= 2) {
+      root.outputHelp({ error: true });
+      return EXIT_USAGE;
+    }
+    await root.parseAsync([...argv]);
+    return 0;
+  } catch (error) {
+    return exitCodeOf(error, stopping.signal);
+  }
+}
+
+process.exitCode = await main(process.argv);

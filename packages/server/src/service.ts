@@ -1,0 +1,144 @@
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { storageDirectory, type Config } from './config.ts';
+import { migrate, schemaFault } from './database/migrations.ts';
+import { openDatabase, type Database } from './database/open.ts';
+import { sharedSigningKey } from './database/signing-key.ts';
+import { oneLine } from './errors.ts';
+import { createApp } from './http/app.ts';
+import type { Logger } from './log.ts';
+import { BossQueue } from './queue/boss-queue.ts';
+import { DirectoryStorage } from './storage/directory.ts';
+import { UrlSigner } from './storage/signature.ts';
+import type { Storage } from './storage/storage.ts';
+import { startWorker } from './worker/worker.ts';
+
+/** How long running exports and requests may go on once the service is told to stop. */
+const GRACE_MS = 10_000;
+
+export interface Roles {
+  /** Answer HTTP. */
+  serve: boolean;
+  /** Run exports. */
+  work: boolean;
+}
+
+export interface Service {
+  /** Where clients reach it; null when it only works. */
+  readonly url: string | null;
+  /** Finishes or hands back what runs, then closes everything in the reverse order of its opening. */
+  stop(): Promise<void>;
+}
+
+/** Parts that a test replaces. */
+export interface Overrides {
+  storage?: Storage;
+  graceMs?: number;
+}
+
+/**
+ * The composition root: config to running service. What was opened when a later step fails is closed
+ * again.
+ */
+export async function startService(
+  config: Config,
+  roles: Roles,
+  log: Logger,
+  signal: AbortSignal,
+  overrides: Overrides = {},
+): Promise<Service> {
+  const closers: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const close of closers.splice(0).toReversed()) {
+      await close().catch((error: unknown) => log.error({ error: oneLine(error) }, 'closing failed'));
+    }
+  };
+  try {
+    return await open();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+
+  async function open(): Promise<Service> {
+    const graceMs = overrides.graceMs ?? GRACE_MS;
+    const database = await openDatabase({
+      databaseUrl: config.databaseUrl,
+      dataDir: config.dataDir,
+      poolSize: 10 + config.workers,
+      onError: (error) => log.warn({ error: oneLine(error) }, 'database connection lost'),
+      signal,
+    });
+    closers.push(() => database.close());
+    log.info({ place: database.place }, 'database');
+    await migrate(database.pool);
+    const storage = overrides.storage ?? new DirectoryStorage(storageDirectory(config));
+    await storage.check();
+    const queue = await BossQueue.open(database.connection, {
+      works: roles.work,
+      onError: (error) => log.warn({ error: oneLine(error) }, 'queue'),
+    });
+    closers.push(() => queue.close(graceMs));
+    if (roles.work) {
+      const worker = await startWorker(
+        { pool: database.pool, queue, storage, retentionMs: config.retentionMs, log },
+        config.workers,
+      );
+      closers.push(() => worker.stop(graceMs));
+    }
+    if (!roles.serve) return { url: null, stop };
+    const { app, url } = await listen(config, database, queue, storage, log);
+    closers.push(() => closeApp(app, graceMs));
+    return { url, stop };
+  }
+}
+
+async function listen(
+  config: Config,
+  database: Database,
+  queue: BossQueue,
+  storage: Storage,
+  log: Logger,
+): Promise<{ app: FastifyInstance; url: string }> {
+  const keys = config.signingKeys ?? [await sharedSigningKey(database.pool)];
+  let url = config.publicUrl ?? '';
+  const app = await createApp({
+    pool: database.pool,
+    queue,
+    storage,
+    signer: new UrlSigner(keys),
+    rules: config,
+    publicUrl: () => url,
+    spoolDirectory: join(config.dataDir, 'spool'),
+    log,
+    readiness: () => readiness(database, storage),
+  });
+  const address = await app.listen({ host: config.host, port: config.port });
+  url ||= address;
+  return { app, url: address };
+}
+
+async function readiness(database: Database, storage: Storage): Promise<string[]> {
+  const faults: string[] = [];
+  try {
+    const fault = await schemaFault(database.pool);
+    if (fault) faults.push(fault);
+  } catch (error) {
+    faults.push(`the database cannot be reached (${oneLine(error)})`);
+  }
+  await storage.check().catch((error: unknown) => {
+    faults.push(`files cannot be written (${oneLine(error)})`);
+  });
+  return faults;
+}
+
+async function closeApp(app: FastifyInstance, graceMs: number): Promise<void> {
+  // An upload or download that outlasts the grace is cut.
+  const timer = setTimeout(() => app.server.closeAllConnections(), graceMs);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(timer);
+  }
+}
+

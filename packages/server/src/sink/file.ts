@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { createGzip } from 'node:zlib';
+
+/** A finished file. Bytes and SHA-256 are those of the identity form. */
+export interface WrittenFile {
+  objects: number;
+  bytes: number;
+  compressedBytes: number;
+  sha256: string;
+}
+
+/** Writes the compressed stream somewhere; resolves with the bytes stored once they are durable. */
+export type StoreFile = (position: number, content: Readable) => Promise<number>;
+
+/** Level 1: compression is the bill of an export, and later levels buy little on JSON. */
+const GZIP_LEVEL = 1;
+const GZIP_CHUNK_BYTES = 64 * 1024;
+
+/** One file on its way: hashed here, compressed in zlib's threads, stored as it comes out. */
+export class FileInFlight {
+  readonly #hash = createHash('sha256');
+  readonly #gzip = createGzip({ level: GZIP_LEVEL, chunkSize: GZIP_CHUNK_BYTES });
+  readonly #stored: Promise<number>;
+  #bytes = 0;
+
+  constructor(position: number, store: StoreFile) {
+    // Every failure reaches the caller through the stored promise or a write's callback.
+    this.#gzip.on('error', () => undefined);
+    this.#stored = store(position, this.#gzip);
+    // Awaited in `end`; until then a failure must not count as unhandled.
+    this.#stored.catch(() => this.#gzip.destroy());
+  }
+
+  /** @param consumed called once the piece's memory may be used again. */
+  write(piece: Buffer, consumed: () => void): void {
+    this.#bytes += piece.length;
+    this.#hash.update(piece);
+    this.#gzip.write(piece, () => consumed());
+  }
+
+  async end(objects: number): Promise<WrittenFile> {
+    this.#gzip.end();
+    const compressedBytes = await this.#stored;
+    return { objects, bytes: this.#bytes, compressedBytes, sha256: this.#hash.digest('hex') };
+  }
+
+  /** Resolves once nothing of this file is written any more. */
+  async destroy(): Promise<void> {
+    this.#gzip.destroy(new Error('the export was ended'));
+    await this.#stored.catch(() => undefined);
+  }
+}

@@ -1,0 +1,108 @@
+import { FileCutter, PIECE_BYTES } from './cutter.ts';
+import { FileInFlight, type StoreFile, type WrittenFile } from './file.ts';
+
+/** The files could not be written. */
+export class StorageError extends Error {
+  override name = 'StorageError';
+}
+
+/** What is in flight is bounded in bytes, not in objects. */
+export const IN_FLIGHT_BYTES = 32 * 1024 * 1024;
+
+interface Row {
+  createdTime: number;
+  object: Buffer;
+}
+
+/**
+ * Writes a stream of objects as files of 1000 and returns their manifest in order. Several files are
+ * compressed and stored at once, up to `IN_FLIGHT_BYTES`; beyond that the source waits.
+ * @param onPosition is told the `createdTime` of the last object cut so far.
+ * @throws StorageError; whatever the source throws.
+ */
+export async function writeFiles(
+  batches: AsyncIterable<readonly Row[]>,
+  store: StoreFile,
+  onPosition: (createdTime: number) => void,
+): Promise<WrittenFile[]> {
+  const flight = new Flight(store);
+  const cutter = new FileCutter(flight, () => flight.allocate());
+  try {
+    for await (const rows of batches) {
+      for (const { object } of rows) cutter.push(object);
+      const last = rows.at(-1);
+      if (last) onPosition(last.createdTime);
+      await flight.settle(IN_FLIGHT_BYTES);
+    }
+    cutter.finish();
+    return await flight.files();
+  } catch (error) {
+    await flight.destroy();
+    throw error;
+  }
+}
+
+/** The files that are being compressed and stored, and the memory they hold. */
+class Flight {
+  readonly #store: StoreFile;
+  readonly #spare: Buffer[] = [];
+  readonly #ended: Promise<WrittenFile>[] = [];
+  #current: FileInFlight | null = null;
+  #held = 0;
+  #failure: StorageError | null = null;
+  #wake: (() => void) | null = null;
+
+  constructor(store: StoreFile) {
+    this.#store = store;
+  }
+
+  /** Reused once zlib is done with it: fresh memory for every piece would grow faster than it is collected. */
+  allocate(): Buffer {
+    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES);
+  }
+
+  piece(position: number, bytes: Buffer): void {
+    this.#current ??= new FileInFlight(position, this.#store);
+    this.#held += PIECE_BYTES;
+    this.#current.write(bytes, () => {
+      this.#held -= PIECE_BYTES;
+      this.#spare.push(Buffer.from(bytes.buffer));
+      this.#wake?.();
+    });
+  }
+
+  end(_position: number, objects: number): void {
+    if (!this.#current) throw new Error('a file ended before it began');
+    const written = this.#current.end(objects);
+    this.#current = null;
+    written.catch((cause: unknown) => {
+      this.#failure ??= new StorageError('a file could not be written', { cause });
+      this.#wake?.();
+    });
+    this.#ended.push(written);
+  }
+
+  /** Waits until at most `bytes` are held. @throws StorageError as soon as any file has failed. */
+  async settle(bytes: number): Promise<void> {
+    while (this.#held > bytes && !this.#failure) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#wake = null;
+    }
+    if (this.#failure) throw this.#failure;
+  }
+
+  async files(): Promise<WrittenFile[]> {
+    try {
+      return await Promise.all(this.#ended);
+    } catch (cause) {
+      throw this.#failure ?? new StorageError('a file could not be written', { cause });
+    }
+  }
+
+  /** Ends every write, so that nothing is written any more once this resolves. */
+  async destroy(): Promise<void> {
+    await Promise.allSettled([this.#current?.destroy(), ...this.#ended]);
+  }
+}

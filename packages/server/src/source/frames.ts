@@ -1,0 +1,111 @@
+/** One row of the COPY stream. */
+export interface RowFrame {
+  /** Epoch milliseconds. */
+  createdTime: number;
+  /** The object's exact bytes, UTF-8 JSON. */
+  object: Buffer;
+}
+
+/** The stream is not what PostgreSQL's binary COPY format promises, or ended early. */
+export class BrokenStream extends Error {
+  override name = 'BrokenStream';
+}
+
+/** An object above the limit below. */
+export class ObjectTooLarge extends Error {
+  override name = 'ObjectTooLarge';
+}
+
+/** One object is held whole; without a limit a single row could take all memory. */
+export const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
+
+const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');
+/** Signature, flags, length of the header extension. */
+const HEADER_BYTES = SIGNATURE.length + 4 + 4;
+/** Field count, length of the first field, the int8, length of the second. */
+const ROW_HEAD_BYTES = 2 + 4 + 8 + 4;
+const END_MARKER = -1;
+
+/**
+ * Cuts PostgreSQL's binary COPY stream of (int8, text) rows into frames, whatever the boundaries of
+ * its chunks (PostgreSQL documentation, COPY, "Binary Format").
+ */
+export class FrameDecoder {
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
+  #needed = HEADER_BYTES;
+  #state: 'header' | 'rows' | 'ended' = 'header';
+  #rows = 0;
+
+  /** Rows decoded so far. */
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** @returns the frames that the chunk completes. @throws BrokenStream, ObjectTooLarge */
+  push(chunk: Buffer): RowFrame[] {
+    this.#pending.push(chunk);
+    this.#pendingBytes += chunk.length;
+    // A row that spans many chunks is joined once it is whole, not at each chunk.
+    if (this.#pendingBytes < this.#needed) return [];
+    const data = this.#pending.length === 1 ? chunk : Buffer.concat(this.#pending, this.#pendingBytes);
+    const frames: RowFrame[] = [];
+    const rest = data.subarray(this.#decode(data, frames));
+    this.#pending = rest.length > 0 ? [rest] : [];
+    this.#pendingBytes = rest.length;
+    return frames;
+  }
+
+  #decode(data: Buffer, frames: RowFrame[]): number {
+    let at = 0;
+    if (this.#state === 'header') {
+      if (data.length < HEADER_BYTES) return this.#wait(HEADER_BYTES, at);
+      const extension = data.readInt32BE(SIGNATURE.length + 4);
+      if (!data.subarray(0, SIGNATURE.length).equals(SIGNATURE) || extension !== 0) {
+        throw new BrokenStream('the stream does not begin like a binary COPY');
+      }
+      at = HEADER_BYTES;
+      this.#state = 'rows';
+    }
+    for (;;) {
+      const left = data.length - at;
+      if (this.#state === 'ended') {
+        if (left > 0) throw new BrokenStream('the stream goes on after its end marker');
+        return at;
+      }
+      if (left < 2) return this.#wait(2, at);
+      const fields = data.readInt16BE(at);
+      if (fields === END_MARKER) {
+        this.#state = 'ended';
+        at += 2;
+        continue;
+      }
+      if (left < ROW_HEAD_BYTES) return this.#wait(ROW_HEAD_BYTES, at);
+      const timeLength = data.readInt32BE(at + 2);
+      const length = data.readInt32BE(at + 14);
+      if (fields !== 2 || timeLength !== 8 || length < 0) {
+        throw new BrokenStream('a row is not (created_time bigint NOT NULL, object text NOT NULL)');
+      }
+      if (length > MAX_OBJECT_BYTES) throw new ObjectTooLarge(`an object of ${length} bytes`);
+      const whole = ROW_HEAD_BYTES + length;
+      if (left < whole) return this.#wait(whole, at);
+      frames.push({
+        // Exact: times stay far below 2^53.
+        createdTime: data.readInt32BE(at + 6) * 2 ** 32 + data.readUInt32BE(at + 10),
+        object: data.subarray(at + ROW_HEAD_BYTES, at + whole),
+      });
+      this.#rows++;
+      at += whole;
+    }
+  }
+
+  #wait(bytes: number, at: number): number {
+    this.#needed = bytes;
+    return at;
+  }
+
+  /** @throws BrokenStream unless the end marker was seen. */
+  finish(): void {
+    if (this.#state !== 'ended') throw new BrokenStream('the stream ended before its end marker');
+  }
+}

@@ -1,0 +1,105 @@
+import type { Readable } from 'node:stream';
+import { to as copyTo } from 'pg-copy-streams';
+import { isConnectionLoss, type Pool } from '../database/pool.ts';
+import { BrokenStream, FrameDecoder, ObjectTooLarge, type RowFrame } from './frames.ts';
+import { copyStatement, type Selection } from './statement.ts';
+
+/** The platform's database could not be read, or gave rows that break the order. */
+export class SourceError extends Error {
+  override name = 'SourceError';
+}
+
+/** The link to the database broke: not the fault of the export. */
+export class SourceLost extends Error {
+  override name = 'SourceLost';
+}
+
+/** Bytes read ahead of the decoder; the socket waits for the rest. */
+const READ_AHEAD_BYTES = 256 * 1024;
+/** A source that is silent for so long is given up. A first sort of a big range may take a while. */
+const SILENCE_MS = 5 * 60_000;
+
+/**
+ * Every object of a selection, in order of `createdTime` and id, from one snapshot, in batches as they
+ * come off the socket. Reads no further than it is asked to: a slow taker slows PostgreSQL down.
+ * @throws SourceError, SourceLost, ObjectTooLarge; the signal's reason when aborted.
+ */
+export async function* readRows(pool: Pool, selection: Selection, signal: AbortSignal): AsyncGenerator<RowFrame[]> {
+  signal.throwIfAborted();
+  const client = await pool.connect().catch((cause: unknown) => {
+    throw new SourceLost('no connection to the database', { cause });
+  });
+  let finished = false;
+  let linkError: Error | null = null;
+  const onLinkError = (error: Error): void => {
+    linkError = error;
+  };
+  client.on('error', onLinkError);
+  try {
+    await client.query('BEGIN READ ONLY');
+    // The index gives the order for nothing and the first rows at once; a sort would hold all of them.
+    await client.query('SET LOCAL enable_sort = off');
+    await client.query("SET LOCAL jit = off; SET LOCAL lock_timeout = '30s'");
+    const stream = client.query(copyTo(copyStatement(selection), { highWaterMark: READ_AHEAD_BYTES }));
+    yield* decode(stream, selection, signal);
+    await client.query('COMMIT');
+    finished = true;
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    if (error instanceof ObjectTooLarge || error instanceof SourceError) throw error;
+    if (linkError !== null || isConnectionLoss(error)) {
+      throw new SourceLost('the link to the database broke', { cause: error });
+    }
+    throw new SourceError('reading the objects failed', { cause: error });
+  } finally {
+    client.off('error', onLinkError);
+    // A connection with a COPY under way cannot be reused; closing it ends the statement.
+    client.release(!finished);
+  }
+}
+
+async function* decode(
+  stream: Readable & { rowCount: number },
+  selection: Selection,
+  signal: AbortSignal,
+): AsyncGenerator<RowFrame[]> {
+  const decoder = new FrameDecoder();
+  let last = selection.startTime;
+  for await (const chunk of withDeadline(stream, signal)) {
+    const frames = decoder.push(chunk);
+    for (const { createdTime } of frames) {
+      // A view in place of our table could break the promise that the whole export rests on.
+      if (createdTime < last || createdTime >= selection.endTime) {
+        throw new SourceError(`the source broke the order: ${createdTime} after ${last}`);
+      }
+      last = createdTime;
+    }
+    if (frames.length > 0) yield frames;
+  }
+  decoder.finish();
+  if (stream.rowCount !== decoder.rows) {
+    throw new BrokenStream(`PostgreSQL sent ${stream.rowCount} rows, ${decoder.rows} arrived`);
+  }
+}
+
+/** The stream's chunks; ends it when the signal aborts or when nothing comes for `SILENCE_MS`. */
+async function* withDeadline(stream: Readable, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const silence = (): NodeJS.Timeout =>
+    setTimeout(() => stream.destroy(new SourceError(`the database sent nothing for ${SILENCE_MS / 1000} s`)), SILENCE_MS);
+  const onAbort = (): void => {
+    stream.destroy(new Error('aborted'));
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  let timer = silence();
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      // While the taker is busy the silence is ours, not the database's.
+      clearTimeout(timer);
+      yield chunk;
+      timer = silence();
+    }
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+  }
+}

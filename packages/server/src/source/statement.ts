@@ -1,0 +1,34 @@
+import pg from 'pg';
+import type { ExportType } from '@tillroll/contract';
+
+/** What an export selects. Times are epoch milliseconds, half-open. */
+export interface Selection {
+  merchantId: string;
+  type: ExportType;
+  startTime: number;
+  endTime: number;
+}
+
+const RELATIONS: Readonly<Record<ExportType, string>> = {
+  ORDERS: 'tillroll.orders',
+  PAYMENTS: 'tillroll.payments',
+};
+
+function milliseconds(time: number): string {
+  if (!Number.isSafeInteger(time)) throw new RangeError(`not a time: ${time}`);
+  return String(time);
+}
+
+/**
+ * The one statement of an export: one statement is one snapshot. COPY takes no bind parameters, so
+ * this is the only place where values become SQL text, each escaped or checked.
+ */
+export function copyStatement(selection: Selection): string {
+  return `COPY (
+  SELECT created_time::bigint, object::text FROM ${RELATIONS[selection.type]}
+  WHERE merchant_id = ${pg.escapeLiteral(selection.merchantId)}
+    AND created_time >= ${milliseconds(selection.startTime)}
+    AND created_time < ${milliseconds(selection.endTime)}
+  ORDER BY created_time, id COLLATE "C"
+) TO STDOUT (FORMAT binary)`;
+}

@@ -1,0 +1,31 @@
+import type { Readable } from 'node:stream';
+
+/**
+ * Where the files of exports are. A key is `<export id>/<attempt>/<position>.json.gz`, made by
+ * `keys.ts` alone and never from what a caller sent.
+ *
+ * Nothing under an attempt's prefix is visible to a client before the manifest is committed, so a
+ * half-written file needs no other name; it is removed with its prefix.
+ */
+export interface Storage {
+  /** Writes a whole file and makes it durable. @returns its bytes as stored. */
+  write(key: string, content: Readable, signal: AbortSignal): Promise<number>;
+  /** The bytes `start..end` of a file, both inclusive. @throws FileMissing */
+  read(key: string, range?: { start: number; end: number }): Promise<Readable>;
+  /** Removes everything under a prefix; removing what is not there is no error. */
+  removePrefix(prefix: string): Promise<void>;
+  /** The attempts that have anything stored. */
+  listAttempts(): AsyncIterable<StoredAttempt>;
+  /** @throws with the reason when files cannot be written. */
+  check(): Promise<void>;
+}
+
+export interface StoredAttempt {
+  exportId: string;
+  attempt: number;
+}
+
+/** The file was deleted: its export expired or was purged. */
+export class FileMissing extends Error {
+  override name = 'FileMissing';
+}

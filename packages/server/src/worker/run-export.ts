@@ -1,0 +1,140 @@
+import type { FailureCode } from '@tillroll/contract';
+import type { Pool } from '../database/pool.ts';
+import { oneLine } from '../errors.ts';
+import {
+  completeExport,
+  handBack,
+  recordError,
+  reportProgress,
+  takeExport,
+  type Attempt,
+  type Ending,
+} from '../exports/attempts.ts';
+import { keptAttempt } from '../exports/upkeep.ts';
+import type { Logger } from '../log.ts';
+import type { BossQueue, RunJob } from '../queue/boss-queue.ts';
+import { StorageError, writeFiles } from '../sink/write-files.ts';
+import { ObjectTooLarge } from '../source/frames.ts';
+import { readRows, SourceError, SourceLost } from '../source/rows.ts';
+import { attemptPrefix, fileKey } from '../storage/keys.ts';
+import type { Storage } from '../storage/storage.ts';
+import { ProgressReporter } from './progress.ts';
+
+export interface WorkerContext {
+  readonly pool: Pool;
+  readonly queue: BossQueue;
+  readonly storage: Storage;
+  readonly retentionMs: number;
+  readonly log: Logger;
+  /** Aborts when the process must end: running exports are handed back. */
+  readonly shutdown: AbortSignal;
+}
+
+/** Another attempt is the current one, or the export was canceled. */
+class Superseded extends Error {
+  override name = 'Superseded';
+}
+
+/** The queue took the job away: it believes this worker dead. */
+class JobLost extends Error {
+  override name = 'JobLost';
+}
+
+/** Runs one export from its first row to its manifest, and decides what an interruption means. */
+export async function runExport(context: WorkerContext, job: RunJob): Promise<void> {
+  const attempt = await takeExport(context.pool, job.exportId, job.jobId);
+  if (!attempt) return;
+  const log = context.log.child({
+    merchant: attempt.merchantId,
+    app: attempt.appId,
+    export: attempt.exportId,
+    attempt: attempt.number,
+  });
+  const started = performance.now();
+  const durationMs = (): number => Math.round(performance.now() - started);
+  log.info({ type: attempt.type }, 'export started');
+  try {
+    await removeEarlierAttempts(context.storage, attempt);
+    const totals = await attemptExport(context, attempt, job.signal);
+    log.info({ ...totals, durationMs: durationMs() }, 'export done');
+  } catch (error) {
+    const ending = await settle(context, attempt, error);
+    await removeUnlessKept(context, attempt).catch((cause: unknown) => {
+      // The sweep removes it later.
+      log.warn({ error: oneLine(cause) }, 'files of an ended attempt could not be removed');
+    });
+    const level = ending === 'failed' ? 'error' : 'warn';
+    log[level]({ error: oneLine(error), durationMs: durationMs() }, `export attempt ended: ${ending}`);
+  }
+}
+
+async function removeEarlierAttempts(storage: Storage, attempt: Attempt): Promise<void> {
+  for (let number = attempt.number - 1; number >= 1; number--) {
+    await storage.removePrefix(attemptPrefix(attempt.exportId, number));
+  }
+}
+
+/** A link that broke during COMMIT leaves open whether it held: the database is asked before files go. */
+async function removeUnlessKept(context: WorkerContext, attempt: Attempt): Promise<void> {
+  if ((await keptAttempt(context.pool, attempt.exportId)) === attempt.number) return;
+  await context.storage.removePrefix(attemptPrefix(attempt.exportId, attempt.number));
+}
+
+async function attemptExport(
+  context: WorkerContext,
+  attempt: Attempt,
+  jobSignal: AbortSignal,
+): Promise<{ files: number; objects: number; bytes: number }> {
+  const { pool, queue, storage } = context;
+  const superseded = new AbortController();
+  const lost = new AbortController();
+  const onLost = (): void => lost.abort(new JobLost('the queue gave the job to another worker'));
+  jobSignal.addEventListener('abort', onLost, { once: true });
+  const signal = AbortSignal.any([context.shutdown, lost.signal, superseded.signal]);
+  const progress = new ProgressReporter(attempt, (percent) => reportProgress(pool, attempt, percent), () =>
+    superseded.abort(new Superseded('the export was canceled or has a newer attempt')),
+  );
+  try {
+    const files = await writeFiles(
+      readRows(pool, attempt, signal),
+      (position, content) => storage.write(fileKey(attempt.exportId, attempt.number, position), content, signal),
+      (createdTime) => progress.at(createdTime),
+    );
+    signal.throwIfAborted();
+    await progress.stop();
+    const until = await completeExport(pool, queue, attempt, files, context.retentionMs);
+    if (until === null) throw new Superseded('the export was canceled or has a newer attempt');
+    return {
+      files: files.length,
+      objects: files.reduce((sum, file) => sum + file.objects, 0),
+      bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+    };
+  } catch (error) {
+    // Whatever broke after an abort broke because of it.
+    throw signal.aborted ? signal.reason : error;
+  } finally {
+    await progress.stop();
+    jobSignal.removeEventListener('abort', onLost);
+  }
+}
+
+/** The failure code of an error of the export itself, or null when it was not the export's fault. */
+function faultOf(error: unknown): FailureCode | null {
+  if (error instanceof SourceLost || error instanceof JobLost) return null;
+  if (error instanceof SourceError) return 'SOURCE_UNAVAILABLE';
+  if (error instanceof StorageError) return 'STORAGE_UNAVAILABLE';
+  if (error instanceof ObjectTooLarge) return 'OBJECT_TOO_LARGE';
+  return 'INTERNAL';
+}
+
+/**
+ * Says to the database how the attempt ended. When the database cannot be reached either, the error
+ * passes on to the queue, which gives the job to a worker again; the take-over then counts the loss.
+ */
+async function settle(context: WorkerContext, attempt: Attempt, error: unknown): Promise<Ending> {
+  if (error instanceof Superseded) return 'superseded';
+  if (context.shutdown.aborted) return handBack(context.pool, context.queue, attempt, 'shutdown');
+  const code = faultOf(error);
+  if (code === null) return handBack(context.pool, context.queue, attempt, 'lost');
+  return recordError(context.pool, context.queue, attempt, code);
+}

@@ -1,0 +1,41 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { runExport, type WorkerContext } from './run-export.ts';
+import { expireExport, sweepLogged } from './sweep.ts';
+
+/** A worker that takes jobs until it is stopped. */
+export interface Worker {
+  /** Takes no more jobs; lets running exports finish for `graceMs`, then hands them back. */
+  stop(graceMs: number): Promise<void>;
+}
+
+export async function startWorker(
+  context: Omit<WorkerContext, 'shutdown'>,
+  concurrency: number,
+): Promise<Worker> {
+  const shutdown = new AbortController();
+  const running = new Set<Promise<void>>();
+  const full: WorkerContext = { ...context, shutdown: shutdown.signal };
+  const track = (work: Promise<void>): Promise<void> => {
+    running.add(work);
+    return work.finally(() => running.delete(work));
+  };
+  await context.queue.work(
+    {
+      run: (job) => track(runExport(full, job)),
+      expire: (exportId) => track(expireExport(full, exportId)),
+      sweep: () => track(sweepLogged(full)),
+    },
+    concurrency,
+  );
+  return {
+    async stop(graceMs) {
+      await context.queue.pause();
+      const ended = Promise.allSettled(running);
+      const grace = new AbortController();
+      await Promise.race([ended, delay(graceMs, undefined, { signal: grace.signal }).catch(() => undefined)]);
+      grace.abort();
+      shutdown.abort(new Error('the service is stopping'));
+      await ended;
+    },
+  };
+}
