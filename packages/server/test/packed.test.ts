@@ -1,0 +1,133 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const run = promisify(execFile);
+const CHECKOUT = join(import.meta.dirname, '../../..');
+const PACKED = ['contract', 'client', 'server'];
+const MINUTE = 60_000;
+
+/** The first Node of PATH that is older than what the server needs, or undefined. */
+function olderNode(): string | undefined {
+  return (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .map((directory) => join(directory, 'node'))
+    .find((node) => {
+      const printed = spawnSync(node, ['-p', 'process.versions.node'], { encoding: 'utf8' });
+      const [major = 0, minor = 0] = (printed.stdout ?? '').split('.').map(Number);
+      return printed.status === 0 && (major < 22 || (major === 22 && minor < 18));
+    });
+}
+
+/** The workspace without the packages' own changes while they are packed: a pack rewrites manifests. */
+async function copyWorkspace(to: string): Promise<void> {
+  for (const name of ['package.json', 'tsconfig.json', 'scripts', 'LICENSE']) {
+    await cp(join(CHECKOUT, name), join(to, name), { recursive: true });
+  }
+  const skipped = new Set(['node_modules', 'dist', 'test', 'data']);
+  await cp(join(CHECKOUT, 'packages'), join(to, 'packages'), {
+    recursive: true,
+    filter: (path) => !skipped.has(basename(path)),
+  });
+  await mkdir(join(to, 'node_modules/@tillroll'), { recursive: true });
+  for (const name of await readdir(join(CHECKOUT, 'node_modules'))) {
+    if (name === '@tillroll') continue;
+    await symlink(join(CHECKOUT, 'node_modules', name), join(to, 'node_modules', name));
+  }
+  for (const name of await readdir(join(to, 'packages'))) {
+    await symlink(join(to, 'packages', name), join(to, 'node_modules/@tillroll', name));
+  }
+}
+
+describe('the packages as they are published', () => {
+  let directory: string;
+  let workspace: string;
+  let project: string;
+
+  beforeAll(async () => {
+    directory = await realpath(await mkdtemp(join(tmpdir(), 'tillroll-packed-')));
+    workspace = join(directory, 'workspace');
+    project = join(directory, 'project');
+    await mkdir(workspace);
+    await mkdir(project);
+    await copyWorkspace(workspace);
+
+    const tarballs: string[] = [];
+    for (const name of PACKED) {
+      const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', directory], {
+        cwd: join(workspace, 'packages', name),
+      });
+      const [packed] = JSON.parse(stdout) as [{ filename: string }];
+      tarballs.push(join(directory, packed.filename));
+    }
+
+    await run('npm', ['init', '-y'], { cwd: project });
+    await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', ...tarballs], {
+      cwd: project,
+    });
+  }, 10 * MINUTE);
+
+  afterAll(async () => {
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  test.each(PACKED)('packing leaves %s as it was', async (name) => {
+    const left = await readdir(join(workspace, 'packages', name));
+    expect(left).not.toContain('dist');
+    expect(left).not.toContain('package.json.source');
+    const manifest = join('packages', name, 'package.json');
+    expect(await readFile(join(workspace, manifest), 'utf8')).toBe(
+      await readFile(join(CHECKOUT, manifest), 'utf8'),
+    );
+  });
+
+  test('a pack that was interrupted is undone by the next one, unless the manifest was edited', async () => {
+    const cwd = join(workspace, 'packages/contract');
+    const step = (name: string) => run(process.execPath, ['../../scripts/package.ts', name], { cwd });
+    const source = await readFile(join(cwd, 'package.json'), 'utf8');
+    await step('prepack');
+    const packed = await readFile(join(cwd, 'package.json'), 'utf8');
+    expect(JSON.parse(packed)).toMatchObject({
+      exports: { '.': { types: './dist/index.d.ts', default: './dist/index.js' } },
+    });
+    await step('prepack');
+    expect(await readFile(join(cwd, 'package.json.source'), 'utf8')).toBe(source);
+
+    await writeFile(join(cwd, 'package.json'), packed.replace('0.1.0', '0.2.0'));
+    await expect(step('prepack')).rejects.toThrow(/edited after a pack was interrupted/);
+    await writeFile(join(cwd, 'package.json'), packed);
+
+    await step('postpack');
+    expect(await readFile(join(cwd, 'package.json'), 'utf8')).toBe(source);
+    expect(await readdir(cwd)).not.toContain('dist');
+  }, MINUTE);
+
+  test.each(['@tillroll/contract', '@tillroll/client'])('%s can be imported', async (name) => {
+    const program = `console.log(Object.keys(await import('${name}')).length > 0)`;
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program], {
+      cwd: project,
+    });
+    expect(stdout).toBe('true\n');
+  });
+
+  test('tillroll-server --help exits 0', async () => {
+    const bin = join(project, 'node_modules/.bin/tillroll-server');
+    const { stdout } = await run(process.execPath, [bin, '--help'], { cwd: project });
+    expect(stdout).toContain('tillroll-server');
+  }, MINUTE);
+
+  const older = olderNode();
+  test.skipIf(older === undefined)(
+    `under an older Node (${older ?? 'none on PATH'}) and no other, one line says what is needed`,
+    () => {
+      const bin = join(project, 'node_modules/.bin/tillroll-server');
+      const ended = spawnSync(older ?? '', [bin, '--help'], { cwd: project, encoding: 'utf8' });
+      expect(ended.status).toBe(1);
+      expect(ended.stdout).toBe('');
+      expect(ended.stderr).toMatch(/^tillroll-server: needs Node 22\.18 or newer[^\n]*\n$/);
+    },
+  );
+});
