@@ -1,5 +1,15 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -84,26 +94,31 @@ describe('the packages as they are published', () => {
     );
   });
 
-  test('a pack that was interrupted is undone by the next one, unless the manifest was edited', async () => {
-    const cwd = join(workspace, 'packages/contract');
-    const step = (name: string) => run(process.execPath, ['../../scripts/package.ts', name], { cwd });
-    const source = await readFile(join(cwd, 'package.json'), 'utf8');
-    await step('prepack');
-    const packed = await readFile(join(cwd, 'package.json'), 'utf8');
-    expect(JSON.parse(packed)).toMatchObject({
-      exports: { '.': { types: './dist/index.d.ts', default: './dist/index.js' } },
-    });
-    await step('prepack');
-    expect(await readFile(join(cwd, 'package.json.source'), 'utf8')).toBe(source);
+  test(
+    'a pack that was interrupted is undone by the next one, unless the manifest was edited',
+    async () => {
+      const cwd = join(workspace, 'packages/contract');
+      const step = (name: string) =>
+        run(process.execPath, ['../../scripts/package.ts', name], { cwd });
+      const source = await readFile(join(cwd, 'package.json'), 'utf8');
+      await step('prepack');
+      const packed = await readFile(join(cwd, 'package.json'), 'utf8');
+      expect(JSON.parse(packed)).toMatchObject({
+        exports: { '.': { types: './dist/index.d.ts', default: './dist/index.js' } },
+      });
+      await step('prepack');
+      expect(await readFile(join(cwd, 'package.json.source'), 'utf8')).toBe(source);
 
-    await writeFile(join(cwd, 'package.json'), packed.replace('0.1.0', '0.2.0'));
-    await expect(step('prepack')).rejects.toThrow(/edited after a pack was interrupted/);
-    await writeFile(join(cwd, 'package.json'), packed);
+      await writeFile(join(cwd, 'package.json'), packed.replace('0.1.0', '0.2.0'));
+      await expect(step('prepack')).rejects.toThrow(/edited after a pack was interrupted/);
+      await writeFile(join(cwd, 'package.json'), packed);
 
-    await step('postpack');
-    expect(await readFile(join(cwd, 'package.json'), 'utf8')).toBe(source);
-    expect(await readdir(cwd)).not.toContain('dist');
-  }, MINUTE);
+      await step('postpack');
+      expect(await readFile(join(cwd, 'package.json'), 'utf8')).toBe(source);
+      expect(await readdir(cwd)).not.toContain('dist');
+    },
+    MINUTE,
+  );
 
   test.each(['@tillroll/contract', '@tillroll/client'])('%s can be imported', async (name) => {
     const program = `console.log(Object.keys(await import('${name}')).length > 0)`;
@@ -113,11 +128,15 @@ describe('the packages as they are published', () => {
     expect(stdout).toBe('true\n');
   });
 
-  test('tillroll-server --help exits 0', async () => {
-    const bin = join(project, 'node_modules/.bin/tillroll-server');
-    const { stdout } = await run(process.execPath, [bin, '--help'], { cwd: project });
-    expect(stdout).toContain('tillroll-server');
-  }, MINUTE);
+  test(
+    'tillroll-server --help exits 0',
+    async () => {
+      const bin = join(project, 'node_modules/.bin/tillroll-server');
+      const { stdout } = await run(process.execPath, [bin, '--help'], { cwd: project });
+      expect(stdout).toContain('tillroll-server');
+    },
+    MINUTE,
+  );
 
   const older = olderNode();
   test.skipIf(older === undefined)(

@@ -1,0 +1,229 @@
+import { spawnSync } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
+const CHECKOUT = join(import.meta.dirname, '../../..');
+const OXLINT = join(
+  dirname(createRequire(import.meta.url).resolve('oxlint/package.json')),
+  'bin/oxlint',
+);
+
+/** A copy of what is linted, so that nobody else sees what is planted. */
+let tree: string;
+
+beforeAll(async () => {
+  tree = await realpath(await mkdtemp(join(tmpdir(), 'tillroll-arrows-')));
+  const skipped = new Set(['node_modules', 'dist', 'data', 'results']);
+  for (const name of ['.oxlintrc.json', 'scripts', 'packages', 'acceptance']) {
+    await cp(join(CHECKOUT, name), join(tree, name), {
+      recursive: true,
+      filter: (path) => !skipped.has(basename(path)),
+    });
+  }
+});
+
+afterAll(async () => {
+  await rm(tree, { recursive: true, force: true });
+});
+
+interface Diagnostic {
+  code: string;
+  message: string;
+  filename: string;
+}
+
+/** What oxlint says of the arrows, by file. Of other rules the tree may break any. */
+function lint(...paths: string[]): { status: number | null; faults: string[] } {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [OXLINT, '--deny-warnings', '--format=json', ...paths],
+    { cwd: tree, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 },
+  );
+  if (!stdout.startsWith('{')) throw new Error(`oxlint: ${stdout}${stderr}`);
+  const { diagnostics } = JSON.parse(stdout) as { diagnostics: Diagnostic[] };
+  const faults = diagnostics
+    .filter(({ code }) => code === 'tillroll(arrows)')
+    .map(({ filename, message }) => `${filename}: ${message}`);
+  return { status, faults };
+}
+
+async function plant(
+  file: string,
+  text: string,
+): Promise<{ status: number | null; faults: string[] }> {
+  const path = join(tree, file);
+  await mkdir(dirname(path), { recursive: true });
+  try {
+    await writeFile(path, `${text}\n`);
+    return lint(file);
+  } finally {
+    await rm(path);
+  }
+}
+
+test('`npm run lint` is where the arrows are checked', async () => {
+  const { scripts } = JSON.parse(await readFile(join(CHECKOUT, 'package.json'), 'utf8')) as {
+    scripts: { lint: string };
+  };
+  expect(scripts.lint).toContain('oxlint --type-aware --deny-warnings');
+});
+
+test('the tree as it is breaks none', () => {
+  expect(lint().faults).toEqual([]);
+});
+
+const SRC = 'packages/server/src';
+
+describe('refused', () => {
+  test.each([
+    // Between rooms, in every way to write an import.
+    [`${SRC}/storage/planted.ts`, `import '../http/app.ts';`, 'storage must not import http'],
+    [
+      `${SRC}/storage/a/b/planted.ts`,
+      `import '../../../sink/cutter.ts';`,
+      'storage must not import sink',
+    ],
+    [
+      `${SRC}/exports/planted.ts`,
+      `import type { A } from '../queue/a.ts'; export type B = A;`,
+      'exports must not import queue',
+    ],
+    [
+      `${SRC}/exports/planted.ts`,
+      `export * from '../storage/keys.ts';`,
+      'exports must not import storage',
+    ],
+    [
+      `${SRC}/exports/planted.ts`,
+      `export { a } from '../worker/a.ts';`,
+      'exports must not import worker',
+    ],
+    [
+      `${SRC}/database/planted.ts`,
+      `await import('../exports/sql.ts');`,
+      'database must not import exports',
+    ],
+    [
+      `${SRC}/database/planted.ts`,
+      `export type A = import('../access/token.ts').A;`,
+      'database must not import access',
+    ],
+    [`${SRC}/sink/planted.ts`, `import '../../src/source/rows.ts';`, 'sink must not import source'],
+    [
+      `${SRC}/source/planted.ts`,
+      `await import(process.argv[2] ?? '');`,
+      'a computed import: no arrow can be checked',
+    ],
+    [`${SRC}/commands/planted.ts`, `import '../http/app.ts';`, 'commands must not import http'],
+    [`${SRC}/commands/planted.ts`, `import '../main.ts';`, 'commands must not import main.ts'],
+    [`${SRC}/worker/planted.ts`, `import '../service.ts';`, 'worker must not import service.ts'],
+    [`${SRC}/sample/planted.ts`, `import '../config.ts';`, 'sample must not import config.ts'],
+    [
+      `${SRC}/clock.ts`,
+      `import './errors.ts';`,
+      'clock.ts is a leaf: it imports nothing of ours, so not errors.ts',
+    ],
+    [
+      `${SRC}/novelty/planted.ts`,
+      `import '../database/pool.ts';`,
+      'novelty is no room yet: give it a place in scripts/arrows.ts',
+    ],
+    // What is not in the server's package.
+    [
+      `${SRC}/http/planted.ts`,
+      `import '@tillroll/client';`,
+      'http must not import @tillroll/client: the server knows the contract alone',
+    ],
+    [
+      `${SRC}/http/planted.ts`,
+      `import '../../../contract/src/index.ts';`,
+      'http must not import packages/contract/src/index.ts, which is not in the package',
+    ],
+    // Packages of some rooms alone.
+    [
+      `${SRC}/exports/planted.ts`,
+      `import type { FastifyInstance } from 'fastify'; export type A = FastifyInstance;`,
+      'exports must not import fastify',
+    ],
+    [
+      `${SRC}/worker/planted.ts`,
+      `import '@fastify/swagger';`,
+      'worker must not import @fastify/swagger',
+    ],
+    [
+      `${SRC}/exports/planted.ts`,
+      `import 'pg-boss/dist/index.js';`,
+      'exports must not import pg-boss',
+    ],
+    [
+      `${SRC}/exports/planted.ts`,
+      `import '@aws-sdk/client-s3';`,
+      'exports must not import @aws-sdk/client-s3',
+    ],
+    [`${SRC}/http/planted.ts`, `import 'pg';`, 'http must not import pg'],
+    [`${SRC}/sink/planted.ts`, `import 'pg-copy-streams';`, 'sink must not import pg-copy-streams'],
+    // The other packages.
+    [
+      'packages/contract/src/planted.ts',
+      `import '@tillroll/client';`,
+      'packages/contract must not import @tillroll/client',
+    ],
+    [
+      'packages/contract/src/planted.ts',
+      `import '../../server/src/errors.ts';`,
+      'packages/contract must not import packages/server/src/errors.ts',
+    ],
+    [
+      'packages/client/src/planted.ts',
+      `import '@tillroll/server';`,
+      'packages/client must not import @tillroll/server',
+    ],
+    [
+      'packages/client/src/planted.ts',
+      `import '../../contract/src/index.ts';`,
+      'packages/client must not import packages/contract/src/index.ts',
+    ],
+    [
+      'acceptance/planted.ts',
+      `import '@tillroll/contract';`,
+      'acceptance must not import @tillroll/contract: it knows a base URL alone',
+    ],
+    [
+      'acceptance/planted.ts',
+      `import '../packages/client/src/index.ts';`,
+      'acceptance must not import packages/client/src/index.ts: it knows a base URL alone',
+    ],
+  ])('%s: %s', async (file, text, message) => {
+    const { status, faults } = await plant(file, text);
+    expect(faults).toEqual([`${file}: ${message}`]);
+    expect(status).not.toBe(0);
+  });
+});
+
+describe('allowed', () => {
+  test.each([
+    [
+      `${SRC}/http/planted.ts`,
+      `import '../exports/create.ts'; import './app.ts'; import 'fastify'; import '@tillroll/contract';`,
+    ],
+    [
+      `${SRC}/storage/a/planted.ts`,
+      `import '../keys.ts'; import '../../clock.ts'; import '@aws-sdk/client-s3'; import 'node:fs';`,
+    ],
+    [`${SRC}/queue/planted.ts`, `import 'pg-boss'; import 'pg'; import '../database/pool.ts';`],
+    [`${SRC}/database/planted.ts`, `import '../../package.json' with { type: 'json' };`],
+    [`${SRC}/main.ts`, `import './service.ts'; import './commands/a.ts'; import './http/app.ts';`],
+    ['packages/client/src/planted.ts', `import '@tillroll/contract'; import './index.ts';`],
+    [
+      'packages/server/test/planted.ts',
+      `import '../src/main.ts'; import '@tillroll/client'; import 'pg';`,
+    ],
+  ])('%s: %s', async (file, text) => {
+    expect((await plant(file, text)).faults).toEqual([]);
+  });
+});
