@@ -30,7 +30,9 @@ export function errorBody(status: number, details?: string): ErrorBody {
 }
 
 export const UNAUTHORIZED_BODY: ErrorBody = Object.freeze({ message: '401 Unauthorized' });
-export const TOO_MANY_REQUESTS_BODY: ErrorBody = Object.freeze({ message: '429 Too Many Requests' });
+export const TOO_MANY_REQUESTS_BODY: ErrorBody = Object.freeze({
+  message: '429 Too Many Requests',
+});
 /** Unknown export, or one of another merchant or app: the caller cannot tell which. */
 export const EXPORT_NOT_FOUND_BODY: ErrorBody = Object.freeze({
   message: 'Not Found',

@@ -2,11 +2,15 @@ import type { ExportFailure } from './wire.ts';
 
 /** Why an export is FAILED: the documented codes, each with the sentence a caller reads. */
 export const FAILURES = {
-  SOURCE_UNAVAILABLE: "The platform's database could not be read. Create the export again; if it fails again, tell the platform.",
-  STORAGE_UNAVAILABLE: "The export's files could not be written. Create the export again; if it fails again, tell the platform.",
-  OBJECT_TOO_LARGE: 'An object in this range is too large to export (over 64 MiB). Ask the platform to look at it.',
+  SOURCE_UNAVAILABLE:
+    "The platform's database could not be read. Create the export again; if it fails again, tell the platform.",
+  STORAGE_UNAVAILABLE:
+    "The export's files could not be written. Create the export again; if it fails again, tell the platform.",
+  OBJECT_TOO_LARGE:
+    'An object in this range is too large to export (over 64 MiB). Ask the platform to look at it.',
   WORKER_LOST: 'The export was interrupted too many times. Create it again.',
-  INTERNAL: 'The export failed for a reason that is in the platform\'s log. Create it again; if it fails again, tell the platform.',
+  INTERNAL:
+    "The export failed for a reason that is in the platform's log. Create it again; if it fails again, tell the platform.",
 } as const;
 
 export type FailureCode = keyof typeof FAILURES;

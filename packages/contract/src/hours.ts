@@ -32,7 +32,10 @@ export const REGION_HOURS: Readonly<Record<Region, string>> = {
 
 function dayNumber(name: string): number {
   const day = (DAY_NAMES as readonly string[]).indexOf(name);
-  if (day < 0) throw new RangeError(`no day is called "${name}"; the days are mon tue wed thu fri sat sun, or daily`);
+  if (day < 0)
+    throw new RangeError(
+      `no day is called "${name}"; the days are mon tue wed thu fri sat sun, or daily`,
+    );
   return day;
 }
 
@@ -96,8 +99,14 @@ export function parseHours(text: string): Hours {
     if (!match) throw new RangeError(`"${entry}" does not read like "mon-fri 01:00-05:00"`);
     const [, days = '', opens = '', closes = ''] = match;
     const start = minuteOf(opens);
+    if (start === DAY_MINUTES) {
+      throw new RangeError(`"${entry}" opens at 24:00; say 00:00 of the next day`);
+    }
     const end = minuteOf(closes);
-    if (start === end) throw new RangeError(`"${entry}" opens and closes at the same time; say "${days} 00:00-24:00" for a whole day`);
+    if (start === end)
+      throw new RangeError(
+        `"${entry}" opens and closes at the same time; say "${days} 00:00-24:00" for a whole day`,
+      );
     for (const day of daysOf(days)) {
       const length = (end - start + DAY_MINUTES) % DAY_MINUTES || DAY_MINUTES;
       raw.push({ start: day * DAY_MINUTES + start, end: day * DAY_MINUTES + start + length });
@@ -120,13 +129,20 @@ export function isOpen(hours: Hours, time: number): boolean {
 }
 
 /** The first edge of the given kind after `time` at which the state really changes. */
-function nextEdge(hours: Hours, time: number, edge: 'start' | 'end', opens: boolean): number | null {
+function nextEdge(
+  hours: Hours,
+  time: number,
+  edge: 'start' | 'end',
+  opens: boolean,
+): number | null {
   const at = positionInWeek(time);
   const waits = hours.spans
     .map((span) => span[edge] * MINUTE_MS)
     .map((position) => ((position - at + WEEK_MS - 1) % WEEK_MS) + 1)
     // A span that ends at Saturday midnight and goes on at Sunday 00:00 has no edge there.
-    .filter((wait) => isOpen(hours, time + wait) === opens && isOpen(hours, time + wait - 1) !== opens);
+    .filter(
+      (wait) => isOpen(hours, time + wait) === opens && isOpen(hours, time + wait - 1) !== opens,
+    );
   return waits.length === 0 ? null : time + Math.min(...waits);
 }
 

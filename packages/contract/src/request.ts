@@ -7,12 +7,13 @@ export type Parsed<T> = { ok: true; value: T } | { ok: false; details: string };
 export function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
-  let text: string;
+  let text: string | undefined;
   try {
-    text = JSON.stringify(value);
+    text = JSON.stringify(value) as string | undefined;
   } catch {
-    text = typeof value;
+    // A cycle, a bigint, or nesting deeper than the stack.
   }
+  text ??= typeof value;
   return text.length > 80 ? `${text.slice(0, 80)}...` : text;
 }
 
@@ -22,8 +23,7 @@ export function shown(value: unknown): string {
  */
 export function parseTime(member: string, value: unknown): Parsed<number> {
   const allowed = `a whole number of UTC epoch milliseconds from 0 to ${MAX_TIME_MS}, as a number or as a string of digits`;
-  const time =
-    typeof value === 'string' && /^[0-9]{1,16}$/.test(value) ? Number(value) : value;
+  const time = typeof value === 'string' && /^[0-9]{1,16}$/.test(value) ? Number(value) : value;
   if (typeof time === 'number' && Number.isInteger(time) && time >= 0 && time <= MAX_TIME_MS) {
     return { ok: true, value: time === 0 ? 0 : time };
   }
