@@ -4,7 +4,7 @@
 import { spawn } from 'child_process';
 import { existsSync, readFileSync } from 'fs';
 import { createRequire } from 'module';
-import { constants } from 'os';
+import { constants, cpus } from 'os';
 import { dirname, join } from 'path';
 import { fileURLToPath } from 'url';
 
@@ -60,9 +60,9 @@ function runUnder(node) {
   });
 }
 
-// gzip and file writes share libuv's pool of four threads: with as many compressions under way,
-// every write waits behind them. The pool reads this once, when it first has work.
-if (!process.env.UV_THREADPOOL_SIZE) process.env.UV_THREADPOOL_SIZE = '8';
+// Compression and file writes share libuv's pool. Node's four threads suit small machines: measured
+// on two cores, eight are slower. The pool reads this once, when it first has work.
+if (!process.env.UV_THREADPOOL_SIZE) process.env.UV_THREADPOOL_SIZE = String(Math.max(4, cpus().length));
 
 if (isNewEnough(process.versions.node)) {
   // Node strips types everywhere but inside node_modules, so what is published comes compiled.

@@ -5,7 +5,6 @@ import { migrate, schemaFault } from './database/migrations.ts';
 import { openDatabase, type Database } from './database/open.ts';
 import { sharedSigningKey } from './database/signing-key.ts';
 import { oneLine } from './errors.ts';
-import { createApp } from './http/app.ts';
 import type { Logger } from './log.ts';
 import { BossQueue } from './queue/boss-queue.ts';
 import { DirectoryStorage } from './storage/directory.ts';
@@ -102,6 +101,8 @@ async function listen(
 ): Promise<{ app: FastifyInstance; url: string }> {
   const keys = config.signingKeys ?? [await sharedSigningKey(database.pool)];
   let url = config.publicUrl ?? '';
+  // Loaded when used: a worker alone needs no HTTP.
+  const { createApp } = await import('./http/app.ts');
   const app = await createApp({
     pool: database.pool,
     queue,

@@ -1,5 +1,4 @@
 import { fileURLToPath } from 'node:url';
-import Postgrator from 'postgrator';
 import { LOCKS } from './locks.ts';
 import { inTransaction, type Pool, type Queryable } from './pool.ts';
 
@@ -39,6 +38,8 @@ export async function migrate(pool: Pool): Promise<void> {
   await inTransaction(pool, async (client) => {
     await client.query('SELECT pg_advisory_xact_lock($1)', [LOCKS.MIGRATE]);
     await client.query('CREATE SCHEMA IF NOT EXISTS tillroll');
+    // Loaded when used: nearly every start finds the schema up to date.
+    const { default: Postgrator } = await import('postgrator');
     const postgrator = new Postgrator({
       migrationPattern: `${DIRECTORY}*.sql`,
       driver: 'pg',

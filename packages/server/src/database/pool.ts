@@ -42,13 +42,16 @@ export function createPool(connection: Connection, max: number, onError: (error:
   return pool;
 }
 
-/** Serialization failure, deadlock: the transaction did nothing and may run again. */
-const RETRYABLE = new Set(['40001', '40P01']);
+/**
+ * Serialization failure, deadlock, a key that somebody else inserted first: the transaction did
+ * nothing, and run again it sees what the other one did.
+ */
+const RETRYABLE = new Set(['40001', '40P01', '23505']);
 const TRANSACTION_ATTEMPTS = 5;
 
 /**
- * Runs `work` in one transaction. A serialization failure or deadlock runs it again, five times at
- * the most, so `work` must be repeatable.
+ * Runs `work` in one transaction. A conflict with another transaction runs it again, five times at the
+ * most, so `work` must be repeatable.
  */
 export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {

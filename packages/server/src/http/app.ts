@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { errorBody, shown } from '@tillroll/contract';
-import { fastify, type FastifyBaseLogger, type FastifyInstance, type FastifySchemaValidationError } from 'fastify';
+import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance, type FastifySchemaValidationError } from 'fastify';
 import { authenticateRequest, merchantOf } from './auth.ts';
 import type { HttpContext } from './context.ts';
 import { notFound, renderError } from './errors.ts';
@@ -53,10 +53,9 @@ function refuseOnSocket(error: NodeJS.ErrnoException, socket: Socket): void {
 export async function createApp(context: HttpContext): Promise<FastifyInstance> {
   const app: FastifyInstance = fastify({
     loggerInstance: context.log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request' }),
     genReqId: requestId,
     requestIdHeader: false,
-    requestIdLogLabel: 'request',
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: { headersTimeout: HEADERS_TIMEOUT_MS },
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },

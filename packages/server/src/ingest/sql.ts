@@ -19,9 +19,13 @@ export function copyIntoStaging(relation: Relation): string {
 /** $1 lock, $2 table, $3 merchant */
 export const lockMerge = "SELECT pg_advisory_xact_lock($1, hashtext($2 || ' ' || $3))";
 
+/** Sorting whole objects to disk is what the planner picks for lack of statistics; a hash keeps their order. */
+export const mergeSettings = "SET LOCAL enable_mergejoin = off; SET LOCAL work_mem = '64MB'";
+
 /**
  * $1 merchant. Inside one request the highest modifiedTime wins, on a tie the later line. A stored row
- * is replaced by one that is at least as new and differs. Returns one row of counts.
+ * is replaced by one that is at least as new and differs. Returns one row of counts. Runs under the
+ * merge lock, so that judging and writing see the same rows.
  */
 export function merge(relation: Relation): string {
   const { table } = relation;
@@ -32,22 +36,22 @@ export function merge(relation: Relation): string {
   WITH winner AS (
     SELECT DISTINCT ON (id) line FROM ${staging} ORDER BY id, modified_time DESC, line DESC
   ), judged AS (
-    SELECT w.line,
+    SELECT s.line,
       CASE WHEN t.id IS NULL THEN 'inserted'
            WHEN s.modified_time < t.modified_time THEN 'stale'
            WHEN s.object = t.object THEN 'unchanged'
            ELSE 'updated' END AS verdict
-    FROM winner w
+    FROM winner
     JOIN ${staging} s USING (line)
     LEFT JOIN ${table} t ON t.merchant_id = $1 AND t.id = s.id
-  ), written AS (
-    INSERT INTO ${table} AS t (merchant_id, ${names.join(', ')})
+  ), inserted AS (
+    INSERT INTO ${table} (merchant_id, ${names.join(', ')})
     SELECT $1, ${names.map((name) => `s.${name}`).join(', ')}
-    FROM ${staging} s JOIN judged j USING (line)
-    WHERE j.verdict IN ('inserted', 'updated')
-    ON CONFLICT (merchant_id, id) DO UPDATE
-      SET ${replaced.map((name) => `${name} = excluded.${name}`).join(', ')}
-      WHERE excluded.modified_time >= t.modified_time
+    FROM ${staging} s JOIN judged USING (line) WHERE verdict = 'inserted'
+  ), updated AS (
+    UPDATE ${table} t SET ${replaced.map((name) => `${name} = s.${name}`).join(', ')}
+    FROM ${staging} s JOIN judged USING (line)
+    WHERE verdict = 'updated' AND t.merchant_id = $1 AND t.id = s.id
   )
   SELECT count(*) FILTER (WHERE verdict = 'inserted') AS inserted,
          count(*) FILTER (WHERE verdict = 'updated') AS updated,

@@ -30,9 +30,11 @@ export class FileCutter {
     this.#allocate = allocate;
   }
 
-  push(object: Buffer): void {
-    this.#append(this.#objects === 0 ? OPEN : SEPARATOR);
-    this.#append(object);
+  /** Takes the object that is `data[start..end)`; its bytes are copied before this returns. */
+  push(data: Buffer, start: number, end: number): void {
+    const lead = this.#objects === 0 ? OPEN : SEPARATOR;
+    this.#append(lead, 0, lead.length);
+    this.#append(data, start, end);
     this.#objects++;
     if (this.#objects === OBJECTS_PER_FILE) this.#endFile();
   }
@@ -43,18 +45,18 @@ export class FileCutter {
   }
 
   #endFile(): void {
-    this.#append(CLOSE);
+    this.#append(CLOSE, 0, CLOSE.length);
     this.#flush();
     this.#target.end(this.#position, this.#objects);
     this.#position++;
     this.#objects = 0;
   }
 
-  #append(bytes: Buffer): void {
-    let at = 0;
-    while (at < bytes.length) {
+  #append(data: Buffer, start: number, end: number): void {
+    let at = start;
+    while (at < end) {
       this.#piece ??= this.#allocate();
-      const copied = bytes.copy(this.#piece, this.#used, at);
+      const copied = data.copy(this.#piece, this.#used, at, end);
       this.#used += copied;
       at += copied;
       if (this.#used === this.#piece.length) this.#flush();

@@ -6,12 +6,18 @@ export class StorageError extends Error {
   override name = 'StorageError';
 }
 
-/** What is in flight is bounded in bytes, not in objects. */
-export const IN_FLIGHT_BYTES = 32 * 1024 * 1024;
+/**
+ * What is in flight is bounded in bytes, not in objects. Measured: 8 MiB keep the compressing threads
+ * of two cores busy as well as 32 do.
+ */
+export const IN_FLIGHT_BYTES = 8 * 1024 * 1024;
 
+/** An object on its way in: `data[start..end)`. */
 interface Row {
   createdTime: number;
-  object: Buffer;
+  data: Buffer;
+  start: number;
+  end: number;
 }
 
 /**
@@ -29,7 +35,7 @@ export async function writeFiles(
   const cutter = new FileCutter(flight, () => flight.allocate());
   try {
     for await (const rows of batches) {
-      for (const { object } of rows) cutter.push(object);
+      for (const { data, start, end } of rows) cutter.push(data, start, end);
       const last = rows.at(-1);
       if (last) onPosition(last.createdTime);
       await flight.settle(IN_FLIGHT_BYTES);

@@ -1,9 +1,14 @@
-/** One row of the COPY stream. */
+/**
+ * One row of the COPY stream: where its object lies in what came off the socket. A Buffer for each
+ * row would cost more than everything else that is done to it.
+ */
 export interface RowFrame {
   /** Epoch milliseconds. */
   createdTime: number;
-  /** The object's exact bytes, UTF-8 JSON. */
-  object: Buffer;
+  /** The object's exact bytes, UTF-8 JSON, are `data[start..end)`. */
+  data: Buffer;
+  start: number;
+  end: number;
 }
 
 /** The stream is not what PostgreSQL's binary COPY format promises, or ended early. */
@@ -92,7 +97,9 @@ export class FrameDecoder {
       frames.push({
         // Exact: times stay far below 2^53.
         createdTime: data.readInt32BE(at + 6) * 2 ** 32 + data.readUInt32BE(at + 10),
-        object: data.subarray(at + ROW_HEAD_BYTES, at + whole),
+        data,
+        start: at + ROW_HEAD_BYTES,
+        end: at + whole,
       });
       this.#rows++;
       at += whole;

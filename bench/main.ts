@@ -1,0 +1,174 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { ExportClient } from '@tillroll/client';
+import { ordersNdjson } from '../packages/server/src/sample/index.ts';
+import { runCommand, startServer, startWorker } from '../scripts/server-process.ts';
+import { digestOfExport, digestOfShell, exportByShell, exportOrders, FROM, TO } from './export.ts';
+import { hasPsql, median, peakMemoryMb, run, seconds, shell } from './measure.ts';
+import { createBench, installApp, psqlEnvironment, removeBench, type Bench } from './service.ts';
+
+/** `npm run bench`: every figure measured side by side in one run, one table. See docs/bench.md. */
+
+const LARGE = Number(process.env['BENCH_ORDERS'] ?? 300_000);
+const SMALL = LARGE / 10;
+const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 3);
+const MERCHANTS = { large: 'LARGE', small: 'SMALL' } as const;
+
+interface Row {
+  measure: string;
+  value: string;
+  wanted: string;
+  met: boolean | null;
+}
+
+const rows: Row[] = [];
+const psql = await hasPsql();
+const NO_PSQL = 'psql is not on this machine: not measured';
+
+function report(measure: string, value: string, wanted: string, met: boolean | null): void {
+  rows.push({ measure, value, wanted, met });
+  console.log(`${measure}: ${value} (wanted: ${wanted})`);
+}
+
+async function startUp(bench: Bench): Promise<void> {
+  const times: number[] = [];
+  for (let round = 0; round < 1 + ROUNDS; round++) {
+    const started = performance.now();
+    const server = await startServer('all', bench.environment, bench.logFile);
+    times.push((performance.now() - started) / 1000);
+    await server.stop();
+  }
+  const [first = Number.NaN, ...later] = times;
+  report('start to ready, new data directory', `${first.toFixed(2)} s`, 'under 3 s', first < 3);
+  const again = median(later);
+  report('start to ready, existing data directory', `${again.toFixed(2)} s`, 'under 1.5 s', again < 1.5);
+}
+
+async function seed(bench: Bench): Promise<void> {
+  const span = ['--from', new Date(FROM).toISOString(), '--to', new Date(TO).toISOString()];
+  for (const [merchant, orders] of [[MERCHANTS.large, LARGE], [MERCHANTS.small, SMALL]] as const) {
+    await runCommand(['seed', '--merchant', merchant, '--orders', String(orders), ...span], bench.environment);
+  }
+}
+
+async function exporting(bench: Bench, url: string): Promise<void> {
+  const client = new ExportClient({ url, merchant: MERCHANTS.large, token: await installApp(bench, MERCHANTS.large) });
+  const worker = await startWorker(bench.environment, bench.logFile);
+  try {
+    let exported = await exportOrders(client);
+    if (!psql) {
+      const alone = await seconds(() => exportOrders(client));
+      report(`export of ${LARGE} orders, POST to DONE`, `${alone.toFixed(2)} s; ${NO_PSQL}`, 'ratio at least 2.0', null);
+      return;
+    }
+    const env = await psqlEnvironment(bench);
+    const directory = join(bench.directory, 'shell');
+    await exportByShell(MERCHANTS.large, directory, env);
+    const ratios: number[] = [];
+    const ours: number[] = [];
+    const theirs: number[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      const a = await seconds(async () => {
+        exported = await exportOrders(client);
+      });
+      const b = await seconds(() => exportByShell(MERCHANTS.large, directory, env));
+      ours.push(a);
+      theirs.push(b);
+      ratios.push(b / a);
+    }
+    const equal = (await digestOfExport(client, exported)) === (await digestOfShell(directory));
+    const ratio = median(ratios);
+    report(
+      `export of ${LARGE} orders, POST to DONE, against psql | split | gzip -1`,
+      `${ratio.toFixed(2)} times as fast (${median(ours).toFixed(2)} s, ${median(theirs).toFixed(2)} s), outputs ${equal ? 'equal' : 'DIFFERENT'}`,
+      'at least 2.0, equal',
+      ratio >= 2 && equal,
+    );
+  } finally {
+    await worker.stop();
+  }
+}
+
+async function memory(bench: Bench, url: string): Promise<void> {
+  const peaks: (number | null)[] = [];
+  for (const merchant of [MERCHANTS.small, MERCHANTS.large]) {
+    const client = new ExportClient({ url, merchant, token: await installApp(bench, merchant) });
+    // A new worker for each, or the first would hide behind the second.
+    const worker = await startWorker(bench.environment, bench.logFile);
+    try {
+      await exportOrders(client);
+      peaks.push(await peakMemoryMb(worker.pid));
+    } finally {
+      await worker.stop();
+    }
+  }
+  const [small = null, large = null] = peaks;
+  if (small === null || large === null) {
+    report('peak memory of the worker', 'no /proc on this machine: not measured', 'under 200 MB', null);
+    return;
+  }
+  report(`peak memory of the worker, ${LARGE} orders`, `${large.toFixed(0)} MB`, 'under 200 MB', large < 200);
+  const growth = large - small;
+  report(`the same above ${SMALL} orders`, `${growth.toFixed(0)} MB more`, 'at most 40 MB', growth <= 40);
+}
+
+async function ingest(bench: Bench, url: string): Promise<void> {
+  const file = join(bench.directory, 'orders.ndjson');
+  const orders = ordersNdjson({ merchantId: 'INGEST', orders: LARGE, from: FROM, to: TO, seed: 'ingest' });
+  await pipeline(Readable.from(orders), createWriteStream(file));
+  const ratios: number[] = [];
+  const times: number[] = [];
+  const env = psql ? await psqlEnvironment(bench) : process.env;
+  for (let round = 0; round < ROUNDS; round++) {
+    const merchant = `INGEST${round}`;
+    const token = await installApp(bench, merchant);
+    const time = await seconds(() => upload(url, merchant, token, file));
+    times.push(time);
+    if (!psql) continue;
+    await run('psql', ['-qc', 'DROP TABLE IF EXISTS public.plain; CREATE TABLE public.plain (line text)'], { env });
+    // A quote and a delimiter that JSON cannot hold: each line goes in as it is.
+    const plain = String.raw`psql -qc "COPY public.plain FROM STDIN (FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')" < '${file}'`;
+    ratios.push((await seconds(() => shell(plain, env, bench.directory))) / time);
+  }
+  const ours = `${median(times).toFixed(2)} s`;
+  if (!psql) report(`ingest of ${LARGE} orders over HTTP`, `${ours}; ${NO_PSQL}`, 'at least 0.25', null);
+  else {
+    const ratio = median(ratios);
+    report(`ingest of ${LARGE} orders over HTTP, against a plain COPY FROM`, `${ratio.toFixed(2)} (${ours})`, 'at least 0.25', ratio >= 0.25);
+  }
+}
+
+async function upload(url: string, merchant: string, token: string, file: string): Promise<void> {
+  const response = await fetch(`${url}/v3/merchants/${merchant}/orders/bulk`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/x-ndjson' },
+    body: Readable.toWeb(createReadStream(file, { highWaterMark: 256 * 1024 })) as ReadableStream,
+    // Node's fetch asks for it with a streamed body; its types do not know it yet.
+    ...({ duplex: 'half' } as object),
+    signal: AbortSignal.timeout(600_000),
+  });
+  const counts = (await response.json()) as { inserted?: number };
+  if (counts.inserted !== LARGE) throw new Error(`ingest answered ${response.status} ${JSON.stringify(counts)}`);
+}
+
+const bench = await createBench();
+try {
+  await startUp(bench);
+  const api = await startServer('serve', bench.environment, bench.logFile);
+  try {
+    await seed(bench);
+    await exporting(bench, api.url);
+    await memory(bench, api.url);
+    await ingest(bench, api.url);
+  } finally {
+    await api.stop();
+  }
+} finally {
+  await removeBench(bench);
+}
+console.log();
+console.table(
+  rows.map(({ measure, value, wanted, met }) => ({ measure, value, wanted, met: met === null ? '-' : met ? 'yes' : 'NO' })),
+);

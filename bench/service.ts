@@ -1,0 +1,46 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { removeEmbeddedPostgres } from '../packages/server/src/database/embedded/index.ts';
+import { runCommand } from '../scripts/server-process.ts';
+
+/** A throw-away data directory and what a measurement needs to know of it. */
+export interface Bench {
+  directory: string;
+  environment: Record<string, string>;
+  logFile: string;
+}
+
+export async function createBench(): Promise<Bench> {
+  const directory = await mkdtemp(join(tmpdir(), 'tillroll-bench-'));
+  return {
+    directory,
+    environment: { TILLROLL_DATA_DIR: directory, TILLROLL_LOG_LEVEL: 'warn', TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT: '10' },
+    logFile: join(directory, 'service.log'),
+  };
+}
+
+export async function removeBench({ directory }: Bench): Promise<void> {
+  await removeEmbeddedPostgres(directory);
+  await rm(directory, { recursive: true, force: true });
+}
+
+/** A token for a merchant with every permission. */
+export async function installApp({ environment }: Bench, merchant: string): Promise<string> {
+  const permissions = 'ORDERS_R,PAYMENTS_R,ORDERS_W,PAYMENTS_W';
+  return runCommand(['install', '--merchant', merchant, '--app', 'BENCH', '--permissions', permissions], environment);
+}
+
+/** What psql needs to reach the service's own PostgreSQL. */
+export async function psqlEnvironment({ directory }: Bench): Promise<NodeJS.ProcessEnv> {
+  const state = JSON.parse(await readFile(join(directory, 'postgres.json'), 'utf8')) as Record<string, string | number>;
+  return {
+    ...process.env,
+    PGHOST: String(state['host']),
+    PGPORT: String(state['port']),
+    PGUSER: String(state['user']),
+    PGPASSWORD: String(state['password']),
+    PGDATABASE: 'tillroll',
+    PGSSLMODE: 'disable',
+  };
+}
