@@ -46,7 +46,7 @@ export function exact(base: string, path: string, sent: Sent = {}): Promise<Answ
       path,
       agent,
       method: sent.method ?? 'GET',
-      headers: sent.headers ?? {},
+      headers: { ...framing(sent.body), ...sent.headers },
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     request.on('error', (error) => {
@@ -81,6 +81,13 @@ export function exact(base: string, path: string, sent: Sent = {}): Promise<Answ
       request.end(sent.body as string | Uint8Array | undefined);
     }
   });
+}
+
+/** A length always: node leaves it out for methods that seldom have a body, and so breaks the framing. */
+function framing(body: Sent['body']): Record<string, string> {
+  if (body === undefined) return {};
+  if (Array.isArray(body)) return { 'transfer-encoding': 'chunked' };
+  return { 'content-length': String(Buffer.byteLength(body as string | Uint8Array)) };
 }
 
 function headersOf(raw: readonly string[]): Headers {

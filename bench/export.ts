@@ -17,7 +17,8 @@ export async function exportOrders(client: ExportClient): Promise<ExportObject> 
   for (let polls = 0; polls < 30_000; polls++) {
     const exported = await client.show(id);
     if (exported.status === 'DONE') return exported;
-    if (exported.status === 'FAILED' || exported.status === 'CANCELED') throw new Error(`export ${exported.status}`);
+    if (exported.status === 'FAILED' || exported.status === 'CANCELED')
+      throw new Error(`export ${exported.status}`);
     await delay(20);
   }
   throw new Error('the export did not end within 10 minutes');
@@ -28,7 +29,11 @@ function selectOrders(merchant: string): string {
 }
 
 /** What an expert would script: the same rows of the same PostgreSQL, in gzip files of 1000. */
-export async function exportByShell(merchant: string, directory: string, env: NodeJS.ProcessEnv): Promise<void> {
+export async function exportByShell(
+  merchant: string,
+  directory: string,
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory);
   await shell(
@@ -39,7 +44,10 @@ export async function exportByShell(merchant: string, directory: string, env: No
 }
 
 /** SHA-256 over the objects, one a line, as the export's files hold them. */
-export async function digestOfExport(client: ExportClient, exported: ExportObject): Promise<string> {
+export async function digestOfExport(
+  client: ExportClient,
+  exported: ExportObject,
+): Promise<string> {
   const hash = createHash('sha256');
   for (const { url } of exported.exportUrls?.elements ?? []) {
     const { text } = await client.download(url);
@@ -55,7 +63,8 @@ export async function digestOfShell(directory: string): Promise<string> {
   const hash = createHash('sha256');
   for (const name of (await readdir(directory)).toSorted()) {
     const chunks: Buffer[] = [];
-    for await (const chunk of createReadStream(join(directory, name)).pipe(createGunzip())) chunks.push(chunk as Buffer);
+    for await (const chunk of createReadStream(join(directory, name)).pipe(createGunzip()))
+      chunks.push(chunk as Buffer);
     // JSON has no raw control characters, so a backslash is the only thing COPY had to escape.
     hash.update(Buffer.concat(chunks).toString('utf8').replaceAll('\\\\', '\\'));
   }

@@ -43,24 +43,44 @@ async function startUp(bench: Bench): Promise<void> {
   const [first = Number.NaN, ...later] = times;
   report('start to ready, new data directory', `${first.toFixed(2)} s`, 'under 3 s', first < 3);
   const again = median(later);
-  report('start to ready, existing data directory', `${again.toFixed(2)} s`, 'under 1.5 s', again < 1.5);
+  report(
+    'start to ready, existing data directory',
+    `${again.toFixed(2)} s`,
+    'under 1.5 s',
+    again < 1.5,
+  );
 }
 
 async function seed(bench: Bench): Promise<void> {
   const span = ['--from', new Date(FROM).toISOString(), '--to', new Date(TO).toISOString()];
-  for (const [merchant, orders] of [[MERCHANTS.large, LARGE], [MERCHANTS.small, SMALL]] as const) {
-    await runCommand(['seed', '--merchant', merchant, '--orders', String(orders), ...span], bench.environment);
+  for (const [merchant, orders] of [
+    [MERCHANTS.large, LARGE],
+    [MERCHANTS.small, SMALL],
+  ] as const) {
+    await runCommand(
+      ['seed', '--merchant', merchant, '--orders', String(orders), ...span],
+      bench.environment,
+    );
   }
 }
 
 async function exporting(bench: Bench, url: string): Promise<void> {
-  const client = new ExportClient({ url, merchant: MERCHANTS.large, token: await installApp(bench, MERCHANTS.large) });
+  const client = new ExportClient({
+    url,
+    merchant: MERCHANTS.large,
+    token: await installApp(bench, MERCHANTS.large),
+  });
   const worker = await startWorker(bench.environment, bench.logFile);
   try {
     let exported = await exportOrders(client);
     if (!psql) {
       const alone = await seconds(() => exportOrders(client));
-      report(`export of ${LARGE} orders, POST to DONE`, `${alone.toFixed(2)} s; ${NO_PSQL}`, 'ratio at least 2.0', null);
+      report(
+        `export of ${LARGE} orders, POST to DONE`,
+        `${alone.toFixed(2)} s; ${NO_PSQL}`,
+        'ratio at least 2.0',
+        null,
+      );
       return;
     }
     const env = await psqlEnvironment(bench);
@@ -106,17 +126,38 @@ async function memory(bench: Bench, url: string): Promise<void> {
   }
   const [small = null, large = null] = peaks;
   if (small === null || large === null) {
-    report('peak memory of the worker', 'no /proc on this machine: not measured', 'under 200 MB', null);
+    report(
+      'peak memory of the worker',
+      'no /proc on this machine: not measured',
+      'under 200 MB',
+      null,
+    );
     return;
   }
-  report(`peak memory of the worker, ${LARGE} orders`, `${large.toFixed(0)} MB`, 'under 200 MB', large < 200);
+  report(
+    `peak memory of the worker, ${LARGE} orders`,
+    `${large.toFixed(0)} MB`,
+    'under 200 MB',
+    large < 200,
+  );
   const growth = large - small;
-  report(`the same above ${SMALL} orders`, `${growth.toFixed(0)} MB more`, 'at most 40 MB', growth <= 40);
+  report(
+    `the same above ${SMALL} orders`,
+    `${growth.toFixed(0)} MB more`,
+    'at most 40 MB',
+    growth <= 40,
+  );
 }
 
 async function ingest(bench: Bench, url: string): Promise<void> {
   const file = join(bench.directory, 'orders.ndjson');
-  const orders = ordersNdjson({ merchantId: 'INGEST', orders: LARGE, from: FROM, to: TO, seed: 'ingest' });
+  const orders = ordersNdjson({
+    merchantId: 'INGEST',
+    orders: LARGE,
+    from: FROM,
+    to: TO,
+    seed: 'ingest',
+  });
   await pipeline(Readable.from(orders), createWriteStream(file));
   const ratios: number[] = [];
   const times: number[] = [];
@@ -127,16 +168,26 @@ async function ingest(bench: Bench, url: string): Promise<void> {
     const time = await seconds(() => upload(url, merchant, token, file));
     times.push(time);
     if (!psql) continue;
-    await run('psql', ['-qc', 'DROP TABLE IF EXISTS public.plain; CREATE TABLE public.plain (line text)'], { env });
+    await run(
+      'psql',
+      ['-qc', 'DROP TABLE IF EXISTS public.plain; CREATE TABLE public.plain (line text)'],
+      { env },
+    );
     // A quote and a delimiter that JSON cannot hold: each line goes in as it is.
     const plain = String.raw`psql -qc "COPY public.plain FROM STDIN (FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')" < '${file}'`;
     ratios.push((await seconds(() => shell(plain, env, bench.directory))) / time);
   }
   const ours = `${median(times).toFixed(2)} s`;
-  if (!psql) report(`ingest of ${LARGE} orders over HTTP`, `${ours}; ${NO_PSQL}`, 'at least 0.25', null);
+  if (!psql)
+    report(`ingest of ${LARGE} orders over HTTP`, `${ours}; ${NO_PSQL}`, 'at least 0.25', null);
   else {
     const ratio = median(ratios);
-    report(`ingest of ${LARGE} orders over HTTP, against a plain COPY FROM`, `${ratio.toFixed(2)} (${ours})`, 'at least 0.25', ratio >= 0.25);
+    report(
+      `ingest of ${LARGE} orders over HTTP, against a plain COPY FROM`,
+      `${ratio.toFixed(2)} (${ours})`,
+      'at least 0.25',
+      ratio >= 0.25,
+    );
   }
 }
 
@@ -150,7 +201,8 @@ async function upload(url: string, merchant: string, token: string, file: string
     signal: AbortSignal.timeout(600_000),
   });
   const counts = (await response.json()) as { inserted?: number };
-  if (counts.inserted !== LARGE) throw new Error(`ingest answered ${response.status} ${JSON.stringify(counts)}`);
+  if (counts.inserted !== LARGE)
+    throw new Error(`ingest answered ${response.status} ${JSON.stringify(counts)}`);
 }
 
 const bench = await createBench();
@@ -170,5 +222,10 @@ try {
 }
 console.log();
 console.table(
-  rows.map(({ measure, value, wanted, met }) => ({ measure, value, wanted, met: met === null ? '-' : met ? 'yes' : 'NO' })),
+  rows.map(({ measure, value, wanted, met }) => ({
+    measure,
+    value,
+    wanted,
+    met: met === null ? '-' : met ? 'yes' : 'NO',
+  })),
 );

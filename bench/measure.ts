@@ -19,7 +19,11 @@ export async function seconds(work: () => Promise<unknown>): Promise<number> {
 
 /** Runs a shell pipeline; any failing part fails it. */
 export async function shell(script: string, env: NodeJS.ProcessEnv, cwd: string): Promise<void> {
-  const child = spawn('bash', ['-c', `set -euo pipefail; ${script}`], { env, cwd, stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn('bash', ['-c', `set -euo pipefail; ${script}`], {
+    env,
+    cwd,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   const [code] = (await once(child, 'close')) as [number | null];
   if (code !== 0) throw new Error(`shell exited with ${code}: ${script}`);
 }

@@ -15,7 +15,11 @@ export async function createBench(): Promise<Bench> {
   const directory = await mkdtemp(join(tmpdir(), 'tillroll-bench-'));
   return {
     directory,
-    environment: { TILLROLL_DATA_DIR: directory, TILLROLL_LOG_LEVEL: 'warn', TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT: '10' },
+    environment: {
+      TILLROLL_DATA_DIR: directory,
+      TILLROLL_LOG_LEVEL: 'warn',
+      TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT: '10',
+    },
     logFile: join(directory, 'service.log'),
   };
 }
@@ -28,12 +32,18 @@ export async function removeBench({ directory }: Bench): Promise<void> {
 /** A token for a merchant with every permission. */
 export async function installApp({ environment }: Bench, merchant: string): Promise<string> {
   const permissions = 'ORDERS_R,PAYMENTS_R,ORDERS_W,PAYMENTS_W';
-  return runCommand(['install', '--merchant', merchant, '--app', 'BENCH', '--permissions', permissions], environment);
+  return runCommand(
+    ['install', '--merchant', merchant, '--app', 'BENCH', '--permissions', permissions],
+    environment,
+  );
 }
 
 /** What psql needs to reach the service's own PostgreSQL. */
 export async function psqlEnvironment({ directory }: Bench): Promise<NodeJS.ProcessEnv> {
-  const state = JSON.parse(await readFile(join(directory, 'postgres.json'), 'utf8')) as Record<string, string | number>;
+  const state = JSON.parse(await readFile(join(directory, 'postgres.json'), 'utf8')) as Record<
+    string,
+    string | number
+  >;
   return {
     ...process.env,
     PGHOST: String(state['host']),

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { open } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -26,20 +26,47 @@ export interface ServerProcess {
 }
 
 /** Starts a role and waits for its ready line. @param logFile takes its log. */
-export async function startServer(role: 'all' | 'serve', own: Environment, logFile: string): Promise<ServerProcess> {
+export async function startServer(
+  role: 'all' | 'serve',
+  own: Environment,
+  logFile: string,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<ServerProcess> {
   const child = await start(role, own, logFile);
+  try {
+    return { url: await readyLine(child, signal), pid: child.pid ?? 0, stop: () => stop(child) };
+  } catch (error) {
+    await stop(child);
+    if (signal.aborted) throw signal.reason;
+    const log = (await readFile(logFile, 'utf8')).trim();
+    throw new Error(`the service did not start: ${log.split('\n').at(-1) ?? ''}`, { cause: error });
+  }
+}
+
+async function readyLine(
+  child: ChildProcess & { stdout: NodeJS.ReadableStream },
+  signal: AbortSignal,
+): Promise<string> {
   const lines = createInterface({ input: child.stdout });
-  const ended = once(child, 'exit').then(() => {
-    throw new Error(`the service did not start; its log: ${logFile}`);
-  });
-  const ready = once(lines, 'line') as Promise<[string]>;
-  const [line] = await Promise.race([ready, ended]);
-  ended.catch(() => undefined);
-  return { url: line.replace(/^ready /, ''), pid: child.pid ?? 0, stop: () => stop(child) };
+  const done = new AbortController();
+  const options = { signal: AbortSignal.any([signal, done.signal, AbortSignal.timeout(60_000)]) };
+  const ready = once(lines, 'line', options) as Promise<[string]>;
+  const ended = once(child, 'exit', options).then(() => Promise.reject(new Error('it ended')));
+  try {
+    const [line] = await Promise.race([ready, ended]);
+    return line.replace(/^ready /, '');
+  } finally {
+    // Whichever lost the race ends here, unheard.
+    for (const waiting of [ready, ended]) waiting.catch(() => undefined);
+    done.abort();
+  }
 }
 
 /** Starts a worker alone. */
-export async function startWorker(own: Environment, logFile: string): Promise<Omit<ServerProcess, 'url'>> {
+export async function startWorker(
+  own: Environment,
+  logFile: string,
+): Promise<Omit<ServerProcess, 'url'>> {
   const child = await start('work', own, logFile);
   return { pid: child.pid ?? 0, stop: () => stop(child) };
 }
@@ -70,7 +97,11 @@ async function stop(child: ChildProcess): Promise<void> {
 }
 
 /** Runs an operator's command to its end. @returns what it printed. */
-export async function runCommand(args: readonly string[], own: Environment, signal?: AbortSignal): Promise<string> {
+export async function runCommand(
+  args: readonly string[],
+  own: Environment,
+  signal?: AbortSignal,
+): Promise<string> {
   const child = spawn(process.execPath, [BIN, ...args], {
     env: environment(own),
     stdio: ['ignore', 'pipe', 'pipe'],

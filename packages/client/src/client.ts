@@ -53,7 +53,10 @@ export class ExportClient {
       options.onProgress?.(exported);
       if (exported.status === 'DONE') return exported;
       if (exported.status !== 'PENDING' && exported.status !== 'IN_PROGRESS') {
-        throw new ExportError(`export ${exportId} ended as ${exported.status}: ${exported.failure?.message ?? ''}`, 200);
+        throw new ExportError(
+          `export ${exportId} ended as ${exported.status}: ${exported.failure?.message ?? ''}`,
+          200,
+        );
       }
       await delay(pause, undefined, options.signal ? { signal: options.signal } : {});
     }
@@ -85,7 +88,9 @@ function bounded(signal?: AbortSignal): AbortSignal {
 
 async function refusal(response: Response): Promise<ExportError> {
   const body = (await response.json().catch(() => ({}))) as Partial<ErrorBody>;
-  const message = [body.message ?? `HTTP ${response.status}`, body.details].filter(Boolean).join(': ');
+  const message = [body.message ?? `HTTP ${response.status}`, body.details]
+    .filter(Boolean)
+    .join(': ');
   const after = Number(response.headers.get('retry-after') ?? Number.NaN);
   return new ExportError(message, response.status, Number.isFinite(after) ? after : null);
 }

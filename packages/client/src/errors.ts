@@ -5,7 +5,12 @@ export class ExportError extends Error {
   readonly status: number;
   /** Seconds after which the far side asks to come again, when it says so. */
   readonly retryAfterSeconds: number | null;
-  constructor(message: string, status: number, retryAfterSeconds: number | null = null, options?: ErrorOptions) {
+  constructor(
+    message: string,
+    status: number,
+    retryAfterSeconds: number | null = null,
+    options?: ErrorOptions,
+  ) {
     super(message, options);
     this.status = status;
     this.retryAfterSeconds = retryAfterSeconds;

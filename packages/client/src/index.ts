@@ -1,2 +1,7 @@
-export { ExportClient, type ClientOptions, type DownloadedFile, type WaitOptions } from './client.ts';
+export {
+  ExportClient,
+  type ClientOptions,
+  type DownloadedFile,
+  type WaitOptions,
+} from './client.ts';
 export { ExportError } from './errors.ts';

@@ -62,7 +62,8 @@ function runUnder(node) {
 
 // Compression and file writes share libuv's pool. Node's four threads suit small machines: measured
 // on two cores, eight are slower. The pool reads this once, when it first has work.
-if (!process.env.UV_THREADPOOL_SIZE) process.env.UV_THREADPOOL_SIZE = String(Math.max(4, cpus().length));
+if (!process.env.UV_THREADPOOL_SIZE)
+  process.env.UV_THREADPOOL_SIZE = String(Math.max(4, cpus().length));
 
 if (isNewEnough(process.versions.node)) {
   // Node strips types everywhere but inside node_modules, so what is published comes compiled.

@@ -38,7 +38,13 @@ export class ConfigError extends Error {
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 const LOOPBACK = /^(localhost|127(\.[0-9]{1,3}){3}|::1)$/;
-const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const UNITS_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -92,7 +98,13 @@ function duration(text: string): number {
 
 function publicUrl(text: string): string {
   const url = URL.parse(text);
-  if (!url || !['http:', 'https:'].includes(url.protocol) || url.search || url.hash || url.username) {
+  if (
+    !url ||
+    !['http:', 'https:'].includes(url.protocol) ||
+    url.search ||
+    url.hash ||
+    url.username
+  ) {
     throw new Error(`"${text}" is no address such as https://exports.example.com`);
   }
   return url.href.replace(/\/+$/, '');
@@ -139,7 +151,11 @@ export function readConfig(environment: Environment): Config {
     hours: reader.read('TILLROLL_HOURS', parseHours(REGION_HOURS[region]), parseHours),
     storageUrl: reader.read('TILLROLL_STORAGE_URL', pathToFileURL(`${dataDir}/files/`), storageUrl),
     maxOpenExports: reader.read('TILLROLL_MAX_OPEN_EXPORTS', 10, integer(1, 100_000)),
-    maxOpenExportsPerMerchant: reader.read('TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT', 2, integer(1, 100_000)),
+    maxOpenExportsPerMerchant: reader.read(
+      'TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT',
+      2,
+      integer(1, 100_000),
+    ),
     workers: reader.read('TILLROLL_WORKERS', 1, integer(1, 64)),
     retentionMs: reader.read('TILLROLL_RETENTION', 86_400_000, duration),
     signingKeys: reader.read<string[] | null>('TILLROLL_SIGNING_KEY', null, signingKeys),

@@ -2,7 +2,12 @@
 export function oneLine(error: unknown): string {
   const parts: string[] = [];
   for (let at: unknown = error, depth = 0; at !== undefined && at !== null && depth < 5; depth++) {
-    const message = at instanceof Error ? at.message || at.name : String(at);
+    const message =
+      at instanceof Error
+        ? at.message || at.name
+        : typeof at === 'string'
+          ? at
+          : JSON.stringify(at);
     // A wrapper often repeats its cause's text.
     if (!parts.some((part) => part.includes(message))) parts.push(message);
     at = at instanceof Error ? at.cause : undefined;

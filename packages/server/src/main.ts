@@ -28,7 +28,9 @@ Environment (defaults):
 
 function program(signal: AbortSignal): Command {
   const root = new Command('tillroll-server')
-    .description("Bulk export of merchants' orders and payments: the service and its operator's commands")
+    .description(
+      "Bulk export of merchants' orders and payments: the service and its operator's commands",
+    )
     .exitOverride()
     .addHelpText('after', ENVIRONMENT);
   const merchant = ['--merchant <id>', "the merchant's id"] as const;
@@ -48,17 +50,24 @@ function program(signal: AbortSignal): Command {
   root
     .command('migrate')
     .description('bring the schema up to date, then exit')
-    .action(() => withDatabase(signal, async ({ place }) => {
-      process.stdout.write(`schema is up to date: ${place}\n`);
-      return Promise.resolve();
-    }));
+    .action(() =>
+      withDatabase(signal, async ({ place }) => {
+        process.stdout.write(`schema is up to date: ${place}\n`);
+        return Promise.resolve();
+      }),
+    );
   root
     .command('install')
     .description("record a merchant's consent to an app and print its token, once, alone on stdout")
     .requiredOption(...merchant)
     .requiredOption('--app <id>', "the app's id")
-    .requiredOption('--permissions <list>', 'of ORDERS_R, PAYMENTS_R; for loaders ORDERS_W, PAYMENTS_W')
-    .action((options: { merchant: string; app: string; permissions: string }) => installCommand(options, signal));
+    .requiredOption(
+      '--permissions <list>',
+      'of ORDERS_R, PAYMENTS_R; for loaders ORDERS_W, PAYMENTS_W',
+    )
+    .action((options: { merchant: string; app: string; permissions: string }) =>
+      installCommand(options, signal),
+    );
   root
     .command('installs')
     .description('list installs')
@@ -76,7 +85,9 @@ function program(signal: AbortSignal): Command {
     .argument('<file>', 'a file, or - for stdin')
     .requiredOption(...merchant)
     .requiredOption('--type <type>', 'ORDERS or PAYMENTS')
-    .action((file: string, options: { merchant: string; type: string }) => loadCommand(file, options, signal));
+    .action((file: string, options: { merchant: string; type: string }) =>
+      loadCommand(file, options, signal),
+    );
   root
     .command('seed')
     .description('load generated orders, and their payments, all with createdTime in [from, to)')
@@ -85,8 +96,9 @@ function program(signal: AbortSignal): Command {
     .requiredOption('--from <iso>', 'first instant, inclusive')
     .requiredOption('--to <iso>', 'end, exclusive')
     .option('--seed <seed>', 'another seed gives other trade', '1')
-    .action((options: { merchant: string; orders: string; from: string; to: string; seed: string }) =>
-      seedCommand(options, signal),
+    .action(
+      (options: { merchant: string; orders: string; from: string; to: string; seed: string }) =>
+        seedCommand(options, signal),
     );
   root
     .command('cancel')

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import type { FastifyInstance } from 'fastify';
 import { storageDirectory, type Config } from './config.ts';
 import { migrate, schemaFault } from './database/migrations.ts';
 import { openDatabase, type Database } from './database/open.ts';
 import { sharedSigningKey } from './database/signing-key.ts';
 import { oneLine } from './errors.ts';
+import type { App } from './http/app.ts';
 import type { Logger } from './log.ts';
 import { BossQueue } from './queue/boss-queue.ts';
 import { DirectoryStorage } from './storage/directory.ts';
@@ -49,7 +49,9 @@ export async function startService(
   const closers: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
     for (const close of closers.splice(0).toReversed()) {
-      await close().catch((error: unknown) => log.error({ error: oneLine(error) }, 'closing failed'));
+      await close().catch((error: unknown) =>
+        log.error({ error: oneLine(error) }, 'closing failed'),
+      );
     }
   };
   try {
@@ -98,7 +100,7 @@ async function listen(
   queue: BossQueue,
   storage: Storage,
   log: Logger,
-): Promise<{ app: FastifyInstance; url: string }> {
+): Promise<{ app: App; url: string }> {
   const keys = config.signingKeys ?? [await sharedSigningKey(database.pool)];
   let url = config.publicUrl ?? '';
   // Loaded when used: a worker alone needs no HTTP.
@@ -133,7 +135,7 @@ async function readiness(database: Database, storage: Storage): Promise<string[]
   return faults;
 }
 
-async function closeApp(app: FastifyInstance, graceMs: number): Promise<void> {
+async function closeApp(app: App, graceMs: number): Promise<void> {
   // An upload or download that outlasts the grace is cut.
   const timer = setTimeout(() => app.server.closeAllConnections(), graceMs);
   try {
@@ -142,4 +144,3 @@ async function closeApp(app: FastifyInstance, graceMs: number): Promise<void> {
     clearTimeout(timer);
   }
 }
-

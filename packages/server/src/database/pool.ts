@@ -24,7 +24,11 @@ function parseInt8(text: string): number {
 }
 
 /** A pool whose every wait is bounded: 10 s for a connection, TCP keep-alive for a dead peer. */
-export function createPool(connection: Connection, max: number, onError: (error: Error) => void): Pool {
+export function createPool(
+  connection: Connection,
+  max: number,
+  onError: (error: Error) => void,
+): Pool {
   const pool = new Pool({
     ...connection,
     max,
@@ -53,7 +57,10 @@ const TRANSACTION_ATTEMPTS = 5;
  * Runs `work` in one transaction. A conflict with another transaction runs it again, five times at the
  * most, so `work` must be repeatable.
  */
-export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
+export async function inTransaction<T>(
+  pool: Pool,
+  work: (client: PoolClient) => Promise<T>,
+): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     const client = await pool.connect();
     let broken: Error | undefined;
@@ -80,6 +87,9 @@ export function isConnectionLoss(error: unknown): boolean {
   return (
     /^(08...|57P0[123])$/.test(code) ||
     ['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'ENOENT'].includes(code) ||
-    (error instanceof Error && /Connection terminated|connection timeout|Client has encountered a connection error/i.test(error.message))
+    (error instanceof Error &&
+      /Connection terminated|connection timeout|Client has encountered a connection error/i.test(
+        error.message,
+      ))
   );
 }

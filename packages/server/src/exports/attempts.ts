@@ -29,7 +29,11 @@ const LOST_LINK_DELAY_MS = 2_000;
  * @returns null when the job is out of date (the export is finished, or has another job), or when the
  * export was lost too often and is FAILED now.
  */
-export async function takeExport(pool: Pool, exportId: string, jobId: string): Promise<Attempt | null> {
+export async function takeExport(
+  pool: Pool,
+  exportId: string,
+  jobId: string,
+): Promise<Attempt | null> {
   const { rows } = await pool.query<ExportRecord & { losses: number }>(sql.take, [exportId, jobId]);
   const [row] = rows;
   if (!row) return null;
@@ -42,8 +46,16 @@ export async function takeExport(pool: Pool, exportId: string, jobId: string): P
 }
 
 /** Reports progress. @returns false when the attempt is no longer the current one and must stop. */
-export async function reportProgress(pool: Pool, attempt: Attempt, percent: number): Promise<boolean> {
-  const result = await pool.query(sql.progress, [attempt.exportId, attempt.number, Math.min(99, percent)]);
+export async function reportProgress(
+  pool: Pool,
+  attempt: Attempt,
+  percent: number,
+): Promise<boolean> {
+  const result = await pool.query(sql.progress, [
+    attempt.exportId,
+    attempt.number,
+    Math.min(99, percent),
+  ]);
   return result.rowCount === 1;
 }
 
@@ -87,14 +99,22 @@ export async function recordError(
 ): Promise<Ending> {
   return inTransaction(pool, async (client) => {
     const jobId = randomUUID();
-    const { rows } = await client.query<{ errors: number }>(sql.retry, [attempt.exportId, attempt.number, jobId]);
+    const { rows } = await client.query<{ errors: number }>(sql.retry, [
+      attempt.exportId,
+      attempt.number,
+      jobId,
+    ]);
     const [row] = rows;
     if (!row) return 'superseded';
     if (row.errors >= MAX_ERRORS) {
       await client.query(sql.fail, [attempt.exportId, attempt.number, code]);
       return 'failed';
     }
-    await queue.enqueueRun(client, { jobId, exportId: attempt.exportId, delayMs: retryDelayMs(row.errors) });
+    await queue.enqueueRun(client, {
+      jobId,
+      exportId: attempt.exportId,
+      delayMs: retryDelayMs(row.errors),
+    });
     return 'will be retried';
   });
 }
@@ -116,10 +136,18 @@ export async function handBack(
     const [row] = rows;
     if (!row) return 'superseded';
     if (row.losses > MAX_LOSSES) {
-      await client.query(sql.fail, [attempt.exportId, attempt.number, 'WORKER_LOST' satisfies FailureCode]);
+      await client.query(sql.fail, [
+        attempt.exportId,
+        attempt.number,
+        'WORKER_LOST' satisfies FailureCode,
+      ]);
       return 'failed';
     }
-    await queue.enqueueRun(client, { jobId, exportId: attempt.exportId, delayMs: cause === 'lost' ? LOST_LINK_DELAY_MS : 0 });
+    await queue.enqueueRun(client, {
+      jobId,
+      exportId: attempt.exportId,
+      delayMs: cause === 'lost' ? LOST_LINK_DELAY_MS : 0,
+    });
     return 'will be retried';
   });
 }

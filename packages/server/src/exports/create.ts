@@ -1,5 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { exportIdFrom, hoursInWords, isOpen, nextOpen, type ExportRequest, type Hours } from '@tillroll/contract';
+import {
+  exportIdFrom,
+  hoursInWords,
+  isOpen,
+  nextOpen,
+  type ExportRequest,
+  type Hours,
+} from '@tillroll/contract';
 import { LOCKS } from '../database/locks.ts';
 import { inTransaction, type Pool, type PoolClient } from '../database/pool.ts';
 import type { ExportQueue } from './queue.ts';
@@ -49,16 +56,31 @@ function refuseOutsideHours(rules: CreateRules, now: number): void {
 
 /** When the first of the running exports is likely to end, judged by its pace so far. */
 async function estimateSeconds(client: PoolClient, merchantId: string | null): Promise<number> {
-  const { rows } = await client.query<{ percentComplete: number; elapsedMs: number }>(sql.openProgress, [merchantId]);
+  const { rows } = await client.query<{ percentComplete: number; elapsedMs: number }>(
+    sql.openProgress,
+    [merchantId],
+  );
   const remaining = rows
     .filter(({ percentComplete }) => percentComplete > 0)
-    .map(({ percentComplete, elapsedMs }) => (elapsedMs * (100 - percentComplete)) / percentComplete / 1000);
+    .map(
+      ({ percentComplete, elapsedMs }) =>
+        (elapsedMs * (100 - percentComplete)) / percentComplete / 1000,
+    );
   if (remaining.length === 0) return RETRY_AFTER_UNKNOWN_S;
-  return Math.min(RETRY_AFTER_MAX_S, Math.max(RETRY_AFTER_MIN_S, Math.ceil(Math.min(...remaining))));
+  return Math.min(
+    RETRY_AFTER_MAX_S,
+    Math.max(RETRY_AFTER_MIN_S, Math.ceil(Math.min(...remaining))),
+  );
 }
 
-async function refuseAboveLimit(client: PoolClient, rules: CreateRules, merchantId: string): Promise<void> {
-  const { rows } = await client.query<{ total: number; ofMerchant: number }>(sql.countOpen, [merchantId]);
+async function refuseAboveLimit(
+  client: PoolClient,
+  rules: CreateRules,
+  merchantId: string,
+): Promise<void> {
+  const { rows } = await client.query<{ total: number; ofMerchant: number }>(sql.countOpen, [
+    merchantId,
+  ]);
   const open = rows[0] ?? { total: 0, ofMerchant: 0 };
   if (open.ofMerchant >= rules.maxOpenExportsPerMerchant) {
     throw new Unavailable(

@@ -10,11 +10,21 @@ import { EXPORT_STATUSES, type ExportStatus } from '@tillroll/contract';
  * - `cancel`: the operator's command.
  * - `expire`: `availableUntil` has passed.
  */
-export const EXPORT_EVENTS = ['take', 'complete', 'retry', 'handBack', 'fail', 'cancel', 'expire'] as const;
+export const EXPORT_EVENTS = [
+  'take',
+  'complete',
+  'retry',
+  'handBack',
+  'fail',
+  'cancel',
+  'expire',
+] as const;
 export type ExportEvent = (typeof EXPORT_EVENTS)[number];
 
 /** The state after an event, or null where the event changes nothing. Total: the compiler sees to it. */
-export const LIFE_CYCLE: Readonly<Record<ExportStatus, Readonly<Record<ExportEvent, ExportStatus | null>>>> = {
+export const LIFE_CYCLE: Readonly<
+  Record<ExportStatus, Readonly<Record<ExportEvent, ExportStatus | null>>>
+> = {
   PENDING: {
     take: 'IN_PROGRESS',
     complete: null,
@@ -33,9 +43,33 @@ export const LIFE_CYCLE: Readonly<Record<ExportStatus, Readonly<Record<ExportEve
     cancel: 'CANCELED',
     expire: null,
   },
-  DONE: { take: null, complete: null, retry: null, handBack: null, fail: null, cancel: null, expire: 'DONE' },
-  FAILED: { take: null, complete: null, retry: null, handBack: null, fail: null, cancel: null, expire: null },
-  CANCELED: { take: null, complete: null, retry: null, handBack: null, fail: null, cancel: null, expire: null },
+  DONE: {
+    take: null,
+    complete: null,
+    retry: null,
+    handBack: null,
+    fail: null,
+    cancel: null,
+    expire: 'DONE',
+  },
+  FAILED: {
+    take: null,
+    complete: null,
+    retry: null,
+    handBack: null,
+    fail: null,
+    cancel: null,
+    expire: null,
+  },
+  CANCELED: {
+    take: null,
+    complete: null,
+    retry: null,
+    handBack: null,
+    fail: null,
+    cancel: null,
+    expire: null,
+  },
 };
 
 /** Errors of the export itself before it is FAILED. */

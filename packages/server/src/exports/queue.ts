@@ -6,7 +6,10 @@ import type { PoolClient } from '../database/pool.ts';
  */
 export interface ExportQueue {
   /** @param delayMs how long the job waits before a worker may take it. */
-  enqueueRun(client: PoolClient, job: { jobId: string; exportId: string; delayMs: number }): Promise<void>;
+  enqueueRun(
+    client: PoolClient,
+    job: { jobId: string; exportId: string; delayMs: number },
+  ): Promise<void>;
   /** @param at epoch milliseconds. */
   enqueueExpiry(client: PoolClient, job: { exportId: string; at: number }): Promise<void>;
 }

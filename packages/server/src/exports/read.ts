@@ -9,12 +9,19 @@ export async function readExport(
   owner: { merchantId: string; appId: string },
   exportId: string,
 ): Promise<ExportRecord | null> {
-  const { rows } = await database.query<ExportRecord>(sql.readByInstall, [owner.merchantId, owner.appId, exportId]);
+  const { rows } = await database.query<ExportRecord>(sql.readByInstall, [
+    owner.merchantId,
+    owner.appId,
+    exportId,
+  ]);
   return rows[0] ?? null;
 }
 
 /** An export by its id alone, for a caller whom a signed URL has authorised. */
-export async function readSignedExport(database: Queryable, exportId: string): Promise<ExportRecord | null> {
+export async function readSignedExport(
+  database: Queryable,
+  exportId: string,
+): Promise<ExportRecord | null> {
   const { rows } = await database.query<ExportRecord>(sql.readById, [exportId]);
   return rows[0] ?? null;
 }

@@ -1,4 +1,10 @@
-import { failureOf, type ExportObject, type ExportStatus, type ExportType, type FailureCode } from '@tillroll/contract';
+import {
+  failureOf,
+  type ExportObject,
+  type ExportStatus,
+  type ExportType,
+  type FailureCode,
+} from '@tillroll/contract';
 
 /** One file of a finished export, in file order. */
 export interface ManifestFile {
@@ -47,7 +53,10 @@ export function isAvailable(record: ExportRecord): boolean {
  * position, so it is spelled out here once, and serialized as it stands.
  * @param fileUrl mints the URL of a file by its position.
  */
-export function toExportObject(record: ExportRecord, fileUrl: (position: number, expires: number) => string): ExportObject {
+export function toExportObject(
+  record: ExportRecord,
+  fileUrl: (position: number, expires: number) => string,
+): ExportObject {
   const { availableUntil } = record;
   const done = record.status === 'DONE' && availableUntil !== null;
   return {
@@ -72,7 +81,9 @@ export function toExportObject(record: ExportRecord, fileUrl: (position: number,
     merchantRef: { id: record.merchantId },
     ...(record.failureCode !== null && { failure: failureOf(record.failureCode) }),
     ...(done && {
-      files: { elements: record.files.map(({ objects, bytes, sha256 }) => ({ objects, bytes, sha256 })) },
+      files: {
+        elements: record.files.map(({ objects, bytes, sha256 }) => ({ objects, bytes, sha256 })),
+      },
     }),
   };
 }

@@ -22,7 +22,8 @@ export async function idleExports(
   pool: Pool,
   idleMs: number,
 ): Promise<{ id: string; attempt: number; jobId: string }[]> {
-  return (await pool.query<{ id: string; attempt: number; jobId: string }>(sql.idle, [idleMs])).rows;
+  return (await pool.query<{ id: string; attempt: number; jobId: string }>(sql.idle, [idleMs]))
+    .rows;
 }
 
 /** @returns whether the export was open and is CANCELED now. */
@@ -33,7 +34,9 @@ export async function cancelExport(pool: Pool, exportId: string): Promise<boolea
 /** Cancels a merchant's open exports. @returns the ids of all its exports, open or not. */
 export async function closeMerchant(pool: Pool, merchantId: string): Promise<string[]> {
   await pool.query(sql.cancelMerchant, [merchantId]);
-  return (await pool.query<{ id: string }>(sql.exportIdsOfMerchant, [merchantId])).rows.map(({ id }) => id);
+  return (await pool.query<{ id: string }>(sql.exportIdsOfMerchant, [merchantId])).rows.map(
+    ({ id }) => id,
+  );
 }
 
 /** Deletes a merchant's export records; their files must be gone already. */

@@ -4,7 +4,13 @@ import type { Socket } from 'node:net';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { errorBody, shown } from '@tillroll/contract';
-import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance, type FastifySchemaValidationError } from 'fastify';
+import {
+  fastify,
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifySchemaValidationError,
+} from 'fastify';
 import { authenticateRequest, merchantOf } from './auth.ts';
 import type { HttpContext } from './context.ts';
 import { notFound, renderError } from './errors.ts';
@@ -16,6 +22,9 @@ import { bulkRoutes } from './routes/bulk.ts';
 import { exportRoutes } from './routes/exports.ts';
 import { fileRoutes } from './routes/files.ts';
 import { healthRoutes } from './routes/health.ts';
+
+/** The application, ready to listen. */
+export type App = FastifyInstance;
 
 const REQUEST_ID = /^[A-Za-z0-9_-]{1,64}$/;
 /** A whole request, upload included. A body that stalls is given up long before. */
@@ -41,8 +50,15 @@ function refuseOnSocket(error: NodeJS.ErrnoException, socket: Socket): void {
     socket.destroy();
     return;
   }
-  const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
-  const body = JSON.stringify(errorBody(status, 'The request is not HTTP as this service reads it'));
+  const status =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? 431
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? 408
+        : 400;
+  const body = JSON.stringify(
+    errorBody(status, 'The request is not HTTP as this service reads it'),
+  );
   const reason = errorBody(status).message;
   socket.end(
     `HTTP/1.1 ${reason}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
@@ -50,7 +66,7 @@ function refuseOnSocket(error: NodeJS.ErrnoException, socket: Socket): void {
 }
 
 /** The HTTP application: rooms of routes around one error renderer. Does not listen yet. */
-export async function createApp(context: HttpContext): Promise<FastifyInstance> {
+export async function createApp(context: HttpContext): Promise<App> {
   const app: FastifyInstance = fastify({
     loggerInstance: context.log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request' }),
@@ -87,20 +103,28 @@ export async function createApp(context: HttpContext): Promise<FastifyInstance> 
   healthRoutes(app, context);
   availabilityRoutes(app, context);
   fileRoutes(app, context);
-  resource(app, '/openapi.json', { GET: { schema: { hide: true }, handler: () => Promise.resolve(app.swagger()) } });
-  await app.register((scope, _options, done) => {
-    merchantScope(scope, context);
-    exportRoutes(scope, context);
-    done();
-  }, { prefix: '/v3/merchants/:mId' });
-  await app.register((scope, _options, done) => {
-    merchantScope(scope, context);
-    // The body stays a stream: it is checked and spooled as it comes.
-    scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
-    bulkRoutes(scope, context);
-    done();
-  }, { prefix: '/v3/merchants/:mId' });
+  resource(app, '/openapi.json', {
+    GET: { schema: { hide: true }, handler: () => Promise.resolve(app.swagger()) },
+  });
+  await app.register(
+    (scope, _options, done) => {
+      merchantScope(scope, context);
+      exportRoutes(scope, context);
+      done();
+    },
+    { prefix: '/v3/merchants/:mId' },
+  );
+  await app.register(
+    (scope, _options, done) => {
+      merchantScope(scope, context);
+      // The body stays a stream: it is checked and spooled as it comes.
+      scope.removeAllContentTypeParsers();
+      scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
+      bulkRoutes(scope, context);
+      done();
+    },
+    { prefix: '/v3/merchants/:mId' },
+  );
   await app.ready();
   return app;
 }
@@ -114,7 +138,9 @@ function merchantScope(scope: FastifyInstance, context: HttpContext): void {
     done();
   });
   scope.removeAllContentTypeParsers();
-  scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) =>
+    done(null, body),
+  );
   scope.addHook('preValidation', async (request) => {
     await authenticateRequest(context.pool, request);
   });

@@ -33,7 +33,10 @@ async function* received(request: IncomingMessage): AsyncGenerator<Buffer> {
     }
   } catch (error) {
     if (error instanceof TooSlow) throw error;
-    throw new BadBody('the connection broke before the whole body was there; nothing of it was stored', { cause: error });
+    throw new BadBody(
+      'the connection broke before the whole body was there; nothing of it was stored',
+      { cause: error },
+    );
   } finally {
     // Not awaited: it would wait for the chunk that never came.
     void chunks.return?.().catch(() => undefined);
@@ -42,7 +45,10 @@ async function* received(request: IncomingMessage): AsyncGenerator<Buffer> {
 
 async function inTime<T>(next: Promise<T>): Promise<T> {
   const { promise: silence, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new TooSlow(`nothing was received for ${SILENCE_MS / 1000} s`)), SILENCE_MS);
+  const timer = setTimeout(
+    () => reject(new TooSlow(`nothing was received for ${SILENCE_MS / 1000} s`)),
+    SILENCE_MS,
+  );
   try {
     return await Promise.race([next, silence]);
   } finally {
@@ -70,7 +76,9 @@ async function* inflated(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> 
     yield* gunzip as AsyncIterable<Buffer>;
   } catch (error) {
     if (error instanceof BadBody || error instanceof TooSlow) throw error;
-    throw new BadBody('the body is not valid gzip, or ends early; nothing of it was stored', { cause: error });
+    throw new BadBody('the body is not valid gzip, or ends early; nothing of it was stored', {
+      cause: error,
+    });
   } finally {
     gunzip.destroy();
     // Not awaited: a sender that waits for our answer sends no further chunk. It ends by itself.

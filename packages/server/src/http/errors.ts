@@ -16,7 +16,12 @@ export class HttpError extends Error {
   readonly status: number;
   readonly body: ErrorBody;
   readonly headers: Readonly<Record<string, string>>;
-  constructor(status: number, body: ErrorBody, headers: Readonly<Record<string, string>> = {}, reason?: string) {
+  constructor(
+    status: number,
+    body: ErrorBody,
+    headers: Readonly<Record<string, string>> = {},
+    reason?: string,
+  ) {
     super(reason ?? body.details ?? body.message);
     this.status = status;
     this.body = body;
@@ -26,17 +31,27 @@ export class HttpError extends Error {
 
 // The catalogue.
 
-export const badRequest = (details: string): HttpError => new HttpError(400, errorBody(400, details));
+export const badRequest = (details: string): HttpError =>
+  new HttpError(400, errorBody(400, details));
 
 /** Which of the reasons it was goes to the log, never to the caller. */
 export const unauthorized = (refusal: Refusal): HttpError =>
   new HttpError(401, UNAUTHORIZED_BODY, { 'www-authenticate': 'Bearer' }, refusal);
 
 export const badSignature = (): HttpError =>
-  new HttpError(403, errorBody(403, 'The signature of this URL is missing or does not match; read the export again for fresh URLs'));
+  new HttpError(
+    403,
+    errorBody(
+      403,
+      'The signature of this URL is missing or does not match; read the export again for fresh URLs',
+    ),
+  );
 
 export const filesGone = (): HttpError =>
-  new HttpError(410, errorBody(410, 'The files of this export have expired; create the export again'));
+  new HttpError(
+    410,
+    errorBody(410, 'The files of this export have expired; create the export again'),
+  );
 
 export const exportNotFound = (): HttpError => new HttpError(404, EXPORT_NOT_FOUND_BODY);
 
@@ -44,14 +59,25 @@ export const notFound = (): HttpError =>
   new HttpError(404, errorBody(404, 'There is no such resource; /openapi.json lists all of them'));
 
 export const methodNotAllowed = (method: string, allowed: readonly string[]): HttpError =>
-  new HttpError(405, errorBody(405, `${method} is not allowed here; allowed: ${allowed.join(', ')}`), {
-    allow: allowed.join(', '),
-  });
+  new HttpError(
+    405,
+    errorBody(405, `${method} is not allowed here; allowed: ${allowed.join(', ')}`),
+    {
+      allow: allowed.join(', '),
+    },
+  );
 
 export const unsupportedEncoding = (encoding: string): HttpError =>
-  new HttpError(415, errorBody(415, `Content-Encoding must be gzip or identity; got ${JSON.stringify(encoding.slice(0, 80))}`), {
-    'accept-encoding': 'gzip, identity',
-  });
+  new HttpError(
+    415,
+    errorBody(
+      415,
+      `Content-Encoding must be gzip or identity; got ${JSON.stringify(encoding.slice(0, 80))}`,
+    ),
+    {
+      'accept-encoding': 'gzip, identity',
+    },
+  );
 
 export const rangeNotSatisfiable = (size: number): HttpError =>
   new HttpError(416, errorBody(416, `Range lies outside of the ${size} bytes of this file`), {
@@ -59,19 +85,34 @@ export const rangeNotSatisfiable = (size: number): HttpError =>
   });
 
 /** Faults of this machine that pass: the caller may come again. */
-const PASSING = new Set(['ENOSPC', 'EMFILE', 'ENFILE', 'EDQUOT', 'ECONNREFUSED', 'ENOENT', '57P01', '57P03', '53300']);
+const PASSING = new Set([
+  'ENOSPC',
+  'EMFILE',
+  'ENFILE',
+  'EDQUOT',
+  'ECONNREFUSED',
+  'ENOENT',
+  '57P01',
+  '57P03',
+  '53300',
+]);
 
 function fromFastify(error: FastifyError): HttpError | null {
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new HttpError(413, errorBody(413, 'The body is larger than 64 KiB, the most a request of this kind may have'));
+      return new HttpError(
+        413,
+        errorBody(413, 'The body is larger than 64 KiB, the most a request of this kind may have'),
+      );
     case 'FST_ERR_VALIDATION':
       return badRequest(error.message);
     case 'FST_ERR_BAD_URL':
     case 'FST_ERR_MAX_PARAM_LENGTH':
       return notFound();
     default:
-      return typeof error.statusCode === 'number' && error.statusCode >= 400 && error.statusCode < 500
+      return typeof error.statusCode === 'number' &&
+        error.statusCode >= 400 &&
+        error.statusCode < 500
         ? new HttpError(error.statusCode, errorBody(error.statusCode, error.message))
         : null;
   }
@@ -87,22 +128,40 @@ export function toHttpError(error: unknown): HttpError {
   }
   if (error instanceof BadLine || error instanceof BadBody) return badRequest(error.message);
   if (error instanceof TooLarge) return new HttpError(413, errorBody(413, error.message));
-  if (error instanceof TooSlow) return new HttpError(408, errorBody(408, error.message), { connection: 'close' });
+  if (error instanceof TooSlow)
+    return new HttpError(408, errorBody(408, error.message), { connection: 'close' });
   if (error instanceof Error) {
     const known = fromFastify(error as FastifyError);
     if (known) return known;
   }
   if (PASSING.has(codeOf(error) ?? '')) {
-    return new HttpError(503, errorBody(503, 'The service lacks a resource at the moment; try again'), { 'retry-after': '5' }, oneLine(error));
+    return new HttpError(
+      503,
+      errorBody(503, 'The service lacks a resource at the moment; try again'),
+      { 'retry-after': '5' },
+      oneLine(error),
+    );
   }
-  return new HttpError(500, errorBody(500, 'Something went wrong on our side; the log has the request id'), {}, oneLine(error));
+  return new HttpError(
+    500,
+    errorBody(500, 'Something went wrong on our side; the log has the request id'),
+    {},
+    oneLine(error),
+  );
 }
 
 /** The one renderer. */
-export function renderError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+export function renderError(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
   const { status, body, headers, message } = toHttpError(error);
   if (status >= 500 && !(error instanceof Unavailable)) {
-    request.log.error({ error: oneLine(error), stack: error instanceof Error ? error.stack : undefined }, 'request failed');
+    request.log.error(
+      { error: oneLine(error), stack: error instanceof Error ? error.stack : undefined },
+      'request failed',
+    );
   }
   request.refusal = message;
   return reply.code(status).headers(headers).type('application/json').send(body);

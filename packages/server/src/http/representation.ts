@@ -21,9 +21,14 @@ export interface ByteRange {
 }
 
 /** gzip only for a client that says it accepts it; a client that says nothing gets identity. */
-export function chooseRepresentation(headers: IncomingHttpHeaders, file: ManifestFile): Representation {
+export function chooseRepresentation(
+  headers: IncomingHttpHeaders,
+  file: ManifestFile,
+): Representation {
   const accepted =
-    headers['accept-encoding'] === undefined ? 'identity' : new Negotiator({ headers }).encoding(['gzip', 'identity']);
+    headers['accept-encoding'] === undefined
+      ? 'identity'
+      : new Negotiator({ headers }).encoding(['gzip', 'identity']);
   return accepted === 'gzip'
     ? { encoding: 'gzip', size: file.compressedBytes, etag: `"${file.sha256}-gzip"` }
     : { encoding: 'identity', size: file.bytes, etag: `"${file.sha256}"` };
@@ -41,10 +46,14 @@ export function isCurrent(ifNoneMatch: string | undefined, etag: string): boolea
  * at once, are answered with the whole (RFC 9110, 14.2). `If-Range` compares strongly (13.1.5); we send
  * no dates, so a date never matches.
  */
-export function chooseRange(headers: IncomingHttpHeaders, { size, etag }: Representation): ByteRange | 'whole' | 'unsatisfiable' {
+export function chooseRange(
+  headers: IncomingHttpHeaders,
+  { size, etag }: Representation,
+): ByteRange | 'whole' | 'unsatisfiable' {
   const { range } = headers;
   const condition = headers['if-range'];
-  if (range === undefined || (condition !== undefined && String(condition).trim() !== etag)) return 'whole';
+  if (range === undefined || (condition !== undefined && String(condition).trim() !== etag))
+    return 'whole';
   const ranges = parseRange(size, range);
   if (ranges === -1) return 'unsatisfiable';
   if (ranges === -2 || ranges.type !== 'bytes' || ranges.length !== 1) return 'whole';

@@ -8,7 +8,11 @@ export type Endpoint = Omit<RouteOptions, 'method' | 'url'>;
  * Registers what a URL answers: the given methods, HEAD beside GET, OPTIONS with `Allow`, and 405 for
  * every other method.
  */
-export function resource(app: FastifyInstance, url: string, endpoints: Partial<Record<Method, Endpoint>>): void {
+export function resource(
+  app: FastifyInstance,
+  url: string,
+  endpoints: Partial<Record<Method, Endpoint>>,
+): void {
   const allowed: string[] = ['OPTIONS'];
   for (const method of ['POST', 'GET'] as const) {
     const endpoint = endpoints[method];

@@ -2,7 +2,10 @@ import type { Row } from './row.ts';
 
 /** PostgreSQL's binary COPY format, writing side (PostgreSQL documentation, COPY, "Binary Format"). */
 
-export const COPY_HEADER: Buffer = Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(8)]);
+export const COPY_HEADER: Buffer = Buffer.concat([
+  Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'),
+  Buffer.alloc(8),
+]);
 export const COPY_TRAILER: Buffer = Buffer.from([0xff, 0xff]);
 
 /** line, id, created, modified before the relation's columns; the object after them. */

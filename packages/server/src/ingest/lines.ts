@@ -39,12 +39,15 @@ export async function* readLines(
     return { number, bytes };
   };
   const tooLong = (): never => {
-    throw new TooLarge(`line ${Math.max(1, number)}: longer than ${limits.line} bytes, the most a line may have`);
+    throw new TooLarge(
+      `line ${Math.max(1, number)}: longer than ${limits.line} bytes, the most a line may have`,
+    );
   };
 
   for await (const chunk of body) {
     total += chunk.length;
-    if (total > limits.body) throw new TooLarge(`the body is larger than ${limits.body} bytes after inflating`);
+    if (total > limits.body)
+      throw new TooLarge(`the body is larger than ${limits.body} bytes after inflating`);
     const lines: Line[] = [];
     let from = 0;
     for (let at = chunk.indexOf(LF); at >= 0; at = chunk.indexOf(LF, from)) {

@@ -61,7 +61,9 @@ async function mergeSpool(
     // One merge at a time for a merchant's relation: overlapping loads wait here and cannot deadlock.
     await client.query(sql.lockMerge, [LOCKS.MERGE, relation.table, merchantId]);
     await client.query(sql.mergeSettings);
-    const { rows } = await client.query<Omit<LoadCounts, 'received'>>(sql.merge(relation), [merchantId]);
+    const { rows } = await client.query<Omit<LoadCounts, 'received'>>(sql.merge(relation), [
+      merchantId,
+    ]);
     const [counts] = rows;
     if (!counts) throw new Error('the merge returned no counts');
     const { inserted, updated, unchanged, stale } = counts;

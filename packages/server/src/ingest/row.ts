@@ -49,7 +49,8 @@ function own(object: Record<string, unknown>, member: string): unknown {
 }
 
 function timeOf(line: Line, member: string, value: unknown): number {
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_TIME_MS) return value;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_TIME_MS)
+    return value;
   throw fault(line, member, value, `a whole number of epoch milliseconds from 0 to ${MAX_TIME_MS}`);
 }
 
@@ -63,7 +64,12 @@ function idOf(line: Line, value: unknown): string {
   ) {
     return value;
   }
-  throw fault(line, 'id', value, `a string of 1 to ${MAX_ID_BYTES} bytes without control characters`);
+  throw fault(
+    line,
+    'id',
+    value,
+    `a string of 1 to ${MAX_ID_BYTES} bytes without control characters`,
+  );
 }
 
 function columnOf(line: Line, column: Column, value: unknown): string | number | null {
@@ -80,7 +86,12 @@ function columnOf(line: Line, column: Column, value: unknown): string | number |
   ) {
     return value;
   }
-  throw fault(line, column.member, value, `a string of at most ${MAX_TEXT_LENGTH} characters, or absent`);
+  throw fault(
+    line,
+    column.member,
+    value,
+    `a string of at most ${MAX_TEXT_LENGTH} characters, or absent`,
+  );
 }
 
 /**
@@ -94,11 +105,14 @@ export function parseRow(relation: Relation, line: Line, now: number): Row {
   const id = idOf(line, own(object, 'id'));
   const createdTime = timeOf(line, 'createdTime', own(object, 'createdTime'));
   const modified = own(object, 'modifiedTime');
-  const modifiedTime = modified === undefined ? createdTime : timeOf(line, 'modifiedTime', modified);
+  const modifiedTime =
+    modified === undefined ? createdTime : timeOf(line, 'modifiedTime', modified);
   // An implied modifiedTime is no claim about the clock: createdTime may lie ahead (a booked order).
   if (modified !== undefined && modifiedTime > now + MAX_LEAD_MS) {
     throw fault(line, 'modifiedTime', modifiedTime, `at most one day after now (${now})`);
   }
-  const values = relation.columns.map((column) => columnOf(line, column, own(object, column.member)));
+  const values = relation.columns.map((column) =>
+    columnOf(line, column, own(object, column.member)),
+  );
   return { line: line.number, id, createdTime, modifiedTime, values, object: line.bytes };
 }

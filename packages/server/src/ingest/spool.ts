@@ -70,7 +70,7 @@ export class Spool {
   }
 
   async #writeAll(bytes: Buffer): Promise<void> {
-    for (let at = 0; at < bytes.length; ) at += (await this.#file.write(bytes, at)).bytesWritten;
+    for (let at = 0; at < bytes.length;) at += (await this.#file.write(bytes, at)).bytesWritten;
   }
 
   async close(): Promise<void> {

@@ -4,7 +4,9 @@ import type { Relation } from './relations.ts';
 
 /** A connection keeps its staging table; each transaction finds it empty. */
 export function createStaging(relation: Relation): string {
-  const columns = relation.columns.map(({ name, kind }) => `${name} ${kind === 'text' ? 'text' : 'bigint'},`);
+  const columns = relation.columns.map(
+    ({ name, kind }) => `${name} ${kind === 'text' ? 'text' : 'bigint'},`,
+  );
   return `CREATE TEMP TABLE IF NOT EXISTS ${stagingOf(relation)} (
     line bigint NOT NULL, id text COLLATE "C" NOT NULL,
     created_time bigint NOT NULL, modified_time bigint NOT NULL,
@@ -30,7 +32,13 @@ export const mergeSettings = "SET LOCAL enable_mergejoin = off; SET LOCAL work_m
 export function merge(relation: Relation): string {
   const { table } = relation;
   const staging = stagingOf(relation);
-  const names = ['id', 'created_time', 'modified_time', ...relation.columns.map(({ name }) => name), 'object'];
+  const names = [
+    'id',
+    'created_time',
+    'modified_time',
+    ...relation.columns.map(({ name }) => name),
+    'object',
+  ];
   const replaced = names.filter((name) => name !== 'id');
   return `
   WITH winner AS (

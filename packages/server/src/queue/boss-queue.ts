@@ -28,7 +28,13 @@ const QUEUES = {
     retentionSeconds: 400 * DAY_S,
     deleteAfterSeconds: DAY_S,
   },
-  [SWEEP]: { policy: 'singleton', retryLimit: 3, retryDelay: 30, deleteAfterSeconds: DAY_S, retentionSeconds: DAY_S },
+  [SWEEP]: {
+    policy: 'singleton',
+    retryLimit: 3,
+    retryDelay: 30,
+    deleteAfterSeconds: DAY_S,
+    retentionSeconds: DAY_S,
+  },
 } as const;
 
 const SWEEP_CRON = '*/10 * * * *';
@@ -89,15 +95,23 @@ export class BossQueue {
     client: PoolClient,
     job: { jobId: string; exportId: string; delayMs: number },
   ): Promise<void> {
-    await this.#boss.send(RUN, { exportId: job.exportId }, {
-      id: job.jobId,
-      db: inside(client),
-      ...(job.delayMs > 0 && { startAfter: Math.ceil(job.delayMs / 1000) }),
-    });
+    await this.#boss.send(
+      RUN,
+      { exportId: job.exportId },
+      {
+        id: job.jobId,
+        db: inside(client),
+        ...(job.delayMs > 0 && { startAfter: Math.ceil(job.delayMs / 1000) }),
+      },
+    );
   }
 
   async enqueueExpiry(client: PoolClient, job: { exportId: string; at: number }): Promise<void> {
-    await this.#boss.send(EXPIRE, { exportId: job.exportId }, { db: inside(client), startAfter: new Date(job.at) });
+    await this.#boss.send(
+      EXPIRE,
+      { exportId: job.exportId },
+      { db: inside(client), startAfter: new Date(job.at) },
+    );
   }
 
   /** Whether a job is still waiting or running. */
@@ -118,12 +132,17 @@ export class BossQueue {
         pollingIntervalSeconds: 1,
       },
       async ([job]) => {
-        if (job) await handlers.run({ jobId: job.id, exportId: job.data.exportId, signal: job.signal });
+        if (job)
+          await handlers.run({ jobId: job.id, exportId: job.data.exportId, signal: job.signal });
       },
     );
-    await this.#boss.work<{ exportId: string }>(EXPIRE, { pollingIntervalSeconds: 1 }, async ([job]) => {
-      if (job) await handlers.expire(job.data.exportId);
-    });
+    await this.#boss.work<{ exportId: string }>(
+      EXPIRE,
+      { pollingIntervalSeconds: 1 },
+      async ([job]) => {
+        if (job) await handlers.expire(job.data.exportId);
+      },
+    );
     await this.#boss.work(SWEEP, { pollingIntervalSeconds: 5 }, () => handlers.sweep());
     await this.#boss.schedule(SWEEP, SWEEP_CRON);
     // What a crash left behind goes now, not at the next tick of the schedule.

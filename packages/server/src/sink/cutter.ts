@@ -25,7 +25,10 @@ export class FileCutter {
   #objects = 0;
 
   /** @param allocate a buffer of `PIECE_BYTES`, which the target owns once it was handed on. */
-  constructor(target: PieceTarget, allocate: () => Buffer = () => Buffer.allocUnsafeSlow(PIECE_BYTES)) {
+  constructor(
+    target: PieceTarget,
+    allocate: () => Buffer = () => Buffer.allocUnsafeSlow(PIECE_BYTES),
+  ) {
     this.#target = target;
     this.#allocate = allocate;
   }

@@ -53,7 +53,8 @@ export class FrameDecoder {
     this.#pendingBytes += chunk.length;
     // A row that spans many chunks is joined once it is whole, not at each chunk.
     if (this.#pendingBytes < this.#needed) return [];
-    const data = this.#pending.length === 1 ? chunk : Buffer.concat(this.#pending, this.#pendingBytes);
+    const data =
+      this.#pending.length === 1 ? chunk : Buffer.concat(this.#pending, this.#pendingBytes);
     const frames: RowFrame[] = [];
     const rest = data.subarray(this.#decode(data, frames));
     this.#pending = rest.length > 0 ? [rest] : [];

@@ -24,7 +24,11 @@ const SILENCE_MS = 5 * 60_000;
  * come off the socket. Reads no further than it is asked to: a slow taker slows PostgreSQL down.
  * @throws SourceError, SourceLost, ObjectTooLarge; the signal's reason when aborted.
  */
-export async function* readRows(pool: Pool, selection: Selection, signal: AbortSignal): AsyncGenerator<RowFrame[]> {
+export async function* readRows(
+  pool: Pool,
+  selection: Selection,
+  signal: AbortSignal,
+): AsyncGenerator<RowFrame[]> {
   signal.throwIfAborted();
   const client = await pool.connect().catch((cause: unknown) => {
     throw new SourceLost('no connection to the database', { cause });
@@ -40,7 +44,9 @@ export async function* readRows(pool: Pool, selection: Selection, signal: AbortS
     // The index gives the order for nothing and the first rows at once; a sort would hold all of them.
     await client.query('SET LOCAL enable_sort = off');
     await client.query("SET LOCAL jit = off; SET LOCAL lock_timeout = '30s'");
-    const stream = client.query(copyTo(copyStatement(selection), { highWaterMark: READ_AHEAD_BYTES }));
+    const stream = client.query(
+      copyTo(copyStatement(selection), { highWaterMark: READ_AHEAD_BYTES }),
+    );
     yield* decode(stream, selection, signal);
     await client.query('COMMIT');
     finished = true;
@@ -85,7 +91,10 @@ async function* decode(
 /** The stream's chunks; ends it when the signal aborts or when nothing comes for `SILENCE_MS`. */
 async function* withDeadline(stream: Readable, signal: AbortSignal): AsyncGenerator<Buffer> {
   const silence = (): NodeJS.Timeout =>
-    setTimeout(() => stream.destroy(new SourceError(`the database sent nothing for ${SILENCE_MS / 1000} s`)), SILENCE_MS);
+    setTimeout(
+      () => stream.destroy(new SourceError(`the database sent nothing for ${SILENCE_MS / 1000} s`)),
+      SILENCE_MS,
+    );
   const onAbort = (): void => {
     stream.destroy(new Error('aborted'));
   };

@@ -24,7 +24,7 @@ export class DirectoryStorage implements Storage {
       let bytes = 0;
       for await (const chunk of content as AsyncIterable<Buffer>) {
         signal.throwIfAborted();
-        for (let at = 0; at < chunk.length; ) {
+        for (let at = 0; at < chunk.length;) {
           at += (await file.write(chunk, at)).bytesWritten;
         }
         bytes += chunk.length;

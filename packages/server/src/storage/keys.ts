@@ -7,7 +7,8 @@ function checked(exportId: string): string {
 }
 
 function whole(number: number): string {
-  if (!Number.isSafeInteger(number) || number < 0) throw new RangeError(`not a position: ${number}`);
+  if (!Number.isSafeInteger(number) || number < 0)
+    throw new RangeError(`not a position: ${number}`);
   return String(number);
 }
 

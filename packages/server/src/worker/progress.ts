@@ -31,7 +31,10 @@ export class ProgressReporter {
   /** The stream is ordered by time, so the time of the last object tells how far it is. */
   at(createdTime: number): void {
     const { startTime, endTime } = this.#range;
-    this.#percent = Math.min(99, Math.floor(((createdTime - startTime) / (endTime - startTime)) * 100));
+    this.#percent = Math.min(
+      99,
+      Math.floor(((createdTime - startTime) / (endTime - startTime)) * 100),
+    );
   }
 
   async #tick(): Promise<void> {

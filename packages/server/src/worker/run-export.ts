@@ -64,7 +64,10 @@ export async function runExport(context: WorkerContext, job: RunJob): Promise<vo
       log.warn({ error: oneLine(cause) }, 'files of an ended attempt could not be removed');
     });
     const level = ending === 'failed' ? 'error' : 'warn';
-    log[level]({ error: oneLine(error), durationMs: durationMs() }, `export attempt ended: ${ending}`);
+    log[level](
+      { error: oneLine(error), durationMs: durationMs() },
+      `export attempt ended: ${ending}`,
+    );
   }
 }
 
@@ -91,13 +94,16 @@ async function attemptExport(
   const onLost = (): void => lost.abort(new JobLost('the queue gave the job to another worker'));
   jobSignal.addEventListener('abort', onLost, { once: true });
   const signal = AbortSignal.any([context.shutdown, lost.signal, superseded.signal]);
-  const progress = new ProgressReporter(attempt, (percent) => reportProgress(pool, attempt, percent), () =>
-    superseded.abort(new Superseded('the export was canceled or has a newer attempt')),
+  const progress = new ProgressReporter(
+    attempt,
+    (percent) => reportProgress(pool, attempt, percent),
+    () => superseded.abort(new Superseded('the export was canceled or has a newer attempt')),
   );
   try {
     const files = await writeFiles(
       readRows(pool, attempt, signal),
-      (position, content) => storage.write(fileKey(attempt.exportId, attempt.number, position), content, signal),
+      (position, content) =>
+        storage.write(fileKey(attempt.exportId, attempt.number, position), content, signal),
       (createdTime) => progress.at(createdTime),
     );
     signal.throwIfAborted();

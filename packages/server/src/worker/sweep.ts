@@ -12,7 +12,8 @@ export async function expireExport(context: WorkerContext, exportId: string): Pr
   // The files go first: a crash in between leaves the mark unset, and the job is tried again.
   if ((await keptAttempt(context.pool, exportId)) !== null) throw new Error('not expired yet');
   await context.storage.removePrefix(exportPrefix(exportId));
-  if (await markExpired(context.pool, exportId)) context.log.info({ export: exportId }, 'export expired: files deleted');
+  if (await markExpired(context.pool, exportId))
+    context.log.info({ export: exportId }, 'export expired: files deleted');
 }
 
 /**

@@ -36,7 +36,10 @@ export async function startWorker(
       await context.queue.pause();
       const ended = Promise.allSettled(running);
       const grace = new AbortController();
-      await Promise.race([ended, delay(graceMs, undefined, { signal: grace.signal }).catch(() => undefined)]);
+      await Promise.race([
+        ended,
+        delay(graceMs, undefined, { signal: grace.signal }).catch(() => undefined),
+      ]);
       grace.abort();
       shutdown.abort(new Error('the service is stopping'));
       await ended;

@@ -21,7 +21,8 @@ export async function chooseAccount(): Promise<Account> {
   if (!own.drop) return own;
   for (const name of CANDIDATES) {
     const [uid, gid] = await Promise.all([identify('-u', name), identify('-g', name)]);
-    if (uid !== null && gid !== null) return { uid: Number(uid), gid: Number(gid), name, drop: true };
+    if (uid !== null && gid !== null)
+      return { uid: Number(uid), gid: Number(gid), name, drop: true };
   }
   throw new Error(
     `PostgreSQL does not run as root and none of the users ${CANDIDATES.join(', ')} exists: create one ` +
@@ -30,7 +31,10 @@ export async function chooseAccount(): Promise<Account> {
 }
 
 /** The account of a cluster that exists: its files' owner, whoever would be chosen today. */
-export async function accountOfOwner(path: string, owner: { uid: number; gid: number }): Promise<Account> {
+export async function accountOfOwner(
+  path: string,
+  owner: { uid: number; gid: number },
+): Promise<Account> {
   const own = ownAccount();
   if (own.drop ? owner.uid === 0 : owner.uid !== own.uid) {
     throw new Error(

@@ -1,4 +1,14 @@
-import { chmod, copyFile, mkdir, readFile, readdir, readlink, rename, stat, symlink } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  readFile,
+  readdir,
+  readlink,
+  rename,
+  stat,
+  symlink,
+} from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { Account } from './account.ts';
@@ -38,7 +48,11 @@ export function copiedBinaries(home: string, version: string): string {
 }
 
 /** A directory with `bin/postgres` and `bin/initdb` that the account can execute; a copy in home if it must be. */
-export async function usableBinaries(source: Package, home: string, account: Account): Promise<string> {
+export async function usableBinaries(
+  source: Package,
+  home: string,
+  account: Account,
+): Promise<string> {
   const copy = copiedBinaries(home, source.version);
   if (await exists(copy)) return copy;
   if ((await tryOut(source.native, account)) === null) return source.native;
@@ -53,7 +67,9 @@ export async function usableBinaries(source: Package, home: string, account: Acc
 /** Null when they run: execution, libraries and their links in one. */
 async function tryOut(native: string, account: Account): Promise<string | null> {
   const outcomes = await Promise.all(
-    ['postgres', 'initdb'].map((program) => run(join(native, 'bin', program), ['--version'], { account })),
+    ['postgres', 'initdb'].map((program) =>
+      run(join(native, 'bin', program), ['--version'], { account }),
+    ),
   );
   const failed = outcomes.find(({ code }) => code !== 0);
   return failed ? faultLine(failed.stderr) : null;
@@ -69,9 +85,12 @@ async function copyBinaries(source: Package, home: string, target: string): Prom
   } catch (error) {
     // Another starter was faster; its copy is as good.
     if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) {
-      throw new Error(`PostgreSQL's binaries in ${source.native} cannot be copied to ${target}: see the cause`, {
-        cause: error,
-      });
+      throw new Error(
+        `PostgreSQL's binaries in ${source.native} cannot be copied to ${target}: see the cause`,
+        {
+          cause: error,
+        },
+      );
     }
   } finally {
     await remove(staging);

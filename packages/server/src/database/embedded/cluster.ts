@@ -1,7 +1,14 @@
 import { chmod, lchown, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Account } from './account.ts';
-import { exists, hasCode, privateDirectory, remove, stagingDirectory, syncDirectory } from './directories.ts';
+import {
+  exists,
+  hasCode,
+  privateDirectory,
+  remove,
+  stagingDirectory,
+  syncDirectory,
+} from './directories.ts';
 import { faultLine, run } from './run.ts';
 import { USER } from './settings.ts';
 
@@ -56,7 +63,18 @@ async function initdb(
   signal?: AbortSignal,
 ): Promise<void> {
   const program = join(binaries, 'bin', 'initdb');
-  const args = ['-D', draft, '-U', USER, '-E', 'UTF8', '--locale=C', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`];
+  const args = [
+    '-D',
+    draft,
+    '-U',
+    USER,
+    '-E',
+    'UTF8',
+    '--locale=C',
+    '-A',
+    'scram-sha-256',
+    `--pwfile=${passwordFile}`,
+  ];
   const bound = AbortSignal.timeout(INITDB_BOUND_MS);
   const either = signal ? AbortSignal.any([signal, bound]) : bound;
   try {
@@ -65,9 +83,12 @@ async function initdb(
     throw new Error(`initdb failed in ${home}: ${faultLine(stderr)}`);
   } catch (error) {
     if (signal?.aborted || !bound.aborted) throw error;
-    throw new Error(`initdb in ${home} took longer than ${INITDB_BOUND_MS / 1000} s: is the disk well?`, {
-      cause: error,
-    });
+    throw new Error(
+      `initdb in ${home} took longer than ${INITDB_BOUND_MS / 1000} s: is the disk well?`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -84,12 +84,17 @@ async function ensureDatabase(client: pg.Client): Promise<void> {
   }
 }
 
-async function describePlace(dataDir: string, { home, account, version }: Cluster): Promise<string | null> {
+async function describePlace(
+  dataDir: string,
+  { home, account, version }: Cluster,
+): Promise<string | null> {
   const outside = dirname(home) !== dataDir;
   const copy = copiedBinaries(home, version);
   const copied = await exists(copy);
   if (outside) {
     return `PostgreSQL's files are in ${home}, because it runs as ${account.name}, who cannot enter ${dataDir}${copied ? '; its programs were copied there too' : ''}.`;
   }
-  return copied ? `PostgreSQL's programs were copied to ${copy}, because they do not run where npm put them.` : null;
+  return copied
+    ? `PostgreSQL's programs were copied to ${copy}, because they do not run where npm put them.`
+    : null;
 }

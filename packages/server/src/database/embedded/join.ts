@@ -3,7 +3,13 @@ import { join as joinPath } from 'node:path';
 import type { Cluster } from './cluster.ts';
 import { hasCode } from './directories.ts';
 import { isPostmaster, readNote, removeStale, type Note } from './pidfile.ts';
-import { isGone, logDirectory, signalProcess, startPostmaster, type Attempt } from './postmaster.ts';
+import {
+  isGone,
+  logDirectory,
+  signalProcess,
+  startPostmaster,
+  type Attempt,
+} from './postmaster.ts';
 import { connect, enter, leave, type Joined } from './session.ts';
 
 const JOIN_BOUND_MS = 30_000;
@@ -68,7 +74,8 @@ async function start(cluster: Cluster, note: Note | null): Promise<Attempt> {
 async function withdraw(cluster: Cluster, attempt: Attempt): Promise<void> {
   attempt.release();
   const pid = attempt.child.pid;
-  if (pid === undefined || attempt.child.exitCode !== null || attempt.child.signalCode !== null) return;
+  if (pid === undefined || attempt.child.exitCode !== null || attempt.child.signalCode !== null)
+    return;
   const note = await readNote(cluster.data);
   if (note?.pid === pid && note.host && note.ready) {
     const client = await connect(cluster, { host: note.host, port: note.port }).catch(() => null);

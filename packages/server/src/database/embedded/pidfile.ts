@@ -26,7 +26,9 @@ export async function readNote(data: string): Promise<Note | null> {
     throw error;
   });
   if (text === null) return null;
-  const [pid = '', directory, , port = '', host, , , status] = text.split('\n').map((line) => line.trim());
+  const [pid = '', directory, , port = '', host, , , status] = text
+    .split('\n')
+    .map((line) => line.trim());
   const here = directory === data;
   return {
     pid: Number.parseInt(pid, 10) || 0,
@@ -52,7 +54,10 @@ export async function isPostmaster(pid: number, data: string): Promise<boolean> 
   try {
     const [program = '', ...args] = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
     // Its working directory is the data directory, also after that was moved under it.
-    return program.endsWith('/postgres') && (args.includes(data) || (await readlink(`/proc/${pid}/cwd`)) === data);
+    return (
+      program.endsWith('/postgres') &&
+      (args.includes(data) || (await readlink(`/proc/${pid}/cwd`)) === data)
+    );
   } catch (error) {
     if (hasCode(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) return false;
     throw error;

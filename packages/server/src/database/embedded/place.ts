@@ -70,6 +70,9 @@ async function makeDirectory(path: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (hasCode(error, 'EEXIST')) return false;
-    throw new Error(`${path} cannot be made: choose another TILLROLL_DATA_DIR, or set DATABASE_URL`, { cause: error });
+    throw new Error(
+      `${path} cannot be made: choose another TILLROLL_DATA_DIR, or set DATABASE_URL`,
+      { cause: error },
+    );
   }
 }

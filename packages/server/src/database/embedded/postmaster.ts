@@ -22,7 +22,8 @@ export interface Attempt {
 }
 
 /** Other starters, or the children of a killed postmaster, in the way for a moment. */
-const OUTRUN = /lock file .* (already exists|is empty)|lock file .*: (No such file|File exists)|block .* still in use/;
+const OUTRUN =
+  /lock file .* (already exists|is empty)|lock file .*: (No such file|File exists)|block .* still in use/;
 
 export async function startPostmaster(cluster: Cluster): Promise<Attempt> {
   const { home, account, socketDirectory } = cluster;
@@ -30,11 +31,15 @@ export async function startPostmaster(cluster: Cluster): Promise<Attempt> {
   await privateDirectory(join(home, 'log'), account);
   await privateDirectory(socketDirectory, account);
   // Detached: a session of its own, which a terminal's Ctrl-C does not reach.
-  const child = spawn(join(binaries, 'bin', 'postgres'), postmasterArguments(home, socketDirectory), {
-    ...childOptions(account),
-    detached: true,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const child = spawn(
+    join(binaries, 'bin', 'postgres'),
+    postmasterArguments(home, socketDirectory),
+    {
+      ...childOptions(account),
+      detached: true,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
   let stderr = '';
   let ended = false;
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {

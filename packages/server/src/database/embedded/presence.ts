@@ -39,7 +39,11 @@ export class Presence implements AsyncDisposable {
 
   async #return(): Promise<void> {
     const { signal } = this.#leaving;
-    for (let pause = SHORTEST_PAUSE_MS; !signal.aborted; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+    for (
+      let pause = SHORTEST_PAUSE_MS;
+      !signal.aborted;
+      pause = Math.min(2 * pause, LONGEST_PAUSE_MS)
+    ) {
       try {
         await delay(pause, undefined, { signal, ref: false });
         this.#hold(await join(this.#cluster, signal));

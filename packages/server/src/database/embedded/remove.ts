@@ -21,7 +21,9 @@ export async function removeEmbeddedPostgres(directory: string): Promise<void> {
   }
   const note = await readNote(join(home, 'data'));
   if (note && (await isPostmaster(note.pid, join(home, 'data')))) {
-    throw new Error(`PostgreSQL (process ${note.pid}) in ${home} is running: stop what uses it, then delete it`);
+    throw new Error(
+      `PostgreSQL (process ${note.pid}) in ${home} is running: stop what uses it, then delete it`,
+    );
   }
   await remove(home);
   await removeSocketDirectory(home, host);

@@ -35,7 +35,8 @@ export function run(
     });
     child.on('error', (error) => {
       fault = error;
-      if (child.pid === undefined && !signal?.aborted) resolve({ code: null, stderr: error.message });
+      if (child.pid === undefined && !signal?.aborted)
+        resolve({ code: null, stderr: error.message });
     });
     child.on('close', (code) => {
       if (signal?.aborted) reject(signal.reason as Error);

@@ -26,7 +26,9 @@ export async function leave(cluster: Cluster, client: pg.Client): Promise<void> 
 async function isLast(client: pg.Client): Promise<boolean> {
   try {
     await client.query(`SELECT pg_advisory_unlock_shared(${LOCK})`);
-    const { rows } = await client.query<{ last: boolean }>(`SELECT pg_try_advisory_lock(${LOCK}) AS last`);
+    const { rows } = await client.query<{ last: boolean }>(
+      `SELECT pg_try_advisory_lock(${LOCK}) AS last`,
+    );
     return rows[0]?.last ?? false;
   } catch {
     // The session is gone and the lock with it; whoever ended it decides about PostgreSQL.
@@ -56,7 +58,10 @@ export async function enter(
   }
 }
 
-export async function connect(cluster: Cluster, address: { host: string; port: number }): Promise<pg.Client> {
+export async function connect(
+  cluster: Cluster,
+  address: { host: string; port: number },
+): Promise<pg.Client> {
   const client = new pg.Client({
     ...address,
     user: cluster.user,

@@ -30,5 +30,9 @@ export function postmasterArguments(home: string, socketDirectory: string): stri
     log_truncate_on_rotation: 'on',
     log_timezone: 'UTC',
   };
-  return ['-D', join(home, 'data'), ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
+  return [
+    '-D',
+    join(home, 'data'),
+    ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  ];
 }

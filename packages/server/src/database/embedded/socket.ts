@@ -14,7 +14,10 @@ export function socketDirectory(home: string, account: Account): string {
   // Root's TMPDIR may be closed to the user that PostgreSQL runs as.
   const roots = account.drop ? ['/tmp'] : [tmpdir(), '/tmp'];
   const candidates = [join(home, 'socket'), ...roots.map((root) => join(root, name))];
-  return candidates.find((directory) => Buffer.byteLength(socketPath(directory)) <= LONGEST) ?? join('/tmp', name);
+  return (
+    candidates.find((directory) => Buffer.byteLength(socketPath(directory)) <= LONGEST) ??
+    join('/tmp', name)
+  );
 }
 
 /** Leaves nothing outside home; a directory in which somebody has just put a socket stays. */

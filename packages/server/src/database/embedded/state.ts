@@ -78,5 +78,8 @@ async function writeDraft(file: string, state: State): Promise<string> {
 function isState(value: unknown): value is State {
   if (typeof value !== 'object' || value === null) return false;
   const { host, port, user, password, home, version } = value as Record<string, unknown>;
-  return typeof port === 'number' && [host, user, password, home, version].every((field) => typeof field === 'string');
+  return (
+    typeof port === 'number' &&
+    [host, user, password, home, version].every((field) => typeof field === 'string')
+  );
 }

@@ -30,7 +30,13 @@ export function bulkRoutes(app: FastifyInstance, context: HttpContext): void {
       requirePermission(principal, `${type}_W`);
       const target = { merchantId: principal.merchantId, type };
       // A body that was read to its end is stored even if its sender has left: it may be sent again.
-      return load(context.pool, context.spoolDirectory, target, bodyOf(request.raw), new AbortController().signal);
+      return load(
+        context.pool,
+        context.spoolDirectory,
+        target,
+        bodyOf(request.raw),
+        new AbortController().signal,
+      );
     },
   });
   resource(app, '/orders/bulk', { POST: endpoint('ORDERS') });

@@ -16,7 +16,14 @@ import { principalOf, requirePermission } from '../auth.ts';
 import type { HttpContext } from '../context.ts';
 import { badRequest, exportNotFound } from '../errors.ts';
 import { resource } from '../resource.ts';
-import { errors, ExportParams, ListQuery, MerchantParams, SECURITY, TokenQuery } from '../schemas/requests.ts';
+import {
+  errors,
+  ExportParams,
+  ListQuery,
+  MerchantParams,
+  SECURITY,
+  TokenQuery,
+} from '../schemas/requests.ts';
 import { ExportListSchema, ExportObjectSchema, ExportRequestSchema } from '../schemas/wire.ts';
 
 /** A request body of this kind is three members; more is a mistake or an attack. */
@@ -30,17 +37,23 @@ function readPermission(type: ExportType): Permission {
 
 function parseJson(body: unknown): unknown {
   const text = Buffer.isBuffer(body) ? body.toString('utf8').replace(/^\uFEFF/, '') : '';
-  if (text.trim() === '') throw badRequest('the body is empty; it must be a JSON object {"type":"ORDERS"|"PAYMENTS","startTime":ms,"endTime":ms}');
+  if (text.trim() === '')
+    throw badRequest(
+      'the body is empty; it must be a JSON object {"type":"ORDERS"|"PAYMENTS","startTime":ms,"endTime":ms}',
+    );
   try {
     return JSON.parse(text);
   } catch {
-    throw badRequest(`the body is not valid JSON; it must be {"type":"ORDERS"|"PAYMENTS","startTime":ms,"endTime":ms}; got ${shown(text)}`);
+    throw badRequest(
+      `the body is not valid JSON; it must be {"type":"ORDERS"|"PAYMENTS","startTime":ms,"endTime":ms}; got ${shown(text)}`,
+    );
   }
 }
 
 /** A known type without its permission is 401 before anything else in the body is judged. */
 function requireTypePermission(principal: Principal, body: unknown): void {
-  const type: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, 'type') : undefined;
+  const type: unknown =
+    typeof body === 'object' && body !== null ? Reflect.get(body, 'type') : undefined;
   const known = EXPORT_TYPES.find((candidate) => candidate === type);
   if (known) requirePermission(principal, readPermission(known));
 }
@@ -75,7 +88,9 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
     return answer(record);
   };
 
-  const list = async (request: FastifyRequest): Promise<{ elements: ExportObject[]; href: string }> => {
+  const list = async (
+    request: FastifyRequest,
+  ): Promise<{ elements: ExportObject[]; href: string }> => {
     const principal = principalOf(request);
     const { limit, offset } = request.query as { limit: number; offset: number };
     const types = EXPORT_TYPES.filter((type) => principal.permissions.has(readPermission(type)));
@@ -94,7 +109,8 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
       schema: {
         tags: TAGS,
         summary: 'Create an export',
-        description: 'Starts an export of the objects with startTime <= createdTime < endTime. Poll it until DONE.',
+        description:
+          'Starts an export of the objects with startTime <= createdTime < endTime. Poll it until DONE.',
         security: SECURITY,
         params: MerchantParams,
         querystring: TokenQuery,

@@ -42,12 +42,14 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
     const range = chooseRange(headers, representation);
     if (range === 'unsatisfiable') throw rangeNotSatisfiable(size);
     const part = range === 'whole' ? null : range;
-    if (part) void reply.code(206).header('content-range', `bytes ${part.start}-${part.end}/${size}`);
+    if (part)
+      void reply.code(206).header('content-range', `bytes ${part.start}-${part.end}/${size}`);
     if (encoding === 'gzip') void reply.header('content-encoding', 'gzip');
     void reply.header('content-length', part ? part.end - part.start + 1 : size);
     if (request.method === 'HEAD') return reply.send();
     try {
-      if (encoding === 'gzip') return reply.send(await context.storage.read(key, part ?? undefined));
+      if (encoding === 'gzip')
+        return reply.send(await context.storage.read(key, part ?? undefined));
       return reply.send(inflate(await context.storage.read(key), part));
     } catch (error) {
       if (error instanceof FileMissing) throw filesGone();
@@ -63,7 +65,10 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
         description:
           'Needs neither a header nor a token: the URL, from `exportUrls`, is signed. Range and If-Range, If-None-Match and Accept-Encoding (gzip) are honoured.',
         response: {
-          200: { description: 'The file: {"elements":[...]}, at most 1000 objects', ...Type.Object({ elements: Type.Array(Type.Unknown()) }) },
+          200: {
+            description: 'The file: {"elements":[...]}, at most 1000 objects',
+            ...Type.Object({ elements: Type.Array(Type.Unknown()) }),
+          },
           ...errors(403, 410, 416),
         },
       },

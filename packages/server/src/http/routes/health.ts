@@ -25,7 +25,8 @@ export function healthRoutes(app: FastifyInstance, { readiness }: HttpContext): 
       },
       handler: async () => {
         const faults = await readiness();
-        if (faults.length > 0) throw new HttpError(503, errorBody(503, faults.join('; ')), { 'retry-after': '5' });
+        if (faults.length > 0)
+          throw new HttpError(503, errorBody(503, faults.join('; ')), { 'retry-after': '5' });
         return { status: 'ready' };
       },
     },

@@ -11,8 +11,12 @@ import { Type, type Static } from 'typebox';
 
 /** The contract's types as JSON Schema: for validation where it is used, and for the OpenAPI document. */
 
-const time = (description: string) => Type.Integer({ description: `${description}; UTC epoch milliseconds`, minimum: 0 });
-const exportId = Type.String({ pattern: '^[0-9A-HJKMNP-TV-Z]{13}$', description: '13 characters of Crockford base32' });
+const time = (description: string) =>
+  Type.Integer({ description: `${description}; UTC epoch milliseconds`, minimum: 0 });
+const exportId = Type.String({
+  pattern: '^[0-9A-HJKMNP-TV-Z]{13}$',
+  description: '13 characters of Crockford base32',
+});
 const exportType = Type.Enum([...EXPORT_TYPES]);
 
 const requestTime = (description: string) =>
@@ -32,11 +36,14 @@ export const ExportRequestSchema = Type.Object(
 export const ExportObjectSchema = Type.Object({
   id: exportId,
   type: exportType,
-  status: Type.Enum(
-    [...EXPORT_STATUSES],
-    { description: 'PENDING, then IN_PROGRESS, then DONE, FAILED or CANCELED' },
-  ),
-  percentComplete: Type.Integer({ minimum: 0, maximum: 100, description: 'Never goes down; 100 only when DONE' }),
+  status: Type.Enum([...EXPORT_STATUSES], {
+    description: 'PENDING, then IN_PROGRESS, then DONE, FAILED or CANCELED',
+  }),
+  percentComplete: Type.Integer({
+    minimum: 0,
+    maximum: 100,
+    description: 'Never goes down; 100 only when DONE',
+  }),
   availableUntil: Type.Optional(time('When DONE: until when the files can be downloaded')),
   startTime: time('As requested'),
   endTime: time('As requested'),
@@ -44,13 +51,26 @@ export const ExportObjectSchema = Type.Object({
   modifiedTime: time('When it last changed'),
   exportUrls: Type.Optional(
     Type.Object(
-      { elements: Type.Array(Type.Object({ url: Type.String({ format: 'uri' }), export: Type.Object({ id: exportId }) })) },
-      { description: 'When DONE, until availableUntil: the files in order. Each URL authorises itself' },
+      {
+        elements: Type.Array(
+          Type.Object({
+            url: Type.String({ format: 'uri' }),
+            export: Type.Object({ id: exportId }),
+          }),
+        ),
+      },
+      {
+        description:
+          'When DONE, until availableUntil: the files in order. Each URL authorises itself',
+      },
     ),
   ),
   merchantRef: Type.Object({ id: Type.String() }),
   failure: Type.Optional(
-    Type.Object({ code: Type.String(), message: Type.String() }, { description: 'When FAILED: why' }),
+    Type.Object(
+      { code: Type.String(), message: Type.String() },
+      { description: 'When FAILED: why' },
+    ),
   ),
   files: Type.Optional(
     Type.Object(
@@ -59,7 +79,10 @@ export const ExportObjectSchema = Type.Object({
           Type.Object({
             objects: Type.Integer({ minimum: 1, maximum: 1000 }),
             bytes: Type.Integer({ minimum: 1, description: 'Length without compression' }),
-            sha256: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'Of the bytes without compression' }),
+            sha256: Type.String({
+              pattern: '^[0-9a-f]{64}$',
+              description: 'Of the bytes without compression',
+            }),
           }),
         ),
       },
@@ -91,7 +114,9 @@ export const LoadCountsSchema = Type.Object({
   inserted: Type.Integer(),
   updated: Type.Integer(),
   unchanged: Type.Integer(),
-  stale: Type.Integer({ description: 'Older than what is stored, or superseded by another line of the same request' }),
+  stale: Type.Integer({
+    description: 'Older than what is stored, or superseded by another line of the same request',
+  }),
 });
 
 /** Fails to compile when a schema and its type in the contract part ways. */

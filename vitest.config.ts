@@ -1,0 +1,18 @@
+import { defineConfig } from 'vitest/config';
+
+/** `npm test` runs all of them: real processes and a real PostgreSQL, from npm alone. */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['packages/*/test/*.test.ts', 'examples/**/*.test.ts', 'scripts/*.test.ts'],
+          testTimeout: 30_000,
+        },
+      },
+      'packages/server/test/integration/vitest.config.ts',
+      'acceptance/vitest.config.ts',
+    ],
+  },
+});
