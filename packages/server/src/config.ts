@@ -118,12 +118,14 @@ function storageUrl(text: string): URL {
 }
 
 function databaseUrl(text: string): string {
-  const url = URL.parse(text);
+  // PostgreSQL writes a Unix socket as `user:password@/database?host=/directory`. To the URL standard a
+  // user without a host is a fault; named here, the host of the query still decides.
+  const named = URL.canParse(text) ? text : text.replace('@/', '@localhost/');
   // The text is not repeated: it holds a password.
-  if (!url || !['postgres:', 'postgresql:'].includes(url.protocol)) {
+  if (!['postgres:', 'postgresql:'].includes(URL.parse(named)?.protocol ?? '')) {
     throw new Error('must look like postgres://user:password@host:5432/database');
   }
-  return text;
+  return named;
 }
 
 function signingKeys(text: string): string[] {

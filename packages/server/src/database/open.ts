@@ -26,7 +26,8 @@ export async function openDatabase(settings: DatabaseSettings): Promise<Database
   if (databaseUrl !== null) {
     const connection = { connectionString: databaseUrl };
     const pool = createPool(connection, poolSize, onError);
-    const place = `PostgreSQL at ${new URL(databaseUrl).host}`;
+    const url = new URL(databaseUrl);
+    const place = `PostgreSQL at ${url.searchParams.get('host') ?? url.host}`;
     return { connection, pool, place, close: () => pool.end() };
   }
   const embedded = await openEmbeddedPostgres({ dataDir, signal });

@@ -1,0 +1,19 @@
+import { createLogger } from '../../src/log.ts';
+import { startService, type Overrides, type Roles, type Service } from '../../src/service.ts';
+import type { Place } from './place.ts';
+
+/** A service in this process, over a place. @param more environment variables on top of the place's. */
+export function serveHere(
+  place: Place,
+  roles: Partial<Roles>,
+  more: Record<string, string> = {},
+  overrides: Overrides = {},
+): Promise<Service & { url: string }> {
+  return startService(
+    place.config(more),
+    { serve: true, work: true, ...roles },
+    createLogger('silent'),
+    new AbortController().signal,
+    { graceMs: 2_000, ...overrides },
+  ) as Promise<Service & { url: string }>;
+}
