@@ -12,6 +12,7 @@ import {
   type FastifySchemaValidationError,
 } from 'fastify';
 import { authenticateRequest, merchantOf } from './auth.ts';
+import { discardRest } from './body.ts';
 import type { HttpContext } from './context.ts';
 import { notFound, renderError } from './errors.ts';
 import { logRequests } from './log.ts';
@@ -95,6 +96,10 @@ export async function createApp(context: HttpContext): Promise<App> {
     void reply.header('x-request-id', request.id);
     done();
   });
+  app.addHook('onSend', (request, reply, payload, done) => {
+    discardRest(request, reply);
+    done(null, payload);
+  });
   logRequests(app);
 
   await app.register(swagger, { openapi: OPENAPI });
@@ -142,6 +147,6 @@ function merchantScope(scope: FastifyInstance, context: HttpContext): void {
     done(null, body),
   );
   scope.addHook('preValidation', async (request) => {
-    await authenticateRequest(context.pool, request);
+    if (request.method !== 'OPTIONS') await authenticateRequest(context.pool, request);
   });
 }

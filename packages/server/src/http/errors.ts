@@ -128,8 +128,7 @@ export function toHttpError(error: unknown): HttpError {
   }
   if (error instanceof BadLine || error instanceof BadBody) return badRequest(error.message);
   if (error instanceof TooLarge) return new HttpError(413, errorBody(413, error.message));
-  if (error instanceof TooSlow)
-    return new HttpError(408, errorBody(408, error.message), { connection: 'close' });
+  if (error instanceof TooSlow) return new HttpError(408, errorBody(408, error.message));
   if (error instanceof Error) {
     const known = fromFastify(error as FastifyError);
     if (known) return known;

@@ -2,7 +2,6 @@ import { createGunzip } from 'node:zlib';
 import { pipeline, type Readable, Transform } from 'node:stream';
 import type { IncomingHttpHeaders } from 'node:http';
 import Negotiator from 'negotiator';
-import parseRange from 'range-parser';
 import type { ManifestFile } from '../exports/record.ts';
 
 /** One of the two forms in which a file can be had (RFC 9110, 8.8.3.3: each has its own ETag). */
@@ -52,13 +51,16 @@ export function chooseRange(
 ): ByteRange | 'whole' | 'unsatisfiable' {
   const { range } = headers;
   const condition = headers['if-range'];
-  if (range === undefined || (condition !== undefined && String(condition).trim() !== etag))
+  if (range === undefined || (condition !== undefined && String(condition).trim() !== etag)) {
     return 'whole';
-  const ranges = parseRange(size, range);
-  if (ranges === -1) return 'unsatisfiable';
-  if (ranges === -2 || ranges.type !== 'bytes' || ranges.length !== 1) return 'whole';
-  const [only] = ranges;
-  return only ? { start: only.start, end: only.end } : 'whole';
+  }
+  const [, first, last] = /^bytes=\s*([0-9]*)\s*-\s*([0-9]*)\s*$/i.exec(range) ?? [];
+  if (first === undefined || last === undefined || (first === '' && last === '')) return 'whole';
+  // A suffix longer than the file is the whole file; an end beyond it is its end (14.1.2).
+  const start = first === '' ? Math.max(0, size - Number(last)) : Number(first);
+  const end = first === '' || last === '' ? size - 1 : Math.min(size - 1, Number(last));
+  if (first !== '' && last !== '' && Number(last) < start) return 'whole';
+  return start > end ? 'unsatisfiable' : { start, end };
 }
 
 /** The identity bytes of a stored file, or a part of them. Inflating must begin at the start. */

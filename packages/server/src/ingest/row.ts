@@ -107,9 +107,10 @@ export function parseRow(relation: Relation, line: Line, now: number): Row {
   const modified = own(object, 'modifiedTime');
   const modifiedTime =
     modified === undefined ? createdTime : timeOf(line, 'modifiedTime', modified);
-  // An implied modifiedTime is no claim about the clock: createdTime may lie ahead (a booked order).
-  if (modified !== undefined && modifiedTime > now + MAX_LEAD_MS) {
-    throw fault(line, 'modifiedTime', modifiedTime, `at most one day after now (${now})`);
+  if (modifiedTime > now + MAX_LEAD_MS) {
+    const member =
+      modified === undefined ? 'createdTime, which stands for modifiedTime,' : 'modifiedTime';
+    throw fault(line, member, modifiedTime, `at most one day after now (${now})`);
   }
   const values = relation.columns.map((column) =>
     columnOf(line, column, own(object, column.member)),

@@ -122,20 +122,7 @@ export class BossQueue {
 
   /** Starts taking jobs. @param concurrency exports at once in this process. */
   async work(handlers: JobHandlers, concurrency: number): Promise<void> {
-    await this.#boss.work<{ exportId: string }>(
-      RUN,
-      {
-        localConcurrency: concurrency,
-        heartbeatRefreshSeconds: 3,
-        // A job that is tried again is not notified: polling finds it.
-        notifyPollingIntervalSeconds: 2,
-        pollingIntervalSeconds: 1,
-      },
-      async ([job]) => {
-        if (job)
-          await handlers.run({ jobId: job.id, exportId: job.data.exportId, signal: job.signal });
-      },
-    );
+    for (let n = 0; n < concurrency; n++) await this.#workRuns(handlers);
     await this.#boss.work<{ exportId: string }>(
       EXPIRE,
       { pollingIntervalSeconds: 1 },
@@ -147,6 +134,27 @@ export class BossQueue {
     await this.#boss.schedule(SWEEP, SWEEP_CRON);
     // What a crash left behind goes now, not at the next tick of the schedule.
     await this.#boss.send(SWEEP);
+  }
+
+  async #workRuns(handlers: JobHandlers): Promise<void> {
+    const workerId: string = await this.#boss.work<{ exportId: string }>(
+      RUN,
+      {
+        heartbeatRefreshSeconds: 3,
+        // A job that is tried again is not notified: polling finds it.
+        notifyPollingIntervalSeconds: 2,
+        pollingIntervalSeconds: 1,
+      },
+      async ([job]) => {
+        if (!job) return;
+        try {
+          await handlers.run({ jobId: job.id, exportId: job.data.exportId, signal: job.signal });
+        } finally {
+          // What came while this one ran is fetched at once, not at the next poll.
+          this.#boss.notifyWorker(workerId);
+        }
+      },
+    );
   }
 
   /** Takes no more jobs; those that run go on. */

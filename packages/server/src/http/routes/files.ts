@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { readSignedExport } from '../../exports/read.ts';
@@ -46,7 +47,8 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
       void reply.code(206).header('content-range', `bytes ${part.start}-${part.end}/${size}`);
     if (encoding === 'gzip') void reply.header('content-encoding', 'gzip');
     void reply.header('content-length', part ? part.end - part.start + 1 : size);
-    if (request.method === 'HEAD') return reply.send();
+    // An empty stream: Fastify would put the length of anything else in place of the file's.
+    if (request.method === 'HEAD') return reply.send(Readable.from([]));
     try {
       if (encoding === 'gzip')
         return reply.send(await context.storage.read(key, part ?? undefined));

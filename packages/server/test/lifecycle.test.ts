@@ -1,0 +1,154 @@
+import { EXPORT_STATUSES, type ExportStatus } from '@tillroll/contract';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  EXPORT_EVENTS,
+  LIFE_CYCLE,
+  MAX_ERRORS,
+  MAX_LOSSES,
+  retryDelayMs,
+  transition,
+  type ExportEvent,
+} from '../src/exports/lifecycle.ts';
+
+const ENDED: readonly ExportStatus[] = ['DONE', 'FAILED', 'CANCELED'];
+const OPEN: readonly ExportStatus[] = ['PENDING', 'IN_PROGRESS'];
+
+/** The state after an event; the same state where it changes nothing. */
+function after(status: ExportStatus, event: ExportEvent): ExportStatus {
+  return LIFE_CYCLE[status][event] ?? status;
+}
+
+/** Every single cell, so that no later change slips through. */
+const TABLE: [ExportStatus, Partial<Record<ExportEvent, ExportStatus>>][] = [
+  ['PENDING', { take: 'IN_PROGRESS', handBack: 'PENDING', fail: 'FAILED', cancel: 'CANCELED' }],
+  [
+    'IN_PROGRESS',
+    {
+      take: 'IN_PROGRESS',
+      complete: 'DONE',
+      retry: 'PENDING',
+      handBack: 'PENDING',
+      fail: 'FAILED',
+      cancel: 'CANCELED',
+    },
+  ],
+  ['DONE', { expire: 'DONE' }],
+  ['FAILED', {}],
+  ['CANCELED', {}],
+];
+
+describe('the table', () => {
+  test('is total', () => {
+    expect(Object.keys(LIFE_CYCLE).toSorted()).toEqual([...EXPORT_STATUSES].toSorted());
+    for (const status of EXPORT_STATUSES) {
+      expect(Object.keys(LIFE_CYCLE[status]).toSorted()).toEqual([...EXPORT_EVENTS].toSorted());
+      for (const event of EXPORT_EVENTS) {
+        const next = LIFE_CYCLE[status][event];
+        expect(next === null || EXPORT_STATUSES.includes(next)).toBe(true);
+      }
+    }
+  });
+
+  test.each(TABLE)('%s', (status, moves) => {
+    for (const event of EXPORT_EVENTS)
+      expect([event, LIFE_CYCLE[status][event]]).toEqual([event, moves[event] ?? null]);
+  });
+
+  test.each(EXPORT_EVENTS)('transition(%s) is the table read by event', (event) => {
+    const { from, to } = transition(event);
+    expect(from.length).toBeGreaterThan(0);
+    expect(new Set(from).size).toBe(from.length);
+    for (const status of EXPORT_STATUSES)
+      expect(LIFE_CYCLE[status][event]).toBe(from.includes(status) ? to : null);
+  });
+});
+
+describe('random walks', () => {
+  const walks = fc.array(fc.constantFrom(...EXPORT_EVENTS), { maxLength: 60 });
+
+  test('what has ended stays as it ended', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...ENDED), walks, (start, events) => {
+        let status = start;
+        for (const event of events) {
+          const next = LIFE_CYCLE[status][event];
+          if (event === 'expire' && status === 'DONE') expect(next).toBe('DONE');
+          else expect(next).toBeNull();
+          status = after(status, event);
+        }
+        expect(status).toBe(start);
+      }),
+    );
+  });
+
+  test('only complete leads to DONE, only from IN_PROGRESS; FAILED and CANCELED have their events', () => {
+    fc.assert(
+      fc.property(walks, (events) => {
+        let status: ExportStatus = 'PENDING';
+        let takes = 0;
+        for (const event of events) {
+          const before: ExportStatus = status;
+          status = after(status, event);
+          if (event === 'take') takes++;
+          if (status === 'IN_PROGRESS' && before !== status) expect(event).toBe('take');
+          if (before === status) continue;
+          expect(OPEN).toContain(before);
+          if (status === 'DONE') {
+            expect([before, event]).toEqual(['IN_PROGRESS', 'complete']);
+            expect(takes).toBeGreaterThan(0);
+          }
+          if (status === 'FAILED') expect(event).toBe('fail');
+          if (status === 'CANCELED') expect(event).toBe('cancel');
+          if (status === 'PENDING') expect(['retry', 'handBack']).toContain(event);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('every open export can still end in each of the three ways', () => {
+    fc.assert(
+      fc.property(walks, (events) => {
+        const status = events.reduce<ExportStatus>(after, 'PENDING');
+        fc.pre(OPEN.includes(status));
+        expect(after(after(status, 'take'), 'complete')).toBe('DONE');
+        expect(after(status, 'fail')).toBe('FAILED');
+        expect(after(status, 'cancel')).toBe('CANCELED');
+      }),
+    );
+  });
+
+  test('an export ends at most once', () => {
+    fc.assert(
+      fc.property(walks, (events) => {
+        let status: ExportStatus = 'PENDING';
+        let endings = 0;
+        for (const event of events) {
+          const before: ExportStatus = status;
+          status = after(status, event);
+          if (before !== status && ENDED.includes(status)) endings++;
+        }
+        expect(endings).toBe(ENDED.includes(status) ? 1 : 0);
+      }),
+    );
+  });
+});
+
+describe('tries', () => {
+  test('three errors of the export itself, twenty losses', () => {
+    expect([MAX_ERRORS, MAX_LOSSES]).toEqual([3, 20]);
+  });
+
+  test('the wait grows with each error, and is bounded', () => {
+    for (let errors = 1; errors < MAX_ERRORS; errors++)
+      expect(retryDelayMs(errors + 1)).toBeGreaterThan(retryDelayMs(errors));
+    fc.assert(
+      fc.property(fc.nat(10_000), (errors) => {
+        expect(retryDelayMs(errors)).toBeGreaterThanOrEqual(1000);
+        expect(retryDelayMs(errors)).toBeLessThanOrEqual(60_000);
+        expect(retryDelayMs(errors + 1)).toBeGreaterThanOrEqual(retryDelayMs(errors));
+      }),
+    );
+  });
+});

@@ -1,0 +1,155 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { TooLarge } from '../src/ingest/errors.ts';
+import { readLines } from '../src/ingest/lines.ts';
+
+const LIMITS = { line: 100, body: 10_000 };
+
+async function* inChunks(body: Buffer, sizes: readonly number[]): AsyncGenerator<Buffer> {
+  for (let at = 0, turn = 0; at < body.length; turn++) {
+    const size = sizes[turn % sizes.length] ?? 1;
+    yield Buffer.from(body.subarray(at, at + size));
+    at += size;
+  }
+}
+
+async function linesOf(
+  body: Buffer | string,
+  sizes: readonly number[] = [body.length || 1],
+  limits = LIMITS,
+): Promise<[number, string][]> {
+  const found: [number, string][] = [];
+  for await (const batch of readLines(inChunks(Buffer.from(body), sizes), limits)) {
+    for (const line of batch) found.push([line.number, line.bytes.toString('utf8')]);
+  }
+  return found;
+}
+
+/** The message of the TooLarge, or what was read instead of it. */
+async function tooLarge(reading: Promise<unknown>): Promise<unknown> {
+  return reading.catch((error: unknown) => (error instanceof TooLarge ? error.message : error));
+}
+
+const texts = fc.oneof(
+  fc.string({ unit: 'grapheme', maxLength: 12 }).map((text) => text.replaceAll(/[\r\n\ufeff]/g, '')),
+  fc.constantFrom('', ' ', '\t ', '{"id":"A"}', '{"note":"😀ß"}', 'a\rb'),
+);
+const bodies = fc.record({
+  lines: fc.array(fc.record({ text: texts, end: fc.constantFrom('\n', '\r\n') }), { maxLength: 30 }),
+  bom: fc.boolean(),
+  lastBreak: fc.boolean(),
+});
+const sizes = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 8 });
+
+describe('lines of a body', () => {
+  test('are the same whatever the boundaries of the chunks', async () => {
+    await fc.assert(
+      fc.asyncProperty(bodies, sizes, async ({ lines, bom, lastBreak }, chunkSizes) => {
+        const joined = lines
+          .map(({ text, end }, i) => (i < lines.length - 1 || lastBreak ? text + end : text))
+          .join('');
+        const expected = lines
+          .map(({ text }, i): [number, string] => [i + 1, text])
+          .filter(([, text]) => /[^\t\r ]/.test(text));
+        const body = Buffer.from((bom ? '\ufeff' : '') + joined);
+        expect(await linesOf(body, chunkSizes)).toEqual(expected);
+        expect(await linesOf(body, [1])).toEqual(expected);
+        expect(await linesOf(body)).toEqual(expected);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test.each<[string, string, [number, string][]]>([
+    ['nothing', '', []],
+    ['only breaks', '\n\r\n\n', []],
+    ['only a byte order mark', '\ufeff', []],
+    ['a byte order mark and a break', '\ufeff\r\n{}', [[2, '{}']]],
+    ['no final break', '{}\n{"a":1}', [[1, '{}'], [2, '{"a":1}']]],
+    ['a final CR without LF', '{}\r', [[1, '{}']]],
+    ['LF and CRLF mixed', 'a\r\nb\nc\r\n', [[1, 'a'], [2, 'b'], [3, 'c']]],
+    ['empty lines between', 'a\n\n \t\r\nb\n', [[1, 'a'], [4, 'b']]],
+    ['white space around an object stays', '  {} \n', [[1, '  {} ']]],
+    ['one CR of several', 'a\r\r\n', [[1, 'a\r']]],
+  ])('%s', async (_what, body, expected) => {
+    expect(await linesOf(body)).toEqual(expected);
+    expect(await linesOf(body, [1])).toEqual(expected);
+  });
+
+  test('a byte order mark counts only at the start', async () => {
+    expect(await linesOf('a\n\ufeffb')).toEqual([[1, 'a'], [2, '\ufeffb']]);
+  });
+
+  test('lines come with the chunk that ends them', async () => {
+    const batches: number[] = [];
+    for await (const batch of readLines(inChunks(Buffer.from('a\nb\nc\nd'), [4]), LIMITS))
+      batches.push(batch.length);
+    expect(batches).toEqual([2, 1, 1]);
+  });
+});
+
+describe('limits', () => {
+  const full = 'x'.repeat(LIMITS.line);
+
+  test.each([
+    ['alone', full],
+    ['with LF', `${full}\n`],
+    ['with CRLF', `${full}\r\n`],
+    ['with a byte order mark', `\ufeff${full}\r\n`],
+  ])('a line of the limit passes, %s', async (_what, body) => {
+    expect(await linesOf(body)).toEqual([[1, full]]);
+    expect(await linesOf(body, [1])).toEqual([[1, full]]);
+    expect(await linesOf(body, [7])).toEqual([[1, full]]);
+  });
+
+  test.each([
+    ['alone', `${full}x`],
+    ['with LF', `${full}x\n`],
+    ['with CRLF', `${full}x\r\n`],
+    ['with a byte order mark', `\ufeff${full}x\r\n`],
+  ])('one byte more does not, %s', async (_what, body) => {
+    for (const chunkSizes of [[body.length * 2], [1], [7]]) {
+      expect(await tooLarge(linesOf(body, chunkSizes))).toMatch(/^line 1: longer than 100 bytes/);
+    }
+  });
+
+  test('the number of the line is named', async () => {
+    for (const chunkSizes of [[10_000], [1], [7]]) {
+      const body = `a\n\nb\n${full}xxxxxxxxxx`;
+      expect(await tooLarge(linesOf(body, chunkSizes))).toMatch(/^line 4: longer than 100 bytes/);
+      expect(await tooLarge(linesOf(`${body}\nc\n`, chunkSizes))).toMatch(/^line 4: /);
+    }
+  });
+
+  test('a line that never ends is given up soon after its limit', async () => {
+    let sent = 0;
+    const endless = async function* (): AsyncGenerator<Buffer> {
+      for (;;) {
+        sent += 10;
+        yield Buffer.alloc(10, 'x');
+      }
+    };
+    const read = async (): Promise<void> => {
+      for await (const _ of readLines(endless(), { line: 100, body: Infinity }));
+    };
+    expect(await tooLarge(read())).toMatch(/^line 1: /);
+    expect(sent).toBeLessThanOrEqual(120);
+  });
+
+  test('a body of the limit passes; one byte more does not', async () => {
+    const limits = { line: 100, body: 1000 };
+    const body = `${'x'.repeat(99)}\n`.repeat(10);
+    for (const chunkSizes of [[5000], [1], [7]]) {
+      expect(await linesOf(body, chunkSizes, limits)).toHaveLength(10);
+      expect(await tooLarge(linesOf(`${body}\n`, chunkSizes, limits))).toMatch(
+        /^the body is larger than 1000 bytes/,
+      );
+    }
+  });
+
+  test('a body of empty lines alone is limited as well', async () => {
+    expect(await tooLarge(linesOf('\n'.repeat(1001), [64], { line: 100, body: 1000 }))).toMatch(
+      /^the body is larger/,
+    );
+  });
+});
