@@ -17,7 +17,7 @@ export class Api {
 
   fetch(
     path: string,
-    init: RequestInit & { headers?: Record<string, string>; duplex?: 'half' } = {},
+    init: Omit<RequestInit, 'headers'> & { headers?: Record<string, string>; duplex?: 'half' } = {},
   ): Promise<Response> {
     return fetch(`${this.#url}/v3/merchants/${this.#merchant}${path}`, {
       ...init,

@@ -1,0 +1,211 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Api, download } from './api.ts';
+import { FROM, makePlace, TO, type Place } from './place.ts';
+import { endChildren, startChild } from './process.ts';
+import { serveHere } from './service.ts';
+
+let place: Place;
+
+beforeEach(async () => {
+  place = await makePlace();
+});
+
+afterEach(async () => {
+  await endChildren();
+  await place.remove();
+});
+
+interface Tally {
+  accepted: number;
+  refused: { retryAfter: string | null; message: string; details: string }[];
+  other: number[];
+}
+
+/** Sends all requests at once. */
+async function race(apis: readonly Api[], requests: number): Promise<Tally> {
+  const tally: Tally = { accepted: 0, refused: [], other: [] };
+  await Promise.all(
+    Array.from({ length: requests }, async (_, i) => {
+      const response = await apis[i % apis.length]?.post(FROM, TO);
+      const body = (await response?.json()) as { message: string; details: string };
+      if (response?.status === 200) tally.accepted++;
+      else if (response?.status === 503)
+        tally.refused.push({ ...body, retryAfter: response.headers.get('retry-after') });
+      else tally.other.push(response?.status ?? 0);
+    }),
+  );
+  return tally;
+}
+
+async function openExports(): Promise<{ merchant: string; open: number }[]> {
+  const { rows } = await place.pool.query<{ merchant: string; open: number }>(
+    `SELECT merchant_id AS merchant, count(*)::int AS open FROM tillroll.exports
+     WHERE status = 'PENDING' GROUP BY 1 ORDER BY 1`,
+  );
+  return rows;
+}
+
+describe('while no worker runs', () => {
+  test.for([1, 2])(
+    '200 simultaneous requests over %i processes: exactly 5 are accepted',
+    async (processes) => {
+      const token = await place.install('M1');
+      const environment = place.environment({ TILLROLL_MAX_OPEN_EXPORTS: '5' });
+      const services = await Promise.all(
+        Array.from({ length: processes }, () => startChild('serve', environment)),
+      );
+
+      const { accepted, refused, other } = await race(
+        services.map(({ url }) => new Api(url, 'M1', token)),
+        200,
+      );
+
+      expect({ accepted, refused: refused.length, other }).toEqual({
+        accepted: 5,
+        refused: 195,
+        other: [],
+      });
+      expect(await openExports()).toEqual([{ merchant: 'M1', open: 5 }]);
+      for (const { retryAfter, message, details } of refused) {
+        expect(retryAfter).toMatch(/^[0-9]+$/);
+        expect(Number(retryAfter)).toBeGreaterThanOrEqual(1);
+        expect(Number(retryAfter)).toBeLessThanOrEqual(60);
+        expect(message).toBe('503 Service Unavailable');
+        expect(details).toMatch(/limit is 5\b/);
+      }
+    },
+  );
+
+  test('the limit of each merchant is exact when two of them race', async () => {
+    const service = await serveHere(
+      place,
+      { work: false },
+      { TILLROLL_MAX_OPEN_EXPORTS: '1000', TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT: '3' },
+    );
+    try {
+      // Two apps of a merchant share its limit.
+      const apis = [
+        new Api(service.url, 'M1', await place.install('M1', 'app-a')),
+        new Api(service.url, 'M2', await place.install('M2', 'app-a')),
+        new Api(service.url, 'M1', await place.install('M1', 'app-b')),
+        new Api(service.url, 'M2', await place.install('M2', 'app-b')),
+      ];
+      const { accepted, refused, other } = await race(apis, 80);
+
+      expect({ accepted, refused: refused.length, other }).toEqual({
+        accepted: 6,
+        refused: 74,
+        other: [],
+      });
+      expect(await openExports()).toEqual([
+        { merchant: 'M1', open: 3 },
+        { merchant: 'M2', open: 3 },
+      ]);
+      expect(new Set(refused.map(({ details }) => /limit is (.*?) \(/.exec(details)?.[1]))).toEqual(
+        new Set(['3 per merchant']),
+      );
+    } finally {
+      await service.stop();
+    }
+  });
+
+  test('a limit frees its place when an export ends', async () => {
+    const service = await serveHere(place, { work: false }, { TILLROLL_MAX_OPEN_EXPORTS: '1' });
+    try {
+      const api = new Api(service.url, 'M1', await place.install('M1'));
+      const { id } = await api.create(FROM, TO);
+      expect((await api.post(FROM, TO)).status).toBe(503);
+      const worker = await serveHere(place, { serve: false });
+      await api.ended(id);
+      await worker.stop();
+      expect((await api.post(FROM, TO)).status).toBe(200);
+      expect((await api.post(FROM, TO)).status).toBe(503);
+    } finally {
+      await service.stop();
+    }
+  });
+});
+
+const DAY_MS = 86_400_000;
+const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
+
+/** Hours that open at `opens`, a whole minute, for half an hour once a week. */
+function hoursOpeningAt(opens: number): string {
+  const date = new Date(opens);
+  const time = (at: number): string => new Date(at).toISOString().slice(11, 16);
+  return `${DAYS[date.getUTCDay()]} ${time(opens)}-${time(opens + 30 * 60_000)}`;
+}
+
+describe('outside the hours', () => {
+  test('503 with the seconds until the next opening and the hours in words', async () => {
+    // A day and some from now, and never close to midnight by more than the span crossing it.
+    const opens = Math.floor((Date.now() + DAY_MS + 3_600_000) / 60_000) * 60_000;
+    const hours = hoursOpeningAt(opens);
+    const service = await serveHere(
+      place,
+      { work: false },
+      { TILLROLL_HOURS: hours, TILLROLL_REGION: 'eu' },
+    );
+    try {
+      const api = new Api(service.url, 'M1', await place.install('M1'));
+      const before = Date.now();
+      const response = await api.post(FROM, TO);
+      const after = Date.now();
+      const { message, details } = (await response.json()) as { message: string; details: string };
+
+      expect(response.status).toBe(503);
+      expect(message).toBe('503 Service Unavailable');
+      const retryAfter = Number(response.headers.get('retry-after'));
+      expect(retryAfter).toBeGreaterThanOrEqual(Math.ceil((opens - after) / 1000));
+      expect(retryAfter).toBeLessThanOrEqual(Math.ceil((opens - before) / 1000));
+      const words = hours.charAt(0).toUpperCase() + hours.slice(1);
+      expect(details).toContain('region eu');
+      expect(details).toContain(`open ${words} UTC`);
+      expect(details).toContain(new Date(opens).toISOString());
+      expect(await openExports()).toEqual([]);
+    } finally {
+      await service.stop();
+    }
+  });
+
+  test('hours that never come: 503 without Retry-After', async () => {
+    const service = await serveHere(place, { work: false }, { TILLROLL_HOURS: 'never' });
+    try {
+      const api = new Api(service.url, 'M1', await place.install('M1'));
+      const response = await api.post(FROM, TO);
+      expect(response.status).toBe(503);
+      expect(response.headers.has('retry-after')).toBe(false);
+      expect(await response.json()).toMatchObject({
+        details: expect.stringContaining('never open'),
+      });
+    } finally {
+      await service.stop();
+    }
+  });
+
+  test('the hours are judged before the limit; reading, downloading and accepted work go on', async () => {
+    await place.seed('M1', 10);
+    const token = await place.install('M1');
+    const open = await serveHere(place, { work: false }, { TILLROLL_MAX_OPEN_EXPORTS: '1' });
+    const { id } = await new Api(open.url, 'M1', token).create(FROM, TO);
+    await open.stop();
+
+    const closed = { TILLROLL_MAX_OPEN_EXPORTS: '1', TILLROLL_HOURS: 'never' };
+    const service = await serveHere(place, { work: false }, closed);
+    try {
+      const api = new Api(service.url, 'M1', token);
+      const refused = await api.post(FROM, TO);
+      expect(refused.status).toBe(503);
+      expect(await refused.json()).toMatchObject({ details: expect.stringContaining('hours') });
+
+      expect((await api.read(id)).status).toBe('PENDING');
+      const worker = await serveHere(place, { serve: false }, closed);
+      const done = await api.ended(id);
+      await worker.stop();
+      expect(done.status).toBe('DONE');
+      expect(await download(done)).toHaveLength(1);
+    } finally {
+      await service.stop();
+    }
+  });
+});

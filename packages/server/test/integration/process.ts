@@ -1,0 +1,96 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { until } from './until.ts';
+
+const BIN = fileURLToPath(new URL('../../bin/tillroll-server.js', import.meta.url));
+
+/** A role of the service as a real process. */
+export interface Child {
+  /** Where it listens; empty for a worker. */
+  readonly url: string;
+  readonly pid: number;
+  /** What it has logged so far. */
+  log(): string;
+  logged(message: string): number;
+  kill(signal: NodeJS.Signals): void;
+  /** Resolves with the exit code, or the signal that ended it. */
+  readonly exited: Promise<number | string>;
+}
+
+const children: ChildProcess[] = [];
+
+/** Starts a role and waits until it is ready. @param environment all that it sees beside the caller's PATH. */
+export async function startChild(
+  role: 'all' | 'serve' | 'work',
+  environment: Record<string, string>,
+): Promise<Child> {
+  const child = spawn(process.execPath, [BIN, role], {
+    env: { ...inherited(), ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  children.push(child);
+  let log = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text));
+  const exited = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | string);
+  let url = role === 'work' ? '' : null;
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    if (line.startsWith('ready ')) url = line.slice('ready '.length);
+  });
+  await until(
+    `${role} is ready`,
+    () => {
+      if (child.exitCode !== null) throw new Error(`${role} ended: ${log}`);
+      return url !== null && (role !== 'work' || log.includes('"worker ready"'));
+    },
+    { timeoutMs: 40_000 },
+  );
+  return {
+    url: url ?? '',
+    pid: child.pid ?? 0,
+    log: () => log,
+    logged: (message) => log.split(`"msg":${JSON.stringify(message)}`).length - 1,
+    kill: (signal) => void child.kill(signal),
+    exited,
+  };
+}
+
+/** Runs an operator's command to its end. @returns what it printed. */
+export async function command(
+  args: readonly string[],
+  environment: Record<string, string>,
+): Promise<string> {
+  const child = spawn(process.execPath, [BIN, ...args], {
+    env: { ...inherited(), ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  children.push(child);
+  let output = '';
+  let complaint = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (complaint += text));
+  const [code] = (await once(child, 'close')) as [number | null];
+  if (code !== 0) throw new Error(`tillroll-server ${args.join(' ')}: ${code}: ${complaint}`);
+  return output.trim();
+}
+
+/** Ends whatever a test left running; for `afterEach`. */
+export async function endChildren(): Promise<void> {
+  for (const child of children.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    const exited = once(child, 'exit');
+    // One that is stopped dies of SIGKILL all the same.
+    child.kill('SIGKILL');
+    await exited;
+  }
+}
+
+/** The caller's shell must not configure a service under test. */
+function inherited(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(
+      ([name]) => !name.startsWith('TILLROLL_') && !['DATABASE_URL', 'HOST', 'PORT'].includes(name),
+    ),
+  );
+}
