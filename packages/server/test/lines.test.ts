@@ -31,11 +31,15 @@ async function tooLarge(reading: Promise<unknown>): Promise<unknown> {
 }
 
 const texts = fc.oneof(
-  fc.string({ unit: 'grapheme', maxLength: 12 }).map((text) => text.replaceAll(/[\r\n\ufeff]/g, '')),
+  fc
+    .string({ unit: 'grapheme', maxLength: 12 })
+    .map((text) => text.replaceAll(/[\r\n\ufeff]/g, '')),
   fc.constantFrom('', ' ', '\t ', '{"id":"A"}', '{"note":"😀ß"}', 'a\rb'),
 );
 const bodies = fc.record({
-  lines: fc.array(fc.record({ text: texts, end: fc.constantFrom('\n', '\r\n') }), { maxLength: 30 }),
+  lines: fc.array(fc.record({ text: texts, end: fc.constantFrom('\n', '\r\n') }), {
+    maxLength: 30,
+  }),
   bom: fc.boolean(),
   lastBreak: fc.boolean(),
 });
@@ -65,10 +69,32 @@ describe('lines of a body', () => {
     ['only breaks', '\n\r\n\n', []],
     ['only a byte order mark', '\ufeff', []],
     ['a byte order mark and a break', '\ufeff\r\n{}', [[2, '{}']]],
-    ['no final break', '{}\n{"a":1}', [[1, '{}'], [2, '{"a":1}']]],
+    [
+      'no final break',
+      '{}\n{"a":1}',
+      [
+        [1, '{}'],
+        [2, '{"a":1}'],
+      ],
+    ],
     ['a final CR without LF', '{}\r', [[1, '{}']]],
-    ['LF and CRLF mixed', 'a\r\nb\nc\r\n', [[1, 'a'], [2, 'b'], [3, 'c']]],
-    ['empty lines between', 'a\n\n \t\r\nb\n', [[1, 'a'], [4, 'b']]],
+    [
+      'LF and CRLF mixed',
+      'a\r\nb\nc\r\n',
+      [
+        [1, 'a'],
+        [2, 'b'],
+        [3, 'c'],
+      ],
+    ],
+    [
+      'empty lines between',
+      'a\n\n \t\r\nb\n',
+      [
+        [1, 'a'],
+        [4, 'b'],
+      ],
+    ],
     ['white space around an object stays', '  {} \n', [[1, '  {} ']]],
     ['one CR of several', 'a\r\r\n', [[1, 'a\r']]],
   ])('%s', async (_what, body, expected) => {
@@ -77,7 +103,10 @@ describe('lines of a body', () => {
   });
 
   test('a byte order mark counts only at the start', async () => {
-    expect(await linesOf('a\n\ufeffb')).toEqual([[1, 'a'], [2, '\ufeffb']]);
+    expect(await linesOf('a\n\ufeffb')).toEqual([
+      [1, 'a'],
+      [2, '\ufeffb'],
+    ]);
   });
 
   test('lines come with the chunk that ends them', async () => {

@@ -33,7 +33,22 @@ describe('what was not issued', () => {
   test('any change of any one character', () => {
     const url = signer.sign(FILE);
     for (let at = 0; at < url.length; at++) {
-      for (const letter of ['0', '1', 'a', 'A', 'f', 'Z', '/', '?', '&', '=', '%', ' ', '\n', 'é']) {
+      for (const letter of [
+        '0',
+        '1',
+        'a',
+        'A',
+        'f',
+        'Z',
+        '/',
+        '?',
+        '&',
+        '=',
+        '%',
+        ' ',
+        '\n',
+        'é',
+      ]) {
         if (url[at] === letter) continue;
         expect(signer.verify(url.slice(0, at) + letter + url.slice(at + 1))).toBeNull();
       }
@@ -68,7 +83,10 @@ describe('what was not issued', () => {
 
   test.each([
     ['upper case', (url: string) => url.toUpperCase()],
-    ['an upper-case signature', (url: string) => url.replace(/[0-9a-f]{64}$/, (hex) => hex.toUpperCase())],
+    [
+      'an upper-case signature',
+      (url: string) => url.replace(/[0-9a-f]{64}$/, (hex) => hex.toUpperCase()),
+    ],
     ['a lower-case id', (url: string) => url.replace('0123456789ABC', '0123456789abc')],
     ['an appended parameter', (url: string) => `${url}&x=1`],
     ['an appended fragment', (url: string) => `${url}#x`],

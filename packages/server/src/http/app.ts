@@ -16,7 +16,7 @@ import { discardRest } from './body.ts';
 import type { HttpContext } from './context.ts';
 import { notFound, renderError } from './errors.ts';
 import { logRequests } from './log.ts';
-import { OPENAPI } from './openapi.ts';
+import { documentRoute, OPENAPI } from './openapi.ts';
 import { resource } from './resource.ts';
 import { availabilityRoutes } from './routes/availability.ts';
 import { bulkRoutes } from './routes/bulk.ts';
@@ -102,7 +102,7 @@ export async function createApp(context: HttpContext): Promise<App> {
   });
   logRequests(app);
 
-  await app.register(swagger, { openapi: OPENAPI });
+  await app.register(swagger, { openapi: OPENAPI, transform: documentRoute });
   await app.register(swaggerUi, { routePrefix: '/docs' });
 
   healthRoutes(app, context);

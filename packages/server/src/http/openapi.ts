@@ -1,3 +1,6 @@
+import type { FastifySchema } from 'fastify';
+import { Type } from 'typebox';
+
 /** The fixed part of the OpenAPI document; the routes add themselves. */
 export const OPENAPI = {
   openapi: '3.1.0' as const,
@@ -21,3 +24,16 @@ export const OPENAPI = {
     },
   },
 };
+
+const FilePath = Type.Object({
+  path: Type.String({ description: 'Take the whole URL, with its query, from `exportUrls`' }),
+});
+
+/** A wildcard has no name in a path, and OpenAPI wants one. */
+export function documentRoute({ schema, url }: { schema: FastifySchema; url: string }): {
+  schema: FastifySchema;
+  url: string;
+} {
+  if (!url.endsWith('/*')) return { schema, url };
+  return { schema: { ...schema, params: FilePath }, url: `${url.slice(0, -1)}:path` };
+}

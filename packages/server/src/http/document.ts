@@ -1,0 +1,32 @@
+import { parseHours } from '@tillroll/contract';
+import { createPool } from '../database/pool.ts';
+import { createLogger } from '../log.ts';
+import { UrlSigner } from '../storage/signature.ts';
+import { DirectoryStorage } from '../storage/directory.ts';
+import { createApp } from './app.ts';
+
+/**
+ * The OpenAPI document, made from the routes themselves. Nothing is started: the parts that the routes
+ * are given here are never used.
+ */
+export async function openApiDocument(): Promise<object> {
+  const app = await createApp({
+    pool: createPool({ connectionString: 'postgres://nowhere' }, 1, () => undefined),
+    queue: { enqueueRun: () => Promise.resolve(), enqueueExpiry: () => Promise.resolve() },
+    storage: new DirectoryStorage('/nowhere'),
+    signer: new UrlSigner(['never used']),
+    rules: {
+      region: 'sandbox',
+      hours: parseHours('always'),
+      maxOpenExports: 1,
+      maxOpenExportsPerMerchant: 1,
+    },
+    publicUrl: () => '',
+    spoolDirectory: '/nowhere',
+    log: createLogger('silent'),
+    readiness: () => Promise.resolve([]),
+  });
+  const document = app.swagger();
+  await app.close();
+  return document;
+}

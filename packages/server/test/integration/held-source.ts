@@ -1,0 +1,42 @@
+import pg from 'pg';
+import { FROM, TO, type Place } from './place.ts';
+
+/** An orders relation that stops in mid-export until it is released. */
+export interface HeldSource {
+  /** Exports go on, now and from now on. */
+  release(): Promise<void>;
+}
+
+const LOCK = 424_242;
+
+/**
+ * Puts a view in the place of the orders table, as a platform may, whose rows after half of the range
+ * wait for a lock that this holds. What comes before them has been read and written meanwhile.
+ */
+export async function holdHalfWay(place: Place): Promise<HeldSource> {
+  await place.pool.query(`
+    ALTER TABLE tillroll.orders RENAME TO orders_table;
+    CREATE FUNCTION tillroll.held(created bigint) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+    BEGIN
+      IF created > ${(FROM + TO) / 2} THEN
+        PERFORM pg_advisory_lock_shared(${LOCK});
+        PERFORM pg_advisory_unlock_shared(${LOCK});
+      END IF;
+      RETURN true;
+    END $$;
+    CREATE VIEW tillroll.orders AS
+      SELECT merchant_id, id, created_time, modified_time, currency, total,
+             CASE WHEN tillroll.held(created_time) THEN object END AS object
+      FROM tillroll.orders_table;`);
+  const holder = new pg.Client(place.databaseUrl);
+  await holder.connect();
+  await holder.query('SELECT pg_advisory_lock($1)', [LOCK]);
+  let held = true;
+  return {
+    async release() {
+      if (!held) return;
+      held = false;
+      await holder.end();
+    },
+  };
+}
