@@ -34,7 +34,11 @@ async function withScene(run: (scene: Scene) => Promise<void>): Promise<void> {
     const source = await holdHalfWay(place);
     const serve = await startChild('serve', place.environment());
     try {
-      await run({ place, source, api: new Api(serve.url, MERCHANT, await place.install(MERCHANT)) });
+      await run({
+        place,
+        source,
+        api: new Api(serve.url, MERCHANT, await place.install(MERCHANT)),
+      });
     } finally {
       await source.release();
       serve.kill('SIGKILL');
@@ -163,7 +167,9 @@ test.concurrent('a worker that wakes while the next one runs does not disturb it
     await until('the take-over', async () => (await place.row(id)).attempt === 2, {
       timeoutMs: RECOVERY_MS,
     });
-    await until('the winner is half-way', async () => (await attemptsInStorage(place)).includes('2'));
+    await until('the winner is half-way', async () =>
+      (await attemptsInStorage(place)).includes('2'),
+    );
 
     sleeper.kill('SIGCONT');
     await until('the sleeper has given up', () =>
