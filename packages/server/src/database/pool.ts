@@ -43,6 +43,9 @@ export function createPool(
     },
   });
   pool.on('error', onError);
+  // The pool listens to idle connections alone: one that breaks while it is lent out would end the
+  // process. Whoever holds it learns of it from the statement under way.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 

@@ -77,7 +77,7 @@ export class FrameDecoder {
       const left = data.length - at;
       if (this.#state === 'ended') {
         if (left > 0) throw new BrokenStream('the stream goes on after its end marker');
-        return at;
+        return this.#wait(1, at);
       }
       if (left < 2) return this.#wait(2, at);
       const fields = data.readInt16BE(at);

@@ -1,5 +1,5 @@
 import type { FailureCode } from '@tillroll/contract';
-import type { Pool } from '../database/pool.ts';
+import { isConnectionLoss, type Pool } from '../database/pool.ts';
 import { oneLine } from '../errors.ts';
 import {
   completeExport,
@@ -130,6 +130,8 @@ function faultOf(error: unknown): FailureCode | null {
   if (error instanceof SourceError) return 'SOURCE_UNAVAILABLE';
   if (error instanceof StorageError) return 'STORAGE_UNAVAILABLE';
   if (error instanceof ObjectTooLarge) return 'OBJECT_TOO_LARGE';
+  // The link broke while the manifest was committed.
+  if (isConnectionLoss(error)) return null;
   return 'INTERNAL';
 }
 

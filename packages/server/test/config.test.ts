@@ -1,0 +1,271 @@
+import { resolve } from 'node:path';
+import { DAY_MS, parseHours, REGION_HOURS } from '@tillroll/contract';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { ConfigError, readConfig, storageDirectory } from '../src/config.ts';
+
+function faultsOf(environment: Record<string, string>): readonly string[] {
+  try {
+    readConfig(environment);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+test('the defaults', () => {
+  const config = readConfig({});
+  expect(config).toEqual({
+    databaseUrl: null,
+    host: '127.0.0.1',
+    port: 8080,
+    dataDir: resolve('data'),
+    publicUrl: null,
+    region: 'sandbox',
+    hours: parseHours('always'),
+    storageUrl: config.storageUrl,
+    maxOpenExports: 10,
+    maxOpenExportsPerMerchant: 2,
+    workers: 1,
+    retentionMs: DAY_MS,
+    signingKeys: null,
+    logLevel: 'info',
+  });
+  expect(resolve(storageDirectory(config))).toBe(resolve('data/files'));
+});
+
+test('an empty variable counts as unset, and white space around a value is none of it', () => {
+  const names = [
+    'DATABASE_URL',
+    'HOST',
+    'PORT',
+    'TILLROLL_DATA_DIR',
+    'TILLROLL_PUBLIC_URL',
+    'TILLROLL_REGION',
+    'TILLROLL_HOURS',
+    'TILLROLL_STORAGE_URL',
+    'TILLROLL_MAX_OPEN_EXPORTS',
+    'TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT',
+    'TILLROLL_WORKERS',
+    'TILLROLL_RETENTION',
+    'TILLROLL_SIGNING_KEY',
+    'TILLROLL_LOG_LEVEL',
+  ];
+  for (const empty of ['', '  '])
+    expect(readConfig(Object.fromEntries(names.map((name) => [name, empty])))).toEqual(
+      readConfig({}),
+    );
+  expect(readConfig({ PORT: ' 0 ' }).port).toBe(0);
+});
+
+test('every value is read', () => {
+  const config = readConfig({
+    DATABASE_URL: 'postgresql://user:secret@db.example:5432/tills?sslmode=require',
+    HOST: '0.0.0.0',
+    PORT: '65535',
+    TILLROLL_DATA_DIR: '/var/lib/tillroll',
+    TILLROLL_PUBLIC_URL: 'https://exports.example.com/base/',
+    TILLROLL_REGION: 'eu',
+    TILLROLL_STORAGE_URL: 'file:///srv/files%20of%20exports',
+    TILLROLL_MAX_OPEN_EXPORTS: '100000',
+    TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT: '5',
+    TILLROLL_WORKERS: '64',
+    TILLROLL_RETENTION: '90s',
+    TILLROLL_SIGNING_KEY: 'new-key-0123456789 , old-key-0123456789',
+    TILLROLL_LOG_LEVEL: 'silent',
+  });
+  expect(config).toMatchObject({
+    databaseUrl: 'postgresql://user:secret@db.example:5432/tills?sslmode=require',
+    host: '0.0.0.0',
+    port: 65_535,
+    dataDir: '/var/lib/tillroll',
+    publicUrl: 'https://exports.example.com/base',
+    region: 'eu',
+    hours: parseHours(REGION_HOURS.eu),
+    maxOpenExports: 100_000,
+    maxOpenExportsPerMerchant: 5,
+    workers: 64,
+    retentionMs: 90_000,
+    signingKeys: ['new-key-0123456789', 'old-key-0123456789'],
+    logLevel: 'silent',
+  });
+  expect(storageDirectory(config)).toBe('/srv/files of exports');
+});
+
+test('a data directory with odd characters keeps its name for the files', () => {
+  const dataDir = resolve('/tmp/a b#c%20d?é');
+  expect(resolve(storageDirectory(readConfig({ TILLROLL_DATA_DIR: dataDir })))).toBe(
+    resolve(dataDir, 'files'),
+  );
+});
+
+/** Each variable with values that must be refused; the message names the variable and the value. */
+const INTEGERS: [string, number, number][] = [
+  ['PORT', 0, 65_535],
+  ['TILLROLL_MAX_OPEN_EXPORTS', 1, 100_000],
+  ['TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT', 1, 100_000],
+  ['TILLROLL_WORKERS', 1, 64],
+];
+const BAD: [string, string[]][] = [
+  ...INTEGERS.map(([name, min, max]): [string, string[]] => [
+    name,
+    [String(min - 1), String(max + 1), '1.5', '1e3', '0x10', 'many', '1 2', '+1', 'NaN', 'Infinity'],
+  ]),
+  [
+    'TILLROLL_PUBLIC_URL',
+    [
+      'exports.example.com',
+      'ftp://exports.example.com',
+      'https://',
+      'https://exports.example.com/?a=1',
+      'https://exports.example.com/#a',
+      'https://user@exports.example.com',
+      '/v3',
+    ],
+  ],
+  ['TILLROLL_REGION', ['US', 'la', 'europe', 'us,eu']],
+  [
+    'TILLROLL_HOURS',
+    ['sometimes', 'mon', 'mon-fri 1-5', 'mon 25:00-26:00', 'xyz 01:00-02:00', 'mon 05:00-05:00'],
+  ],
+  [
+    'TILLROLL_STORAGE_URL',
+    ['/var/files', 'files', 'http://host/files', 's3://bucket/prefix', 'file://host/share'],
+  ],
+  [
+    'TILLROLL_RETENTION',
+    ['24', 'h', '1.5h', '-1h', '0s', '999ms', '367d', '24 h', '1w', '24H', '9'.repeat(400) + 'd'],
+  ],
+  ['TILLROLL_LOG_LEVEL', ['verbose', 'INFO', 'off']],
+];
+
+describe.each(BAD)('%s', (name, values) => {
+  test.each(values)('refuses %j', (value) => {
+    const faults = faultsOf({ [name]: value });
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toMatch(new RegExp(`^${name}: `));
+    // Hours and storage say what is wrong in the part that is wrong.
+    if (name !== 'TILLROLL_HOURS' && !value.startsWith('s3:')) expect(faults[0]).toContain(value);
+  });
+});
+
+test.each(INTEGERS)('%s from %i to %i', (name, min, max) => {
+  expect(faultsOf({ [name]: String(min) })).toEqual([]);
+  expect(faultsOf({ [name]: String(max) })).toEqual([]);
+});
+
+describe('durations', () => {
+  test.each([
+    ['1000ms', 1000],
+    ['1s', 1000],
+    ['90s', 90_000],
+    ['15m', 900_000],
+    ['24h', DAY_MS],
+    ['7d', 7 * DAY_MS],
+    ['366d', 366 * DAY_MS],
+  ])('%s', (text, ms) => {
+    expect(readConfig({ TILLROLL_RETENTION: text }).retentionMs).toBe(ms);
+  });
+
+  test('in any unit, within bounds', () => {
+    const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: DAY_MS };
+    fc.assert(
+      fc.property(
+        fc.nat(100_000),
+        fc.constantFrom(...(Object.keys(units) as (keyof typeof units)[])),
+        (value, unit) => {
+          const ms = value * units[unit];
+          const environment = { TILLROLL_RETENTION: `${value}${unit}` };
+          if (ms >= 1000 && ms <= 366 * DAY_MS)
+            expect(readConfig(environment).retentionMs).toBe(ms);
+          else expect(faultsOf(environment)).toHaveLength(1);
+        },
+      ),
+    );
+  });
+});
+
+describe('hours', () => {
+  test.each(['sandbox', 'us', 'eu'] as const)("the region's: %s", (region) => {
+    expect(readConfig({ TILLROLL_REGION: region }).hours).toEqual(parseHours(REGION_HOURS[region]));
+  });
+
+  test('own hours stand in place of them', () => {
+    const text = 'mon-fri 01:00-05:00; sat 22:00-02:00';
+    expect(readConfig({ TILLROLL_REGION: 'us', TILLROLL_HOURS: text }).hours).toEqual(
+      parseHours(text),
+    );
+    expect(readConfig({ TILLROLL_REGION: 'us', TILLROLL_HOURS: 'never' }).hours.spans).toEqual([]);
+  });
+});
+
+describe('PUBLIC_URL', () => {
+  test.each(['0.0.0.0', '::', '192.168.1.4', 'exports.example.com', '127.0.0.1.example.com'])(
+    'is required on %s',
+    (host) => {
+      const faults = faultsOf({ HOST: host });
+      expect(faults).toHaveLength(1);
+      expect(faults[0]).toMatch(/^TILLROLL_PUBLIC_URL: required /);
+      expect(faults[0]).toContain(host);
+      expect(faultsOf({ HOST: host, TILLROLL_PUBLIC_URL: 'https://e.example' })).toEqual([]);
+    },
+  );
+
+  test.each(['127.0.0.1', '127.1.2.3', 'localhost', '::1'])('is not on %s', (host) => {
+    expect(faultsOf({ HOST: host })).toEqual([]);
+  });
+
+  test.each([
+    ['https://exports.example.com', 'https://exports.example.com'],
+    ['https://exports.example.com///', 'https://exports.example.com'],
+    ['http://10.0.0.1:8080/', 'http://10.0.0.1:8080'],
+    ['HTTPS://Exports.Example.com/Base', 'https://exports.example.com/Base'],
+  ])('%s', (text, url) => {
+    expect(readConfig({ TILLROLL_PUBLIC_URL: text }).publicUrl).toBe(url);
+  });
+});
+
+test('every fault is reported at once', () => {
+  const environment = Object.fromEntries(BAD.map(([name, [value = '']]) => [name, value]));
+  const faults = faultsOf({
+    ...environment,
+    DATABASE_URL: 'mysql://host/db',
+    TILLROLL_SIGNING_KEY: 'short',
+  });
+  expect(faults.map((fault) => fault.split(':')[0]).toSorted()).toEqual(
+    [...Object.keys(environment), 'DATABASE_URL', 'TILLROLL_SIGNING_KEY'].toSorted(),
+  );
+  try {
+    readConfig(environment);
+    expect.unreachable();
+  } catch (error) {
+    expect((error as Error).message.split('\n')).toHaveLength(BAD.length);
+  }
+});
+
+describe('secrets are never repeated', () => {
+  const SECRET = 'hunter2-of-the-database';
+
+  test.each([
+    `mysql://user:${SECRET}@host/db`,
+    `user:${SECRET}@host/db`,
+    `postgres//user:${SECRET}@host`,
+    `postgres://user:${SECRET}@host:port/db`,
+    `host=db password=${SECRET}`,
+    SECRET,
+  ])('DATABASE_URL=%s', (text) => {
+    const faults = faultsOf({ DATABASE_URL: text, PORT: 'x' });
+    expect(faults).toHaveLength(2);
+    expect(faults.join('\n')).toContain('DATABASE_URL: must look like postgres://');
+    expect(faults.join('\n')).not.toContain(SECRET);
+  });
+
+  test.each(['hunter2', 'hunter2-0123456789,hunter2', 'hunter2-0123456789,', ',hunter2-0123456789'])(
+    'TILLROLL_SIGNING_KEY=%s',
+    (text) => {
+      const faults = faultsOf({ TILLROLL_SIGNING_KEY: text });
+      expect(faults).toEqual(['TILLROLL_SIGNING_KEY: each key needs at least 16 characters']);
+    },
+  );
+});

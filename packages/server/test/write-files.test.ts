@@ -1,0 +1,303 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { setTimeout as wait } from 'node:timers/promises';
+import { gunzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { PIECE_BYTES } from '../src/sink/cutter.ts';
+import type { StoreFile } from '../src/sink/file.ts';
+import { IN_FLIGHT_BYTES, StorageError, writeFiles } from '../src/sink/write-files.ts';
+
+type Batches = Parameters<typeof writeFiles>[0];
+
+interface TestRow {
+  createdTime: number;
+  data: Buffer;
+  start: number;
+  end: number;
+}
+
+/** A source that knows how much of it was taken, and whether it was closed. */
+class Source implements AsyncIterable<TestRow[]> {
+  batches = 0;
+  bytes = 0;
+  closed = false;
+  readonly #rows: Iterable<TestRow[]>;
+  constructor(rows: Iterable<TestRow[]>) {
+    this.#rows = rows;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<TestRow[]> {
+    try {
+      for (const rows of this.#rows) {
+        this.batches++;
+        for (const { start, end } of rows) this.bytes += end - start;
+        yield rows;
+      }
+    } finally {
+      this.closed = true;
+    }
+  }
+}
+
+function* batchesOf(objects: Iterable<Buffer>, size: number): Generator<TestRow[]> {
+  let batch: TestRow[] = [];
+  let number = 0;
+  for (const object of objects) {
+    const data = Buffer.concat([Buffer.from('??'), object, Buffer.from('?')]);
+    batch.push({ createdTime: 1000 + number++, data, start: 2, end: data.length - 1 });
+    if (batch.length === size) {
+      yield batch;
+      batch = [];
+    }
+  }
+  yield batch;
+}
+
+/** Objects that gzip cannot make much smaller. */
+function* noise(count: number, bytes: number): Generator<Buffer> {
+  for (let i = 0; i < count; i++) {
+    const text = randomBytes(Math.ceil((bytes * 3) / 4)).toString('base64');
+    yield Buffer.from(`{"id":"${i}","noise":"${text}"}`);
+  }
+}
+
+/** A store in memory that knows what is being written. */
+class Memory {
+  readonly files: Buffer[] = [];
+  active = 0;
+  started = 0;
+  mostActive = 0;
+
+  /** @param before waits, or throws, ahead of the first byte of a file. */
+  store(before?: (position: number, content: Readable) => Promise<void>): StoreFile {
+    return async (position, content) => {
+      this.started++;
+      this.active++;
+      this.mostActive = Math.max(this.mostActive, this.active);
+      try {
+        await before?.(position, content);
+        const chunks: Buffer[] = [];
+        for await (const chunk of content as AsyncIterable<Buffer>) chunks.push(chunk);
+        const bytes = Buffer.concat(chunks);
+        this.files[position] = bytes;
+        return bytes.length;
+      } finally {
+        this.active--;
+      }
+    };
+  }
+}
+
+function ignorePosition(): void {
+  // Only some tests look at it.
+}
+
+/** Resolves once the source has not moved for a while. */
+async function stalled(source: Source): Promise<void> {
+  for (let last = -1; last !== source.batches;) {
+    last = source.batches;
+    await wait(300);
+  }
+}
+
+function gate(): { opened: Promise<void>; open: () => void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { opened: promise, open: resolve };
+}
+
+describe('the manifest', () => {
+  test('says of each file what it is', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 0, max: 2500 }),
+        fc.integer({ min: 2, max: 400 }),
+        fc.integer({ min: 1, max: 700 }),
+        async (count, bytes, batch) => {
+          const objects = [...noise(count, bytes)];
+          const memory = new Memory();
+          const positions: number[] = [];
+          const manifest = await writeFiles(
+            new Source(batchesOf(objects, batch)),
+            memory.store(),
+            (createdTime) => positions.push(createdTime),
+          );
+          const texts = memory.files.map((file) => gunzipSync(file));
+          expect(manifest).toEqual(
+            texts.map((text, i) => ({
+              objects: Math.min(1000, count - i * 1000),
+              bytes: text.length,
+              compressedBytes: memory.files[i]?.length,
+              sha256: createHash('sha256').update(text).digest('hex'),
+            })),
+          );
+          const joined = texts.map((text) => text.toString().slice('{"elements":['.length, -2));
+          expect(joined.join(',') === objects.join(',')).toBe(true);
+          expect(memory.active).toBe(0);
+          expect(positions.at(-1)).toBe(count > 0 ? 1000 + count - 1 : undefined);
+          expect(positions).toEqual(positions.toSorted((a, b) => a - b));
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  test('files of several pieces, several at once', async () => {
+    const objects = [...noise(3200, 2000)];
+    const memory = new Memory();
+    // Later files end first: the manifest keeps the order of the files all the same.
+    const store = memory.store((position) => wait(100 - 30 * position));
+    const manifest = await writeFiles(new Source(batchesOf(objects, 100)), store, ignorePosition);
+    expect(memory.mostActive).toBeGreaterThan(1);
+    expect(manifest.map((file) => file.objects)).toEqual([1000, 1000, 1000, 200]);
+    const hashes = memory.files.map((file) =>
+      createHash('sha256').update(gunzipSync(file)).digest('hex'),
+    );
+    expect(manifest.map((file) => file.sha256)).toEqual(hashes);
+    const joined = memory.files.map((file) => gunzipSync(file).toString().slice(13, -2)).join(',');
+    expect(joined === objects.join(',')).toBe(true);
+  });
+
+  test('a single object larger than all that may be in flight', async () => {
+    const [object = Buffer.alloc(0)] = noise(1, IN_FLIGHT_BYTES + 3 * PIECE_BYTES);
+    const memory = new Memory();
+    const manifest = await writeFiles(
+      new Source(batchesOf([object], 1)),
+      memory.store(),
+      ignorePosition,
+    );
+    expect(manifest).toMatchObject([{ objects: 1, bytes: object.length + 15 }]);
+    expect(gunzipSync(memory.files[0] ?? Buffer.alloc(0)).length).toBe(object.length + 15);
+  });
+
+  test('no objects: no files', async () => {
+    const memory = new Memory();
+    expect(await writeFiles(new Source([]), memory.store(), ignorePosition)).toEqual([]);
+    expect(await writeFiles(new Source([[], []]), memory.store(), ignorePosition)).toEqual([]);
+    expect(memory.started).toBe(0);
+  });
+});
+
+describe('a store that fails', () => {
+  const full = new Error('no space left on device');
+
+  test.each<[string, (position: number, content: Readable) => Promise<void>]>([
+    ['at once', (position) => (position === 1 ? Promise.reject(full) : Promise.resolve())],
+    [
+      'later',
+      async (position) => {
+        await wait(50);
+        if (position === 1) throw full;
+      },
+    ],
+    [
+      'half-way through the file',
+      async (position, content) => {
+        if (position !== 1) return;
+        for await (const _ of content) throw full;
+      },
+    ],
+  ])('for the second file, %s: rejects, and nothing is left pending', async (_what, before) => {
+    const memory = new Memory();
+    const source = new Source(batchesOf(noise(5000, 1000), 100));
+    const error: unknown = await writeFiles(source, memory.store(before), ignorePosition).then(
+      () => null,
+      (reason: unknown) => reason,
+    );
+    expect(error).toBeInstanceOf(StorageError);
+    expect((error as StorageError).cause).toBe(full);
+    expect(memory.active).toBe(0);
+    expect(source.closed).toBe(true);
+    const started = memory.started;
+    await wait(100);
+    expect(memory.started).toBe(started);
+  });
+
+  test('for the last file, after the source has ended', async () => {
+    const memory = new Memory();
+    const store = memory.store((position) =>
+      position === 1 ? Promise.reject(full) : Promise.resolve(),
+    );
+    const source = new Source(batchesOf(noise(1001, 100), 100));
+    await expect(writeFiles(source, store, ignorePosition)).rejects.toThrow(StorageError);
+    expect(memory.active).toBe(0);
+  });
+
+  test('an endless source is given up soon', async () => {
+    const memory = new Memory();
+    const store = memory.store((position) =>
+      position === 1 ? Promise.reject(full) : Promise.resolve(),
+    );
+    const source = new Source(batchesOf(noise(Infinity, 1000), 100));
+    await expect(writeFiles(source, store, ignorePosition)).rejects.toThrow(StorageError);
+    expect(source.closed).toBe(true);
+    // The failing file begins at 1 MB; what may be in flight can follow it.
+    expect(source.bytes).toBeLessThan(2 * IN_FLIGHT_BYTES);
+  });
+});
+
+describe('a source that fails', () => {
+  test('its own error comes through, and nothing is left pending', async () => {
+    const broken = new Error('the link broke');
+    const memory = new Memory();
+    const batches = async function* (): AsyncGenerator<TestRow[]> {
+      yield* batchesOf(noise(2500, 1000), 100);
+      throw broken;
+    };
+    const slow = memory.store(() => wait(50));
+    await expect(writeFiles(batches(), slow, ignorePosition)).rejects.toBe(broken);
+    expect(memory.active).toBe(0);
+    // The third file was never whole: what came of it does not count as stored.
+    expect(memory.files[2]).toBeUndefined();
+  });
+
+  test('at its first batch: no file was begun', async () => {
+    const memory = new Memory();
+    const batches: Batches = {
+      [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('no connection')) }),
+    };
+    await expect(writeFiles(batches, memory.store(), ignorePosition)).rejects.toThrow(
+      'no connection',
+    );
+    expect(memory.started).toBe(0);
+  });
+});
+
+describe('a slow store holds the source back', () => {
+  test('large objects: by the bytes in flight', async () => {
+    const { opened, open } = gate();
+    const memory = new Memory();
+    const source = new Source(batchesOf(noise(3000, 20_000), 10));
+    const writing = writeFiles(
+      source,
+      memory.store(() => opened),
+      ignorePosition,
+    );
+    await stalled(source);
+    // What waits, what one batch may go beyond it, and what zlib and the streams took of each file.
+    expect(source.bytes).toBeLessThan(IN_FLIGHT_BYTES + 200_000 + 2 * PIECE_BYTES);
+    expect(source.bytes).toBeGreaterThan(IN_FLIGHT_BYTES / 2);
+    open();
+    const manifest = await writing;
+    expect(manifest.map((file) => file.objects)).toEqual([1000, 1000, 1000]);
+    expect(source.bytes).toBeGreaterThan(60_000_000);
+  });
+
+  test('small objects: files that wait to be stored count as well', async () => {
+    const { opened, open } = gate();
+    const memory = new Memory();
+    const object = Buffer.from('{"id":"A"}');
+    const source = new Source(batchesOf(Array<Buffer>(400_000).fill(object), 1000));
+    const writing = writeFiles(
+      source,
+      memory.store(() => opened),
+      ignorePosition,
+    );
+    await stalled(source);
+    // Each holds its compressor and an open file.
+    expect(memory.active).toBeLessThanOrEqual(IN_FLIGHT_BYTES / PIECE_BYTES + 2);
+    open();
+    expect(await writing).toHaveLength(400);
+    expect(memory.mostActive).toBeLessThanOrEqual(IN_FLIGHT_BYTES / PIECE_BYTES + 2);
+  });
+});
