@@ -85,6 +85,8 @@ async function exporting(bench: Bench, url: string): Promise<void> {
     }
     const env = await psqlEnvironment(bench);
     const directory = join(bench.directory, 'shell');
+    // Fresh statistics, or the script's query would be planned blindly and sort on disk.
+    await run('psql', ['-qc', 'ANALYZE tillroll.orders'], { env });
     await exportByShell(MERCHANTS.large, directory, env);
     const ratios: number[] = [];
     const ours: number[] = [];

@@ -32,6 +32,11 @@ function program(signal: AbortSignal): Command {
       "Bulk export of merchants' orders and payments: the service and its operator's commands",
     )
     .exitOverride()
+    .configureOutput({
+      // A suggestion comes on a line of its own; an error is one line.
+      outputError: (text, write) =>
+        write(`tillroll-server: ${oneLine(text.trim().replace(/^error: /, ''))}\n`),
+    })
     .addHelpText('after', ENVIRONMENT);
   const merchant = ['--merchant <id>', "the merchant's id"] as const;
 
@@ -116,7 +121,7 @@ function program(signal: AbortSignal): Command {
 function exitCodeOf(error: unknown, signal: AbortSignal): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
   if (error instanceof ConfigError) {
-    for (const fault of error.faults) process.stderr.write(`tillroll-server: ${fault}\n`);
+    for (const fault of error.faults) process.stderr.write(`tillroll-server: ${oneLine(fault)}\n`);
     return EXIT_USAGE;
   }
   if (signal.aborted) {

@@ -42,7 +42,10 @@ interface Ended {
 /** Nobody listens there: what gets past the checks fails at once, with exit code 1. */
 const NO_DATABASE = 'postgres://127.0.0.1:1/none';
 
-async function run(args: readonly string[], environment: Record<string, string> = {}): Promise<Ended> {
+async function run(
+  args: readonly string[],
+  environment: Record<string, string> = {},
+): Promise<Ended> {
   const child = spawn(process.execPath, [BIN, ...args], {
     cwd: directory,
     env: { PATH: process.env['PATH'], DATABASE_URL: NO_DATABASE, ...environment },
@@ -65,10 +68,13 @@ async function run(args: readonly string[], environment: Record<string, string> 
 }
 
 /** Exit 2, nothing on stdout, and one line on stderr. @returns the line */
-async function refusal(args: readonly string[], environment?: Record<string, string>): Promise<string> {
+async function refusal(
+  args: readonly string[],
+  environment?: Record<string, string>,
+): Promise<string> {
   const { code, out, err } = await run(args, environment);
   expect({ args, code, out }).toEqual({ args, code: 2, out: '' });
-  expect(err).toMatch(/^[^\n]+\n$/);
+  expect(err).toMatch(/^tillroll-server: [^\n]+\n$/);
   return err.trimEnd();
 }
 
@@ -98,6 +104,16 @@ describe.concurrent('help', () => {
   });
 });
 
+/** Commands that would be right but for the option that is appended. */
+const RIGHT = {
+  install: ['--merchant', 'M', '--app', 'A', '--permissions', 'ORDERS_R'],
+  installs: [],
+  uninstall: ['--merchant', 'M'],
+  purge: ['--merchant', 'M'],
+  load: ['/nowhere', '--merchant', 'M', '--type', 'ORDERS'],
+  seed: ['--merchant', 'M', '--orders', '5', '--from', '2026-01-01', '--to', '2026-02-01'],
+};
+
 describe.concurrent('what is not understood', () => {
   test.for<[string[], string]>([
     [['nonsense'], "unknown command 'nonsense'"],
@@ -105,7 +121,7 @@ describe.concurrent('what is not understood', () => {
     [['instal'], "unknown command 'instal'"],
     [['--nonsense'], "unknown option '--nonsense'"],
     [['serve', '--nonsense'], "unknown option '--nonsense'"],
-    [['seed', '--merchan', 'M'], "unknown option '--merchan'"],
+    [['seed', ...RIGHT.seed, '--see', '5'], "unknown option '--see'"],
     [['all', 'more'], 'too many arguments'],
     [['load', 'a', 'b', '--merchant', 'M', '--type', 'ORDERS'], 'too many arguments'],
     [['install'], "'--merchant <id>' not specified"],
@@ -123,16 +139,6 @@ describe.concurrent('what is not understood', () => {
   });
 });
 
-/** Commands that would be right but for the option that is appended. */
-const RIGHT = {
-  install: ['--merchant', 'M', '--app', 'A', '--permissions', 'ORDERS_R'],
-  installs: [],
-  uninstall: ['--merchant', 'M'],
-  purge: ['--merchant', 'M'],
-  load: ['/nowhere', '--merchant', 'M', '--type', 'ORDERS'],
-  seed: ['--merchant', 'M', '--orders', '5', '--from', '2026-01-01', '--to', '2026-02-01'],
-};
-
 describe.concurrent('a bad value is named with its option', () => {
   const cases: [keyof typeof RIGHT, string, string[]][] = [
     ['install', '--merchant', ['', 'a b', '../etc', 'é', 'x'.repeat(65), 'a\nb', "'; DROP"]],
@@ -149,9 +155,21 @@ describe.concurrent('a bad value is named with its option', () => {
     [
       'seed',
       '--from',
-      ['', 'yesterday', '1767225600000', '2026-13-01', '2026-01-32', '2026-02-30', '2026-01-01T00:00'],
+      [
+        '',
+        'yesterday',
+        '1767225600000',
+        '2026-13-01',
+        '2026-01-32',
+        '2026-02-30',
+        '2026-01-01T00:00',
+      ],
     ],
-    ['seed', '--to', ['', '2026-01', '01.02.2026', '2026-02-01 00:00', '2026-02-01T25:00Z', '1969-12-31']],
+    [
+      'seed',
+      '--to',
+      ['', '2026-01', '01.02.2026', '2026-02-01 00:00', '2026-02-01T25:00Z', '1969-12-31'],
+    ],
   ];
   const flat = cases.flatMap(([command, option, values]) =>
     values.map((value): [keyof typeof RIGHT, string, string] => [command, option, value]),
@@ -170,9 +188,7 @@ describe.concurrent('a bad value is named with its option', () => {
     ['2026-02-01T00:00:00+02:00', '2026-01-31T22:00:00Z'],
   ])('seed --from %s --to %s', async ([from = '', to = ''], { expect }) => {
     const line = await refusal(['seed', ...RIGHT.seed, '--from', from, '--to', to]);
-    expect(line).toBe(
-      `tillroll-server: --to must be later than --from; got ${from} to ${to}`,
-    );
+    expect(line).toBe(`tillroll-server: --to must be later than --from; got ${from} to ${to}`);
   });
 
   test('a very long value does not fill the terminal', async () => {
@@ -202,24 +218,27 @@ describe.concurrent('a bad environment', () => {
   };
   const calls: Record<string, string[]> = { all: [], serve: [], work: [], migrate: [], ...RIGHT };
 
-  test.for(Object.keys(calls))('%s names every fault, one a line, exit 2', async (command, { expect }) => {
-    const { code, out, err } = await run([command, ...(calls[command] ?? [])], bad);
-    expect({ code, out }).toEqual({ code: 2, out: '' });
-    const names = err
-      .trimEnd()
-      .split('\n')
-      .map((line) => /^tillroll-server: ([A-Z_]+): \S/.exec(line)?.[1]);
-    expect(names.toSorted()).toEqual([
-      'DATABASE_URL',
-      'PORT',
-      'TILLROLL_LOG_LEVEL',
-      'TILLROLL_PUBLIC_URL',
-      'TILLROLL_REGION',
-      'TILLROLL_RETENTION',
-      'TILLROLL_SIGNING_KEY',
-    ]);
-    expect(err).not.toContain('hunter2');
-  });
+  test.for(Object.keys(calls))(
+    '%s names every fault, one a line, exit 2',
+    async (command, { expect }) => {
+      const { code, out, err } = await run([command, ...(calls[command] ?? [])], bad);
+      expect({ code, out }).toEqual({ code: 2, out: '' });
+      const names = err
+        .trimEnd()
+        .split('\n')
+        .map((line) => /^tillroll-server: ([A-Z_]+): \S/.exec(line)?.[1]);
+      expect(names.toSorted()).toEqual([
+        'DATABASE_URL',
+        'PORT',
+        'TILLROLL_LOG_LEVEL',
+        'TILLROLL_PUBLIC_URL',
+        'TILLROLL_REGION',
+        'TILLROLL_RETENTION',
+        'TILLROLL_SIGNING_KEY',
+      ]);
+      expect(err).not.toContain('hunter2');
+    },
+  );
 
   test('a mistake in the call is said before one in the environment', async () => {
     expect(await refusal(['purge', '--merchant', 'a b'], bad)).toContain('--merchant must be');

@@ -110,7 +110,18 @@ const INTEGERS: [string, number, number][] = [
 const BAD: [string, string[]][] = [
   ...INTEGERS.map(([name, min, max]): [string, string[]] => [
     name,
-    [String(min - 1), String(max + 1), '1.5', '1e3', '0x10', 'many', '1 2', '+1', 'NaN', 'Infinity'],
+    [
+      String(min - 1),
+      String(max + 1),
+      '1.5',
+      '1e3',
+      '0x10',
+      'many',
+      '1 2',
+      '+1',
+      'NaN',
+      'Infinity',
+    ],
   ]),
   [
     'TILLROLL_PUBLIC_URL',
@@ -261,11 +272,13 @@ describe('secrets are never repeated', () => {
     expect(faults.join('\n')).not.toContain(SECRET);
   });
 
-  test.each(['hunter2', 'hunter2-0123456789,hunter2', 'hunter2-0123456789,', ',hunter2-0123456789'])(
-    'TILLROLL_SIGNING_KEY=%s',
-    (text) => {
-      const faults = faultsOf({ TILLROLL_SIGNING_KEY: text });
-      expect(faults).toEqual(['TILLROLL_SIGNING_KEY: each key needs at least 16 characters']);
-    },
-  );
+  test.each([
+    'hunter2',
+    'hunter2-0123456789,hunter2',
+    'hunter2-0123456789,',
+    ',hunter2-0123456789',
+  ])('TILLROLL_SIGNING_KEY=%s', (text) => {
+    const faults = faultsOf({ TILLROLL_SIGNING_KEY: text });
+    expect(faults).toEqual(['TILLROLL_SIGNING_KEY: each key needs at least 16 characters']);
+  });
 });

@@ -223,14 +223,17 @@ describe('a directory', () => {
     await chmod(root, 0o700);
   });
 
-  test.skipIf(process.platform === 'win32')("other users cannot read a merchant's orders", async () => {
-    const root = newRoot();
-    const key = fileKey(ONE, 1, 0);
-    await new DirectoryStorage(root).write(key, contentOf(Buffer.from('x')), signal);
-    expect((await stat(join(root, key))).mode & 0o077).toBe(0);
-    expect((await stat(join(root, ONE))).mode & 0o077).toBe(0);
-    expect((await stat(root)).mode & 0o077).toBe(0);
-  });
+  test.skipIf(process.platform === 'win32')(
+    "other users cannot read a merchant's orders",
+    async () => {
+      const root = newRoot();
+      const key = fileKey(ONE, 1, 0);
+      await new DirectoryStorage(root).write(key, contentOf(Buffer.from('x')), signal);
+      expect((await stat(join(root, key))).mode & 0o077).toBe(0);
+      expect((await stat(join(root, ONE))).mode & 0o077).toBe(0);
+      expect((await stat(root)).mode & 0o077).toBe(0);
+    },
+  );
 
   test('lists nothing but attempts, whatever else lies there', async () => {
     const root = newRoot();

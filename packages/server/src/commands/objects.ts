@@ -25,7 +25,9 @@ function checkedTime(option: string, text: string): number {
   // A date alone means midnight UTC; a time needs its zone, or it would depend on this machine's.
   const iso = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/;
   const time = iso.test(text) ? Date.parse(text) : Number.NaN;
-  if (!(time >= 0)) {
+  // Date.parse takes 30 February for 2 March.
+  const day = text.slice(0, 10);
+  if (!(time >= 0) || new Date(day).toISOString().slice(0, 10) !== day) {
     throw new UsageError(
       `${option} must be an ISO 8601 date or instant such as 2026-01-01 or 2026-01-01T00:00:00Z; got ${JSON.stringify(text)}`,
     );

@@ -68,23 +68,32 @@ class Flight {
   }
 
   piece(position: number, bytes: Buffer): void {
-    this.#current ??= new FileInFlight(position, this.#store);
+    if (!this.#current) {
+      this.#current = new FileInFlight(position, this.#store);
+      // Its compressor needs about as much as a piece, until all of it is stored.
+      this.#held += PIECE_BYTES;
+    }
     this.#held += PIECE_BYTES;
     this.#current.write(bytes, () => {
-      this.#held -= PIECE_BYTES;
       this.#spare.push(Buffer.from(bytes.buffer));
-      this.#wake?.();
+      this.#release();
     });
+  }
+
+  #release(): void {
+    this.#held -= PIECE_BYTES;
+    this.#wake?.();
   }
 
   end(_position: number, objects: number): void {
     if (!this.#current) throw new Error('a file ended before it began');
     const written = this.#current.end(objects);
     this.#current = null;
-    written.catch((cause: unknown) => {
-      this.#failure ??= new StorageError('a file could not be written', { cause });
-      this.#wake?.();
-    });
+    void written
+      .catch((cause: unknown) => {
+        this.#failure ??= new StorageError('a file could not be written', { cause });
+      })
+      .then(() => this.#release());
     this.#ended.push(written);
   }
 
