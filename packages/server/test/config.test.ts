@@ -244,7 +244,7 @@ test('every fault is reported at once', () => {
     DATABASE_URL: 'mysql://host/db',
     TILLROLL_SIGNING_KEY: 'short',
   });
-  expect(faults.map((fault) => fault.split(':')[0]).toSorted()).toEqual(
+  expect(faults.map((fault) => fault.slice(0, fault.indexOf(':'))).toSorted()).toEqual(
     [...Object.keys(environment), 'DATABASE_URL', 'TILLROLL_SIGNING_KEY'].toSorted(),
   );
   try {

@@ -9,7 +9,7 @@ const FILE: SignedFile = { exportId: '0123456789ABC', position: 4, expires: 1_79
 
 const files: fc.Arbitrary<SignedFile> = fc.record({
   exportId: fc
-    .array(fc.constantFrom(...CROCKFORD_ALPHABET), { minLength: 13, maxLength: 13 })
+    .array(fc.constantFrom(...CROCKFORD_ALPHABET.split('')), { minLength: 13, maxLength: 13 })
     .map((letters) => letters.join('')),
   position: fc.integer({ min: 0, max: 999_999 }),
   expires: fc.integer({ min: 0, max: MAX_TIME_MS }),
