@@ -1,0 +1,200 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Api, download, type Exported } from './api.ts';
+import { FROM, makePlace, TO, type Place } from './place.ts';
+import { command, endChildren } from './process.ts';
+import { serveHere } from './service.ts';
+import { until } from './until.ts';
+
+let place: Place;
+const stops: (() => Promise<void>)[] = [];
+
+beforeEach(async () => {
+  place = await makePlace();
+});
+
+afterEach(async () => {
+  for (const stop of stops.splice(0).toReversed()) await stop();
+  await place.remove();
+});
+
+afterAll(endChildren);
+
+/** Starts roles here; the test's end stops them, if it has not. */
+async function start(
+  roles: { serve?: boolean; work?: boolean },
+  more: Record<string, string> = {},
+): Promise<{ url: string; stop: () => Promise<void> }> {
+  const service = await serveHere(place, roles, more);
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => (stopped ??= service.stop());
+  stops.push(stop);
+  return { url: service.url, stop };
+}
+
+async function apiOf(url: string, merchant = 'M1', app = 'app'): Promise<Api> {
+  return new Api(url, merchant, await place.install(merchant, app));
+}
+
+function urlsOf(exported: Exported): string[] {
+  return exported.exportUrls?.elements.map(({ url }) => url) ?? [];
+}
+
+async function statuses(urls: readonly string[]): Promise<number[]> {
+  const answers: number[] = [];
+  for (const url of urls) {
+    const response = await fetch(url);
+    await response.arrayBuffer();
+    answers.push(response.status);
+  }
+  return answers;
+}
+
+function pastExpiry(api: Api, id: string): Promise<Exported> {
+  return until('the export has expired', async () => {
+    const answer = await api.read(id);
+    return answer.exportUrls === undefined && answer;
+  });
+}
+
+const SHORT = { TILLROLL_RETENTION: '3s' };
+
+describe('expiry', () => {
+  test('afterwards the record stays, the URLs are 410 and the files are gone', async () => {
+    await place.seed('M1', 1200);
+    const { url } = await start({}, SHORT);
+    const api = await apiOf(url);
+    const before = Date.now();
+    const done = await api.export(FROM, TO);
+    const ends = done.availableUntil ?? 0;
+    expect(ends).toBeGreaterThanOrEqual(before + 3000);
+    expect(ends).toBeLessThanOrEqual(Date.now() + 3000);
+    const urls = urlsOf(done);
+    expect(await statuses(urls)).toEqual([200, 200]);
+    expect(await place.files()).toHaveLength(2);
+
+    const expired = await pastExpiry(api, done.id);
+
+    expect(Date.now()).toBeGreaterThanOrEqual(ends);
+    const { exportUrls: _gone, ...kept } = done;
+    expect(expired).toEqual(kept);
+    expect(await statuses(urls)).toEqual([410, 410]);
+    await until('the files are deleted', async () => (await place.files()).length === 0);
+    await until('and that is on record', async () => (await place.row(done.id)).filesDeleted);
+    expect(await api.read(done.id)).toEqual(kept);
+    expect(await statuses(urls)).toEqual([410, 410]);
+    // A URL is judged by its signature first, also then.
+    expect(await statuses([`${urls[0]?.slice(0, -1)}x`])).toEqual([403]);
+  });
+
+  test.for(['its job waits', 'its job is lost'])(
+    'a worker that was down at that moment deletes the files when it starts: %s',
+    async (job) => {
+      await place.seed('M1', 10);
+      const { url } = await start({ work: false });
+      const api = await apiOf(url);
+      const first = await start({ serve: false }, SHORT);
+      const done = await api.export(FROM, TO);
+      await first.stop();
+      if (job === 'its job is lost') {
+        const lost = await place.pool.query(
+          `DELETE FROM tillroll_queue.job WHERE name = 'expire-export'`,
+        );
+        expect(lost.rowCount).toBe(1);
+      }
+      await pastExpiry(api, done.id);
+      expect(await place.files()).toHaveLength(1);
+      expect(await statuses(urlsOf(done))).toEqual([410]);
+
+      await start({ serve: false }, SHORT);
+
+      await until('the files are deleted', async () => (await place.files()).length === 0);
+      await until('and that is on record', async () => (await place.row(done.id)).filesDeleted);
+      expect((await api.read(done.id)).status).toBe('DONE');
+    },
+  );
+});
+
+test('what a crash left in storage is swept when a worker starts; what is needed stays', async () => {
+  await place.seed('M1', 1200);
+  const serve = await start({ work: false });
+  const api = await apiOf(serve.url);
+  const first = await start({ serve: false });
+  const done = await api.export(FROM, TO);
+  await first.stop();
+  const needed = await place.files();
+  expect(needed).toHaveLength(2);
+  const orphans = [`0123456789ABC/1`, `0123456789ABC/2`, `${done.id}/7`, `${done.id}/0`];
+  for (const orphan of orphans) {
+    await mkdir(join(place.dataDir, 'files', orphan), { recursive: true });
+    await writeFile(join(place.dataDir, 'files', orphan, '000000.json.gz'), 'half a fi');
+  }
+  await mkdir(join(place.dataDir, 'files', 'not-ours/1'), { recursive: true });
+  await writeFile(join(place.dataDir, 'files', 'not-ours/1/000000.json.gz'), 'somebody else');
+
+  await start({ serve: false });
+
+  const stay = [...needed, 'not-ours/1/000000.json.gz'].toSorted();
+  await until('the orphans are gone', async () => (await place.files()).length === stay.length);
+  expect(await place.files()).toEqual(stay);
+  expect(await download(await api.read(done.id))).toHaveLength(2);
+});
+
+test("purge deletes one merchant's objects, exports and files, and nobody else's", async () => {
+  const { url } = await start({});
+  const exported: Record<string, { api: Api; done: Exported }> = {};
+  for (const merchant of ['M1', 'M2', 'M1x']) {
+    await place.seed(merchant, 1200);
+    await place.load(merchant, `{"id":"p","createdTime":${FROM}}`, 'PAYMENTS');
+    const api = await apiOf(url, merchant);
+    exported[merchant] = { api, done: await api.export(FROM, TO) };
+  }
+  const { M1 } = exported;
+  if (!M1) throw new Error('no export of M1');
+
+  const printed = await command(['purge', '--merchant', 'M1'], place.environment());
+
+  expect(printed).toBe('1201 objects and 1 exports deleted');
+  expect((await M1.api.fetch(`/exports/${M1.done.id}`)).status).toBe(404);
+  expect(await statuses(urlsOf(M1.done))).toEqual([410, 410]);
+  const left = await place.pool.query<{ merchant: string; objects: number }>(
+    `SELECT merchant_id AS merchant, count(*)::int AS objects FROM
+       (SELECT merchant_id FROM tillroll.orders UNION ALL SELECT merchant_id FROM tillroll.payments) o
+     GROUP BY 1 ORDER BY 1`,
+  );
+  expect(left.rows).toEqual([
+    { merchant: 'M1x', objects: 1201 },
+    { merchant: 'M2', objects: 1201 },
+  ]);
+  for (const merchant of ['M2', 'M1x']) {
+    const other = exported[merchant];
+    expect(await other?.api.read(other.done.id)).toMatchObject({ status: 'DONE' });
+    expect(await statuses(urlsOf(other?.done as Exported))).toEqual([200, 200]);
+  }
+  const owners = new Set((await place.files()).map((file) => file.split('/')[0]));
+  expect(owners).toEqual(new Set([exported['M2']?.done.id, exported['M1x']?.done.id]));
+  // Its tokens still stand: it may begin anew.
+  expect((await M1.api.export(FROM, TO)).files).toEqual({ elements: [] });
+});
+
+test('uninstall revokes at once, of one app or of all', async () => {
+  const { url } = await start({});
+  const first = await apiOf(url, 'M1', 'app-a');
+  const second = await apiOf(url, 'M1', 'app-b');
+  const other = await apiOf(url, 'M2', 'app-a');
+  const look = (): Promise<number[]> =>
+    Promise.all(
+      [first, second, other].map(async (api) => {
+        const response = await api.fetch('/exports');
+        const text = await response.text();
+        if (response.status === 401) expect(text).toBe('{"message":"401 Unauthorized"}');
+        return response.status;
+      }),
+    );
+  expect(await look()).toEqual([200, 200, 200]);
+  await command(['uninstall', '--merchant', 'M1', '--app', 'app-a'], place.environment());
+  expect(await look()).toEqual([401, 200, 200]);
+  await command(['uninstall', '--merchant', 'M1'], place.environment());
+  expect(await look()).toEqual([401, 401, 200]);
+});

@@ -1,0 +1,318 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, describe, expect, test, vi } from 'vitest';
+import { parseHours } from '@tillroll/contract';
+import type { PoolClient } from '../../src/database/pool.ts';
+import { createExport } from '../../src/exports/create.ts';
+import { createLogger } from '../../src/log.ts';
+import { BossQueue } from '../../src/queue/boss-queue.ts';
+import { runExport } from '../../src/worker/run-export.ts';
+import { Api, download, idsOf } from './api.ts';
+import { holdHalfWay } from './held-source.ts';
+import { FROM, makePlace, TO, type Place } from './place.ts';
+import { command, endChildren } from './process.ts';
+import { serveHere } from './service.ts';
+import { HookedStorage } from './storages.ts';
+import { until } from './until.ts';
+
+// Most of them wait for the back-off of 2 s and 8 s.
+vi.setConfig({ testTimeout: 60_000, maxConcurrency: 8 });
+
+afterAll(endChildren);
+
+async function withPlace(run: (place: Place) => Promise<void>): Promise<void> {
+  const place = await makePlace();
+  try {
+    await run(place);
+  } finally {
+    await place.remove();
+  }
+}
+
+/** A service over the place, with one merchant's view of it. */
+async function withService(
+  place: Place,
+  run: (api: Api) => Promise<void>,
+  storage?: HookedStorage,
+): Promise<void> {
+  const service = await serveHere(place, {}, {}, storage ? { storage } : {});
+  try {
+    await run(new Api(service.url, 'M1', await place.install('M1')));
+  } finally {
+    await service.stop();
+  }
+}
+
+/** Every write from the second file on fails, in the first `attempts` attempts. */
+function failing(place: Place, attempts: number): HookedStorage {
+  return new HookedStorage(place, async (key) => {
+    const [, attempt, file = ''] = key.split('/');
+    if (Number(attempt) <= attempts && !file.startsWith('000000')) {
+      throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+    }
+    return Promise.resolve();
+  });
+}
+
+describe.concurrent('storage', () => {
+  test.concurrent('that fails three times: FAILED, with the reason', async () => {
+    await withPlace(async (place) => {
+      await place.seed('M1', 3000);
+      await withService(
+        place,
+        async (api) => {
+          const { id } = await api.create(FROM, TO);
+          const seen = new Set<string>();
+          const failed = await api.ended(id, 40_000, ({ status }) => seen.add(status));
+
+          expect(failed).toMatchObject({
+            status: 'FAILED',
+            failure: { code: 'STORAGE_UNAVAILABLE', message: expect.stringMatching(/\w+ \w+/) },
+          });
+          expect(failed.percentComplete).toBeLessThan(100);
+          for (const absent of ['availableUntil', 'exportUrls', 'files']) {
+            expect(failed).not.toHaveProperty(absent);
+          }
+          // Between two tries it waits in the queue.
+          expect(seen).toContain('PENDING');
+          expect(await place.row(id)).toMatchObject({ attempt: 3, errors: 3, losses: 0 });
+          await until('nothing is left', async () => (await place.files()).length === 0);
+        },
+        failing(place, 3),
+      );
+    });
+  });
+
+  test.concurrent('that fails once: tried again, and DONE', async () => {
+    await withPlace(async (place) => {
+      await place.seed('M1', 3000);
+      await withService(
+        place,
+        async (api) => {
+          const { id } = await api.create(FROM, TO);
+          const done = await api.ended(id);
+          expect(done.status).toBe('DONE');
+          expect(done).not.toHaveProperty('failure');
+          expect(new Set(idsOf(await download(done))).size).toBe(3000);
+          expect(await place.row(id)).toMatchObject({ attempt: 2, errors: 1, losses: 0 });
+          expect((await place.files()).map((file) => file.split('/')[1])).toEqual(['2', '2', '2']);
+        },
+        failing(place, 1),
+      );
+    });
+  });
+});
+
+describe.concurrent('source', () => {
+  test.concurrent('a view that breaks: FAILED, with the reason and without its SQL', async () => {
+    await withPlace(async (place) => {
+      await place.seed('M1', 100);
+      await place.pool.query(`
+        ALTER TABLE tillroll.orders RENAME TO orders_table;
+        CREATE VIEW tillroll.orders AS
+          SELECT merchant_id, id, created_time, modified_time, currency, total,
+                 (1 / (length(object) - length(object)))::text AS object
+          FROM tillroll.orders_table;`);
+      await withService(place, async (api) => {
+        const { id } = await api.create(FROM, TO);
+        const failed = await api.ended(id, 40_000);
+        expect(failed).toMatchObject({ status: 'FAILED', failure: { code: 'SOURCE_UNAVAILABLE' } });
+        expect(JSON.stringify(failed)).not.toMatch(/division|COPY|SELECT/i);
+        expect(await place.row(id)).toMatchObject({ attempt: 3, errors: 3, losses: 0 });
+      });
+    });
+  });
+
+  test.concurrent("a view of the documented columns over the platform's own table", async () => {
+    await withPlace(async (place) => {
+      // Other names, other types, and rows that lie in no useful order.
+      await place.pool.query(`
+        DROP TABLE tillroll.orders;
+        CREATE TABLE public.sales (shop int, number int, at timestamptz, body jsonb);
+        INSERT INTO public.sales
+          SELECT s, n, to_timestamp(${FROM} / 1000.0) + n * interval '1 second',
+                 jsonb_build_object('id', 's' || n, 'n', n)
+          FROM generate_series(1, 2) s, generate_series(0, 1499) n ORDER BY random();
+        CREATE VIEW tillroll.orders AS
+          SELECT 'M' || shop AS merchant_id, 's' || number AS id,
+                 (extract(epoch FROM at) * 1000)::bigint AS created_time,
+                 (extract(epoch FROM at) * 1000)::bigint AS modified_time,
+                 NULL::text AS currency, NULL::bigint AS total, body::text AS object
+          FROM public.sales;`);
+      await withService(place, async (api) => {
+        const done = await api.export(FROM + 1000, TO);
+        expect(done.status).toBe('DONE');
+        const files = await download(done);
+        expect(files).toHaveLength(2);
+        expect(idsOf(files)).toEqual(Array.from({ length: 1499 }, (_, i) => `s${i + 1}`));
+      });
+    });
+  });
+
+  test.concurrent('a connection that is cut in mid-export is a loss, not an error', async () => {
+    await withPlace(async (place) => {
+      await place.seed('M1', 12_000);
+      const source = await holdHalfWay(place);
+      try {
+        await withService(place, async (api) => {
+          const { id } = await api.create(FROM, TO);
+          await until('half of it is written', async () => (await place.files()).length >= 3);
+          const cut = await place.pool.query(
+            `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND query LIKE 'COPY%' AND state = 'active'`,
+          );
+          expect(cut.rowCount).toBe(1);
+          await source.release();
+
+          const done = await api.ended(id);
+          expect(done.status).toBe('DONE');
+          expect(new Set(idsOf(await download(done))).size).toBe(12_000);
+          const row = await place.row(id);
+          expect(row).toMatchObject({ errors: 0 });
+          expect(row.losses).toBeGreaterThanOrEqual(1);
+          expect(new Set((await place.files()).map((file) => file.split('/')[1]))).toEqual(
+            new Set([String(row.attempt)]),
+          );
+        });
+      } finally {
+        await source.release();
+      }
+    });
+  });
+});
+
+test.concurrent('canceled by the operator while it runs: CANCELED, and its files are gone', async () => {
+  await withPlace(async (place) => {
+    await place.seed('M1', 12_000);
+    const source = await holdHalfWay(place);
+    try {
+      await withService(place, async (api) => {
+        const { id } = await api.create(FROM, TO);
+        await until('half of it is written', async () => (await place.files()).length >= 3);
+        expect(await command(['cancel', id], place.environment())).toBe(`${id} canceled`);
+
+        const canceled = await api.read(id);
+        expect(canceled.status).toBe('CANCELED');
+        expect(canceled.percentComplete).toBeLessThan(100);
+        expect(canceled).not.toHaveProperty('exportUrls');
+        // The source still waits: the worker must not need it to find out.
+        await until('its files are gone', async () => (await place.files()).length === 0);
+        await source.release();
+        await expect(command(['cancel', id], place.environment())).rejects.toThrow(
+          /no open export/,
+        );
+
+        // The worker is free for the next.
+        expect((await api.export(FROM, TO)).status).toBe('DONE');
+        expect(await place.row(id)).toMatchObject({ status: 'CANCELED', errors: 0, losses: 0 });
+      });
+    } finally {
+      await source.release();
+    }
+  });
+});
+
+describe.concurrent('a link that breaks during the COMMIT that completes', () => {
+  /** Runs one export whose completing COMMIT is replaced, and leaves the rest as it is. */
+  async function runWith(
+    place: Place,
+    commit: (really: () => Promise<unknown>, cut: () => Promise<void>) => Promise<unknown>,
+  ): Promise<string> {
+    await place.seed('M1', 1500);
+    const queue = await BossQueue.open(
+      { connectionString: place.databaseUrl },
+      { works: false, onError: () => undefined },
+    );
+    try {
+      const rules = { ...place.config(), hours: parseHours('always') };
+      const { id: exportId } = await createExport(
+        place.pool,
+        queue,
+        rules,
+        { merchantId: 'M1', appId: 'app' },
+        { type: 'ORDERS', startTime: FROM, endTime: TO },
+      );
+      const { rows } = await place.pool.query<{ jobId: string }>(
+        'SELECT job_id AS "jobId" FROM tillroll.exports WHERE id = $1',
+        [exportId],
+      );
+      let broken = 0;
+      const breaking = new Proxy(queue, {
+        get(target, name) {
+          if (name === 'enqueueExpiry') {
+            return async (client: PoolClient, job: { exportId: string; at: number }) => {
+              await target.enqueueExpiry(client, job);
+              const { rows: own } = await client.query<{ pid: number }>(
+                'SELECT pg_backend_pid() AS pid',
+              );
+              const query = client.query.bind(client) as (text: string) => Promise<unknown>;
+              const replaced = (text: string): Promise<unknown> => {
+                Reflect.deleteProperty(client, 'query');
+                expect(text).toBe('COMMIT');
+                broken++;
+                return commit(
+                  () => query('COMMIT'),
+                  async () => {
+                    await place.pool.query('SELECT pg_terminate_backend($1, 5000)', [own[0]?.pid]);
+                  },
+                );
+              };
+              Reflect.set(client, 'query', replaced);
+            };
+          }
+          const value: unknown = Reflect.get(target, name);
+          return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+        },
+      });
+      await runExport(
+        {
+          pool: place.pool,
+          queue: breaking,
+          storage: new HookedStorage(place, () => Promise.resolve()),
+          retentionMs: 60_000,
+          log: createLogger('silent'),
+          shutdown: new AbortController().signal,
+        },
+        { jobId: rows[0]?.jobId ?? randomUUID(), exportId, signal: new AbortController().signal },
+      );
+      expect(broken).toBe(1);
+      return exportId;
+    } finally {
+      await queue.close(1000);
+    }
+  }
+
+  test.concurrent('after it held: DONE, and its files stay', async () => {
+    await withPlace(async (place) => {
+      const id = await runWith(place, async (really, cut) => {
+        await really();
+        await cut();
+        throw new Error('Connection terminated unexpectedly');
+      });
+      expect(await place.row(id)).toMatchObject({
+        status: 'DONE',
+        attempt: 1,
+        errors: 0,
+        losses: 0,
+      });
+      expect(await place.files()).toHaveLength(2);
+      await withService(place, async (api) => {
+        expect(new Set(idsOf(await download(await api.ended(id)))).size).toBe(1500);
+      });
+    });
+  });
+
+  test.concurrent('before it held: a loss, not an error; its files go and the next attempt ends it', async () => {
+    await withPlace(async (place) => {
+      const id = await runWith(place, async (really, cut) => {
+        await cut();
+        return really();
+      });
+      expect(await place.row(id)).toMatchObject({ status: 'PENDING', errors: 0, losses: 1 });
+      expect(await place.files()).toEqual([]);
+      await withService(place, async (api) => {
+        expect(new Set(idsOf(await download(await api.ended(id)))).size).toBe(1500);
+      });
+      expect(await place.row(id)).toMatchObject({ status: 'DONE', attempt: 2, errors: 0 });
+    });
+  });
+});
