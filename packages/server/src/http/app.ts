@@ -9,13 +9,15 @@ import {
   LogController,
   type FastifyBaseLogger,
   type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
   type FastifySchemaValidationError,
 } from 'fastify';
 import { authenticateRequest, merchantOf } from './auth.ts';
 import { discardRest } from './body.ts';
 import type { HttpContext } from './context.ts';
 import { notFound, renderError } from './errors.ts';
-import { logRequests } from './log.ts';
+import { logRequest } from './log.ts';
 import { documentRoute, OPENAPI } from './openapi.ts';
 import { resource } from './resource.ts';
 import { availabilityRoutes } from './routes/availability.ts';
@@ -66,6 +68,11 @@ function refuseOnSocket(error: NodeJS.ErrnoException, socket: Socket): void {
   );
 }
 
+function begin(request: FastifyRequest, reply: FastifyReply): void {
+  void reply.header('x-request-id', request.id);
+  logRequest(request, reply);
+}
+
 /** The HTTP application: rooms of routes around one error renderer. Does not listen yet. */
 export async function createApp(context: HttpContext): Promise<App> {
   const app: FastifyInstance = fastify({
@@ -79,7 +86,9 @@ export async function createApp(context: HttpContext): Promise<App> {
     ajv: { customOptions: { verbose: true, coerceTypes: true } },
     schemaErrorFormatter: validationMessage,
     clientErrorHandler: refuseOnSocket,
+    // What the router cannot read runs no hook.
     frameworkErrors: (error, request, reply) => {
+      begin(request, reply);
       void renderError(error, request, reply);
     },
     return503OnClosing: false,
@@ -93,14 +102,13 @@ export async function createApp(context: HttpContext): Promise<App> {
   app.setErrorHandler(renderError);
   app.setNotFoundHandler((request, reply) => renderError(notFound(), request, reply));
   app.addHook('onRequest', (request, reply, done) => {
-    void reply.header('x-request-id', request.id);
+    begin(request, reply);
     done();
   });
   app.addHook('onSend', (request, reply, payload, done) => {
     discardRest(request, reply);
     done(null, payload);
   });
-  logRequests(app);
 
   await app.register(swagger, { openapi: OPENAPI, transform: documentRoute });
   await app.register(swaggerUi, { routePrefix: '/docs' });
