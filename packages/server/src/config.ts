@@ -103,16 +103,23 @@ function publicUrl(text: string): string {
     !['http:', 'https:'].includes(url.protocol) ||
     url.search ||
     url.hash ||
-    url.username
+    url.username ||
+    url.password
   ) {
-    throw new Error(`"${text}" is no address such as https://exports.example.com`);
+    // An address with a password in it is not repeated.
+    const sent = url?.password ? 'it' : `"${text}"`;
+    throw new Error(`${sent} is no address such as https://exports.example.com`);
   }
   return url.href.replace(/\/+$/, '');
 }
 
 function storageUrl(text: string): URL {
   const url = URL.parse(text);
-  if (url?.protocol === 'file:' && (url.host === '' || url.host === 'localhost')) return url;
+  if (url?.protocol === 'file:' && (url.host === '' || url.host === 'localhost')) {
+    // Throws for what is no path, such as an encoded slash.
+    fileURLToPath(url);
+    return url;
+  }
   if (url?.protocol === 's3:') throw new Error('s3:// is not built yet; use file:///a/directory');
   throw new Error(`"${text}" is no address such as file:///var/lib/tillroll/files`);
 }

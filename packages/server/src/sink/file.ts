@@ -21,15 +21,15 @@ const GZIP_CHUNK_BYTES = 64 * 1024;
 export class FileInFlight {
   readonly #hash = createHash('sha256');
   readonly #gzip = createGzip({ level: GZIP_LEVEL, chunkSize: GZIP_CHUNK_BYTES });
-  readonly #stored: Promise<number>;
+  /** The bytes as stored; rejects as soon as storing fails, long before `end` may be called. */
+  readonly stored: Promise<number>;
   #bytes = 0;
 
   constructor(position: number, store: StoreFile) {
     // Every failure reaches the caller through the stored promise or a write's callback.
     this.#gzip.on('error', () => undefined);
-    this.#stored = store(position, this.#gzip);
-    // Awaited in `end`; until then a failure must not count as unhandled.
-    this.#stored.catch(() => this.#gzip.destroy());
+    this.stored = store(position, this.#gzip);
+    this.stored.catch(() => this.#gzip.destroy());
   }
 
   /** @param consumed called once the piece's memory may be used again. */
@@ -41,13 +41,13 @@ export class FileInFlight {
 
   async end(objects: number): Promise<WrittenFile> {
     this.#gzip.end();
-    const compressedBytes = await this.#stored;
+    const compressedBytes = await this.stored;
     return { objects, bytes: this.#bytes, compressedBytes, sha256: this.#hash.digest('hex') };
   }
 
   /** Resolves once nothing of this file is written any more. */
   async destroy(): Promise<void> {
     this.#gzip.destroy(new Error('the export was ended'));
-    await this.#stored.catch(() => undefined);
+    await this.stored.catch(() => undefined);
   }
 }

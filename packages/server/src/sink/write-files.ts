@@ -72,6 +72,9 @@ class Flight {
       this.#current = new FileInFlight(position, this.#store);
       // Its compressor needs about as much as a piece, until all of it is stored.
       this.#held += PIECE_BYTES;
+      this.#current.stored
+        .catch((cause: unknown) => this.#fail(cause))
+        .finally(() => this.#release());
     }
     this.#held += PIECE_BYTES;
     this.#current.write(bytes, () => {
@@ -89,12 +92,13 @@ class Flight {
     if (!this.#current) throw new Error('a file ended before it began');
     const written = this.#current.end(objects);
     this.#current = null;
-    void written
-      .catch((cause: unknown) => {
-        this.#failure ??= new StorageError('a file could not be written', { cause });
-      })
-      .then(() => this.#release());
+    written.catch((cause: unknown) => this.#fail(cause));
     this.#ended.push(written);
+  }
+
+  #fail(cause: unknown): void {
+    this.#failure ??= new StorageError('a file could not be written', { cause });
+    this.#wake?.();
   }
 
   /** Waits until at most `bytes` are held. @throws StorageError as soon as any file has failed. */

@@ -74,6 +74,10 @@ export async function remove(path: string): Promise<void> {
 
 /** Makes a rename in this directory survive a power cut. */
 export async function syncDirectory(path: string): Promise<void> {
-  await using directory = await open(path, 'r');
-  await directory.sync();
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
 }

@@ -69,9 +69,13 @@ export async function updateState(dataDir: string, state: State): Promise<void> 
 
 async function writeDraft(file: string, state: State): Promise<string> {
   const draft = `${file}.${randomBytes(6).toString('hex')}`;
-  await using handle = await open(draft, 'wx', 0o600);
-  await handle.writeFile(JSON.stringify(state, null, 2) + '\n');
-  await handle.sync();
+  const handle = await open(draft, 'wx', 0o600);
+  try {
+    await handle.writeFile(JSON.stringify(state, null, 2) + '\n');
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
   return draft;
 }
 
