@@ -15,7 +15,7 @@ import { HookedStorage } from './storages.ts';
 import { until } from './until.ts';
 
 // Most of them wait for the back-off of 2 s and 8 s.
-vi.setConfig({ testTimeout: 60_000, maxConcurrency: 8 });
+vi.setConfig({ testTimeout: 60_000 });
 
 afterAll(endChildren);
 

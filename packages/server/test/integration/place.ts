@@ -56,7 +56,7 @@ export async function makePlace(): Promise<Place> {
   const dataDir = await mkdtemp(join(tmpdir(), 'tillroll-place-'));
   const { host, port, user, password } = inject('cluster');
   const databaseUrl = `postgres://${user}:${password}@/${name}?host=${encodeURIComponent(host)}&port=${port}`;
-  const pool = createPool({ connectionString: databaseUrl }, 10, () => undefined);
+  const pool = createPool({ connectionString: databaseUrl }, 3, () => undefined);
   await migrate(pool);
   const environment = (more: Environment = {}): Environment => ({
     DATABASE_URL: databaseUrl,

@@ -11,7 +11,7 @@ import { command, endChildren, startChild, type Child } from './process.ts';
 import { until } from './until.ts';
 
 // They mostly wait for the queue to notice a loss, so they wait side by side.
-vi.setConfig({ testTimeout: 90_000, maxConcurrency: 8 });
+vi.setConfig({ testTimeout: 90_000 });
 
 afterAll(endChildren);
 

@@ -5,9 +5,11 @@ export default defineConfig({
     name: 'integration',
     include: ['*.test.ts'],
     globalSetup: ['./global-setup.ts'],
-    // Processes of their own, and one PostgreSQL with a hundred connections for all of them.
-    pool: 'forks',
-    maxWorkers: 2,
+    // One file after another: a PostgreSQL of a hundred connections serves all that they start, and
+    // inside the two files that mostly wait, tests run side by side.
+    fileParallelism: false,
+    sequence: { groupOrder: 1 },
+    maxConcurrency: 4,
     testTimeout: 90_000,
     hookTimeout: 60_000,
   },
