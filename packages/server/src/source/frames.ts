@@ -47,37 +47,49 @@ export class FrameDecoder {
     return this.#rows;
   }
 
-  /** @returns the frames that the chunk completes. @throws BrokenStream, ObjectTooLarge */
-  push(chunk: Buffer): RowFrame[] {
-    this.#pending.push(chunk);
-    this.#pendingBytes += chunk.length;
-    // A row that spans many chunks is joined once it is whole, not at each chunk.
-    if (this.#pendingBytes < this.#needed) return [];
-    const data =
-      this.#pending.length === 1 ? chunk : Buffer.concat(this.#pending, this.#pendingBytes);
-    const frames: RowFrame[] = [];
-    const rest = data.subarray(this.#decode(data, frames));
-    this.#pending = rest.length > 0 ? [rest] : [];
-    this.#pendingBytes = rest.length;
+  /**
+   * Decodes `data[start..end)`. Only a row that spans two chunks is joined; all others stay where they
+   * are.
+   * @returns `frames`, with the frames that these bytes complete. @throws BrokenStream, ObjectTooLarge
+   */
+  push(data: Buffer, start = 0, end: number = data.length, frames: RowFrame[] = []): RowFrame[] {
+    let at = start;
+    while (this.#pendingBytes > 0 && at < end) {
+      const taken = Math.min(this.#needed - this.#pendingBytes, end - at);
+      this.#keep(data.subarray(at, at + taken));
+      at += taken;
+      if (this.#pendingBytes < this.#needed) return frames;
+      const joined = Buffer.concat(this.#pending, this.#pendingBytes);
+      this.#pending = [];
+      this.#pendingBytes = 0;
+      this.#keep(joined.subarray(this.#decode(joined, 0, joined.length, frames)));
+    }
+    if (at < end) this.#keep(data.subarray(this.#decode(data, at, end, frames), end));
     return frames;
   }
 
-  #decode(data: Buffer, frames: RowFrame[]): number {
-    let at = 0;
+  #keep(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    this.#pending.push(bytes);
+    this.#pendingBytes += bytes.length;
+  }
+
+  /** @returns how far it came; `#needed` bytes from there are needed to go on. */
+  #decode(data: Buffer, start: number, end: number, frames: RowFrame[]): number {
+    let at = start;
     if (this.#state === 'header') {
-      if (data.length < HEADER_BYTES) return this.#wait(HEADER_BYTES, at);
-      const extension = data.readInt32BE(SIGNATURE.length + 4);
-      if (!data.subarray(0, SIGNATURE.length).equals(SIGNATURE) || extension !== 0) {
+      if (end - at < HEADER_BYTES) return this.#wait(HEADER_BYTES, at);
+      const extension = data.readInt32BE(at + SIGNATURE.length + 4);
+      if (!data.subarray(at, at + SIGNATURE.length).equals(SIGNATURE) || extension !== 0) {
         throw new BrokenStream('the stream does not begin like a binary COPY');
       }
-      at = HEADER_BYTES;
+      at += HEADER_BYTES;
       this.#state = 'rows';
     }
-    for (;;) {
-      const left = data.length - at;
+    while (at < end) {
+      const left = end - at;
       if (this.#state === 'ended') {
-        if (left > 0) throw new BrokenStream('the stream goes on after its end marker');
-        return this.#wait(1, at);
+        throw new BrokenStream('the stream goes on after its end marker');
       }
       if (left < 2) return this.#wait(2, at);
       const fields = data.readInt16BE(at);
@@ -105,6 +117,7 @@ export class FrameDecoder {
       this.#rows++;
       at += whole;
     }
+    return at;
   }
 
   #wait(bytes: number, at: number): number {

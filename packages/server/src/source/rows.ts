@@ -1,7 +1,6 @@
-import type { Readable } from 'node:stream';
-import { to as copyTo } from 'pg-copy-streams';
 import { isConnectionLoss, type Pool } from '../database/pool.ts';
-import { BrokenStream, FrameDecoder, ObjectTooLarge, type RowFrame } from './frames.ts';
+import { CopyOut } from './copy-out.ts';
+import { ObjectTooLarge, type RowFrame } from './frames.ts';
 import { copyStatement, type Selection } from './statement.ts';
 
 /** The platform's database could not be read, or gave rows that break the order. */
@@ -14,8 +13,6 @@ export class SourceLost extends Error {
   override name = 'SourceLost';
 }
 
-/** Bytes read ahead of the decoder; the socket waits for the rest. */
-const READ_AHEAD_BYTES = 256 * 1024;
 /** A source that is silent for so long is given up. A first sort of a big range may take a while. */
 const SILENCE_MS = 5 * 60_000;
 
@@ -44,10 +41,8 @@ export async function* readRows(
     // The index gives the order for nothing and the first rows at once; a sort would hold all of them.
     await client.query('SET LOCAL enable_sort = off');
     await client.query("SET LOCAL jit = off; SET LOCAL lock_timeout = '30s'");
-    const stream = client.query(
-      copyTo(copyStatement(selection), { highWaterMark: READ_AHEAD_BYTES }),
-    );
-    yield* decode(stream, selection, signal);
+    const copy = client.query(new CopyOut(copyStatement(selection)));
+    yield* inOrder(withDeadline(copy, signal), selection);
     await client.query('COMMIT');
     finished = true;
   } catch (error) {
@@ -64,47 +59,39 @@ export async function* readRows(
   }
 }
 
-async function* decode(
-  stream: Readable & { rowCount: number },
+/** Sees to it that the rows come as promised: the whole export rests on their order. */
+async function* inOrder(
+  batches: AsyncIterable<RowFrame[]>,
   selection: Selection,
-  signal: AbortSignal,
 ): AsyncGenerator<RowFrame[]> {
-  const decoder = new FrameDecoder();
   let last = selection.startTime;
-  for await (const chunk of withDeadline(stream, signal)) {
-    const frames = decoder.push(chunk);
+  for await (const frames of batches) {
     for (const { createdTime } of frames) {
-      // A view in place of our table could break the promise that the whole export rests on.
+      // A view in place of our table could break it.
       if (createdTime < last || createdTime >= selection.endTime) {
         throw new SourceError(`the source broke the order: ${createdTime} after ${last}`);
       }
       last = createdTime;
     }
-    if (frames.length > 0) yield frames;
-  }
-  decoder.finish();
-  if (stream.rowCount !== decoder.rows) {
-    throw new BrokenStream(`PostgreSQL sent ${stream.rowCount} rows, ${decoder.rows} arrived`);
+    yield frames;
   }
 }
 
-/** The stream's chunks; ends it when the signal aborts or when nothing comes for `SILENCE_MS`. */
-async function* withDeadline(stream: Readable, signal: AbortSignal): AsyncGenerator<Buffer> {
+/** The rows; ends them when the signal aborts or when nothing comes for `SILENCE_MS`. */
+async function* withDeadline(copy: CopyOut, signal: AbortSignal): AsyncGenerator<RowFrame[]> {
   const silence = (): NodeJS.Timeout =>
     setTimeout(
-      () => stream.destroy(new SourceError(`the database sent nothing for ${SILENCE_MS / 1000} s`)),
+      () => copy.abandon(new SourceError(`the database sent nothing for ${SILENCE_MS / 1000} s`)),
       SILENCE_MS,
     );
-  const onAbort = (): void => {
-    stream.destroy(new Error('aborted'));
-  };
+  const onAbort = (): void => copy.abandon(new Error('aborted'));
   signal.addEventListener('abort', onAbort, { once: true });
   let timer = silence();
   try {
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
+    for await (const frames of copy.frames()) {
       // While the taker is busy the silence is ours, not the database's.
       clearTimeout(timer);
-      yield chunk;
+      yield frames;
       timer = silence();
     }
   } finally {
