@@ -85,7 +85,10 @@ export async function createApp(context: HttpContext): Promise<App> {
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
     ajv: { customOptions: { verbose: true, coerceTypes: true } },
     schemaErrorFormatter: validationMessage,
-    clientErrorHandler: refuseOnSocket,
+    clientErrorHandler: (error, socket) => {
+      context.log.info({ error: error.code }, 'refused before it was a request');
+      refuseOnSocket(error, socket);
+    },
     // What the router cannot read runs no hook.
     frameworkErrors: (error, request, reply) => {
       begin(request, reply);

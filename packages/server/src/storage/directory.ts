@@ -1,7 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, opendir, rm, unlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import {
+  type FileHandle,
+  mkdir,
+  open,
+  opendir,
+  rm,
+  rmdir,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import type { Readable } from 'node:stream';
 import { EXPORT_ID } from '@tillroll/contract';
 import { codeOf } from '../errors.ts';
@@ -17,9 +26,7 @@ export class DirectoryStorage implements Storage {
   }
 
   async write(key: string, content: Readable, signal: AbortSignal): Promise<number> {
-    const path = join(this.#root, key);
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    const file = await open(path, 'w', 0o600);
+    const file = await create(join(this.#root, key));
     try {
       let bytes = 0;
       for await (const chunk of content as AsyncIterable<Buffer>) {
@@ -50,6 +57,12 @@ export class DirectoryStorage implements Storage {
 
   async removePrefix(prefix: string): Promise<void> {
     await rm(join(this.#root, prefix), { recursive: true, force: true, maxRetries: 3 });
+    // The last attempt to go takes the export's directory along; one that is not empty stays.
+    const parent = dirname(join(this.#root, prefix));
+    if (relative(this.#root, parent) === '') return;
+    await rmdir(parent).catch((error: unknown) => {
+      if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) throw error;
+    });
   }
 
   async *listAttempts(): AsyncIterable<StoredAttempt> {
@@ -76,5 +89,16 @@ async function* names(directory: string): AsyncIterable<string> {
     }
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+/** Creates a file and its directories, which another attempt's end may remove in between. */
+async function create(path: string, tries = 3): Promise<FileHandle> {
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    return await open(path, 'w', 0o600);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT' || tries <= 1) throw error;
+    return create(path, tries - 1);
   }
 }

@@ -54,7 +54,10 @@ export async function runExport(context: WorkerContext, job: RunJob): Promise<vo
   const durationMs = (): number => Math.round(performance.now() - started);
   log.info({ type: attempt.type }, 'export started');
   try {
-    await removeEarlierAttempts(context.storage, attempt);
+    await removeEarlierAttempts(context.storage, attempt).catch((cause: unknown) => {
+      // No reason to fail: nothing points to those files, and the sweep comes by.
+      log.warn({ error: oneLine(cause) }, 'files of an earlier attempt could not be removed');
+    });
     const totals = await attemptExport(context, attempt, job.signal);
     log.info({ ...totals, durationMs: durationMs() }, 'export done');
   } catch (error) {
