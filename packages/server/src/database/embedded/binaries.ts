@@ -43,6 +43,9 @@ export async function describePackage(native: string): Promise<Package> {
   return { native, version };
 }
 
+/** What a shell reads inside double quotes. */
+const SHELL_SPECIAL = /["\\$`]/;
+
 export function copiedBinaries(home: string, version: string): string {
   return join(home, `bin-${version}`);
 }
@@ -56,6 +59,11 @@ export async function usableBinaries(
   const copy = copiedBinaries(home, source.version);
   if (await exists(copy)) return copy;
   if ((await tryOut(source.native, account)) === null) return source.native;
+  if (SHELL_SPECIAL.test(copy)) {
+    throw new Error(
+      `PostgreSQL's programs cannot run from ${copy}, because initdb gives its own path to a shell: choose a TILLROLL_DATA_DIR without quotes, backslashes and $`,
+    );
+  }
   await copyBinaries(source, home, copy);
   const fault = await tryOut(copy, account);
   if (fault === null) return copy;
