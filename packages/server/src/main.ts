@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { cancelCommand, loadCommand, purgeCommand, seedCommand } from './commands/objects.ts';
 import { installCommand, installsCommand, uninstallCommand } from './commands/installs.ts';
-import { runService, UsageError, withDatabase } from './commands/run.ts';
+import { migrateCommand, runService, UsageError } from './commands/run.ts';
 import { ConfigError } from './config.ts';
 import { oneLine } from './errors.ts';
 
@@ -55,12 +55,7 @@ function program(signal: AbortSignal): Command {
   root
     .command('migrate')
     .description('bring the schema up to date, then exit')
-    .action(() =>
-      withDatabase(signal, async ({ place }) => {
-        process.stdout.write(`schema is up to date: ${place}\n`);
-        return Promise.resolve();
-      }),
-    );
+    .action(() => migrateCommand(signal));
   root
     .command('install')
     .description("record a merchant's consent to an app and print its token, once, alone on stdout")

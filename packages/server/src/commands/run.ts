@@ -2,6 +2,7 @@ import { readConfig, type Config } from '../config.ts';
 import { migrate } from '../database/migrations.ts';
 import { openDatabase, type Database } from '../database/open.ts';
 import { createLogger } from '../log.ts';
+import { BossQueue } from '../queue/boss-queue.ts';
 import { startService, type Roles } from '../service.ts';
 
 /** A mistake in how a command was called: exit code 2. */
@@ -55,4 +56,17 @@ export async function withDatabase<T>(
   } finally {
     await database.close();
   }
+}
+
+/** Makes both schemas, ours and the queue's, so that the services need no right to. */
+export async function migrateCommand(signal: AbortSignal): Promise<void> {
+  const place = await withDatabase(signal, async (database) => {
+    const queue = await BossQueue.open(database.connection, {
+      works: false,
+      onError: () => undefined,
+    });
+    await queue.close(1000);
+    return database.place;
+  });
+  process.stdout.write(`schema is up to date: ${place}\n`);
 }
