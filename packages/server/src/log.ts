@@ -6,7 +6,7 @@ export type { Logger };
  * Tokens and signatures that came where none belong (a path, a body, a request id) and would be
  * repeated in a line. What comes in their proper places is never logged to begin with.
  */
-const SECRETS = /(tr_[0-9A-Z]{13}_|signature=|access_token=)[^"&\\\s]+/gi;
+const SECRETS = /(tr_[0-9A-Z]{13}_|signature=|access_token=)[^"&\\\s]+|()[0-9a-f]{64}/gi;
 
 /** One JSON line an event, on stderr: stdout carries only what a command was asked for. */
 export function createLogger(level: string): Logger {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { storageDirectory, type Config } from './config.ts';
 import { migrate, schemaFault } from './database/migrations.ts';
 import { openDatabase, type Database } from './database/open.ts';
+import { createPool, type Pool } from './database/pool.ts';
 import { sharedSigningKey } from './database/signing-key.ts';
 import { oneLine } from './errors.ts';
 import type { App } from './http/app.ts';
@@ -14,6 +15,9 @@ import { startWorker } from './worker/worker.ts';
 
 /** How long running exports and requests may go on once the service is told to stop. */
 const GRACE_MS = 10_000;
+/** Uploads merged at once in this process; others wait on disk, without a connection. */
+const MAX_MERGES = 3;
+const MERGE_WAIT_MS = 10 * 60_000;
 
 export interface Roles {
   /** Answer HTTP. */
@@ -63,11 +67,13 @@ export async function startService(
 
   async function open(): Promise<Service> {
     const graceMs = overrides.graceMs ?? GRACE_MS;
+    const warnLost = (error: Error): void =>
+      log.warn({ error: oneLine(error) }, 'database connection lost');
     const database = await openDatabase({
       databaseUrl: config.databaseUrl,
       dataDir: config.dataDir,
       poolSize: 10 + config.workers,
-      onError: (error) => log.warn({ error: oneLine(error) }, 'database connection lost'),
+      onError: warnLost,
       signal,
     });
     closers.push(() => database.close());
@@ -88,7 +94,9 @@ export async function startService(
       closers.push(() => worker.stop(graceMs));
     }
     if (!roles.serve) return { url: null, stop };
-    const { app, url } = await listen(config, database, queue, storage, log);
+    const loadPool = createPool(database.connection, MAX_MERGES, warnLost, MERGE_WAIT_MS);
+    closers.push(() => loadPool.end());
+    const { app, url } = await listen(config, database, loadPool, queue, storage, log);
     closers.push(() => closeApp(app, graceMs));
     return { url, stop };
   }
@@ -97,6 +105,7 @@ export async function startService(
 async function listen(
   config: Config,
   database: Database,
+  loadPool: Pool,
   queue: BossQueue,
   storage: Storage,
   log: Logger,
@@ -107,6 +116,7 @@ async function listen(
   const { createApp } = await import('./http/app.ts');
   const app = await createApp({
     pool: database.pool,
+    loadPool,
     queue,
     storage,
     signer: new UrlSigner(keys),

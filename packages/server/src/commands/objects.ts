@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { EXPORT_TYPES, type ExportType, type LoadCounts } from '@tillroll/contract';
 import { storageDirectory } from '../config.ts';
+import { databaseNow } from '../database/clock.ts';
 import { cancelExport, closeMerchant, deleteExports } from '../exports/upkeep.ts';
 import { deleteMerchantObjects, load } from '../ingest/load.ts';
 import { ordersNdjson, paymentsNdjson } from '../sample/index.ts';
@@ -63,7 +64,13 @@ export async function seedCommand(
     for (const type of EXPORT_TYPES) {
       report(
         type,
-        await load(pool, spool, { merchantId, type }, buffers(bodies[type](sample)), signal),
+        await load(
+          pool,
+          spool,
+          { merchantId, type, now: await databaseNow(pool) },
+          buffers(bodies[type](sample)),
+          signal,
+        ),
       );
     }
   });
@@ -120,8 +127,14 @@ export async function loadCommand(
 ): Promise<void> {
   const merchantId = checkedId('--merchant', options.merchant);
   const type = checkedType(options.type);
-  const counts = await withDatabase(signal, ({ pool }, config) =>
-    load(pool, join(config.dataDir, 'spool'), { merchantId, type }, contentOf(file), signal),
+  const counts = await withDatabase(signal, async ({ pool }, config) =>
+    load(
+      pool,
+      join(config.dataDir, 'spool'),
+      { merchantId, type, now: await databaseNow(pool) },
+      contentOf(file),
+      signal,
+    ),
   );
   report(type, counts);
 }

@@ -23,19 +23,22 @@ function parseInt8(text: string): number {
   return value;
 }
 
-/** A pool whose every wait is bounded: 10 s for a connection, TCP keep-alive for a dead peer. */
+/** A pool whose every wait is bounded. @param waitMs how long to wait for a free connection. */
 export function createPool(
   connection: Connection,
   max: number,
   onError: (error: Error) => void,
+  waitMs = 10_000,
 ): Pool {
   const pool = new Pool({
     ...connection,
     max,
     application_name: 'tillroll',
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: waitMs,
     idleTimeoutMillis: 30_000,
     keepAlive: true,
+    // Otherwise the system asks a silent peer for the first time after two hours.
+    keepAliveInitialDelayMillis: 10_000,
     types: {
       getTypeParser: (oid, format) =>
         // pg's own declaration leaves the parser untyped.
@@ -84,15 +87,28 @@ export async function inTransaction<T>(
   }
 }
 
-/** The connection is gone or the server is going away: not the fault of what was asked. */
+const LINK_CODES = new Set([
+  'ECONNRESET',
+  'ECONNREFUSED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOENT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+]);
+
+/** What pg and its pool say without a code. */
+const LINK_MESSAGE =
+  /Connection terminated|connection timeout|timeout exceeded when trying to connect|Client has encountered a connection error/i;
+
+/** No connection, or one that is gone, or a server that is going away: not the fault of what was asked. */
 export function isConnectionLoss(error: unknown): boolean {
   const code = codeOf(error) ?? '';
   return (
-    /^(08...|57P0[123])$/.test(code) ||
-    ['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'ENOENT'].includes(code) ||
-    (error instanceof Error &&
-      /Connection terminated|connection timeout|Client has encountered a connection error/i.test(
-        error.message,
-      ))
+    /^(08...|57P0[123]|53300)$/.test(code) ||
+    LINK_CODES.has(code) ||
+    (error instanceof Error && LINK_MESSAGE.test(error.message))
   );
 }

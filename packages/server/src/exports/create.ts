@@ -7,6 +7,7 @@ import {
   type ExportRequest,
   type Hours,
 } from '@tillroll/contract';
+import { databaseNow } from '../database/clock.ts';
 import { LOCKS } from '../database/locks.ts';
 import { inTransaction, type Pool, type PoolClient } from '../database/pool.ts';
 import type { ExportQueue } from './queue.ts';
@@ -36,12 +37,6 @@ const RETRY_AFTER_MIN_S = 1;
 const RETRY_AFTER_MAX_S = 60;
 /** Said when nothing is running whose pace could be measured. */
 const RETRY_AFTER_UNKNOWN_S = 5;
-
-/** The service's moment: PostgreSQL's clock, epoch milliseconds. */
-export async function databaseNow(pool: Pool): Promise<number> {
-  const result = await pool.query<{ now: number }>('SELECT tillroll.now_ms() AS now');
-  return result.rows[0]?.now ?? Number.NaN;
-}
 
 function refuseOutsideHours(rules: CreateRules, now: number): void {
   if (isOpen(rules.hours, now)) return;

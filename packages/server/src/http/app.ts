@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import { errorBody, shown } from '@tillroll/contract';
+import { shown } from '@tillroll/contract';
 import {
   fastify,
   LogController,
@@ -20,6 +19,7 @@ import { notFound, renderError } from './errors.ts';
 import { logRequest } from './log.ts';
 import { documentRoute, OPENAPI } from './openapi.ts';
 import { resource } from './resource.ts';
+import { noteAnswer, refuseExpectation, refuseOnSocket } from './socket.ts';
 import { availabilityRoutes } from './routes/availability.ts';
 import { bulkRoutes } from './routes/bulk.ts';
 import { exportRoutes } from './routes/exports.ts';
@@ -47,28 +47,8 @@ function validationMessage(errors: FastifySchemaValidationError[], part: string)
   return new Error(`${member} ${first?.message ?? 'is not valid'}; got ${shown(sent)}`);
 }
 
-/** What never became a request: Node speaks of it on the bare socket. */
-function refuseOnSocket(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const status =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? 431
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? 408
-        : 400;
-  const body = JSON.stringify(
-    errorBody(status, 'The request is not HTTP as this service reads it'),
-  );
-  const reason = errorBody(status).message;
-  socket.end(
-    `HTTP/1.1 ${reason}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  );
-}
-
 function begin(request: FastifyRequest, reply: FastifyReply): void {
+  noteAnswer(request.raw.socket, reply.raw);
   void reply.header('x-request-id', request.id);
   logRequest(request, reply);
 }
@@ -81,7 +61,8 @@ export async function createApp(context: HttpContext): Promise<App> {
     genReqId: requestId,
     requestIdHeader: false,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    // Node would refuse a request without Host by itself, with an empty body.
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, requireHostHeader: false },
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
     ajv: { customOptions: { verbose: true, coerceTypes: true } },
     schemaErrorFormatter: validationMessage,
@@ -97,6 +78,10 @@ export async function createApp(context: HttpContext): Promise<App> {
     return503OnClosing: false,
     forceCloseConnections: 'idle',
   });
+  app.server.on('checkExpectation', refuseExpectation);
+  // A body is read where a route wants one; elsewhere it decides nothing, least of all before a 404.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
   app.decorateRequest('principal', null);
   app.decorateRequest('exportId', null);
   app.decorateRequest('refusal', null);

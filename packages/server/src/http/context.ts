@@ -9,6 +9,8 @@ import type { Storage } from '../storage/storage.ts';
 /** What the routes need; made by the composition root. */
 export interface HttpContext {
   readonly pool: Pool;
+  /** Connections for loads: few, apart, so that uploads never starve the rest. */
+  readonly loadPool: Pool;
   readonly queue: ExportQueue;
   readonly storage: Storage;
   readonly signer: UrlSigner;

@@ -10,8 +10,10 @@ import { createApp } from './app.ts';
  * are given here are never used.
  */
 export async function openApiDocument(): Promise<object> {
+  const nowhere = createPool({ connectionString: 'postgres://nowhere' }, 1, () => undefined);
   const app = await createApp({
-    pool: createPool({ connectionString: 'postgres://nowhere' }, 1, () => undefined),
+    pool: nowhere,
+    loadPool: nowhere,
     queue: { enqueueRun: () => Promise.resolve(), enqueueExpiry: () => Promise.resolve() },
     storage: new DirectoryStorage('/nowhere'),
     signer: new UrlSigner(['never used']),

@@ -6,6 +6,7 @@ import {
 } from '@tillroll/contract';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { Refusal } from '../access/installs.ts';
+import { isConnectionLoss } from '../database/pool.ts';
 import { codeOf, oneLine } from '../errors.ts';
 import { Unavailable } from '../exports/create.ts';
 import { BadBody, BadLine, TooLarge, TooSlow } from '../ingest/errors.ts';
@@ -85,17 +86,7 @@ export const rangeNotSatisfiable = (size: number): HttpError =>
   });
 
 /** Faults of this machine that pass: the caller may come again. */
-const PASSING = new Set([
-  'ENOSPC',
-  'EMFILE',
-  'ENFILE',
-  'EDQUOT',
-  'ECONNREFUSED',
-  'ENOENT',
-  '57P01',
-  '57P03',
-  '53300',
-]);
+const PASSING = new Set(['ENOSPC', 'EMFILE', 'ENFILE', 'EDQUOT']);
 
 function fromFastify(error: FastifyError): HttpError | null {
   switch (error.code) {
@@ -133,7 +124,7 @@ export function toHttpError(error: unknown): HttpError {
     const known = fromFastify(error as FastifyError);
     if (known) return known;
   }
-  if (PASSING.has(codeOf(error) ?? '')) {
+  if (PASSING.has(codeOf(error) ?? '') || isConnectionLoss(error)) {
     return new HttpError(
       503,
       errorBody(503, 'The service lacks a resource at the moment; try again'),

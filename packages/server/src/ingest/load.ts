@@ -12,6 +12,8 @@ import * as sql from './sql.ts';
 export interface LoadTarget {
   merchantId: string;
   type: ExportType;
+  /** PostgreSQL's clock when the load began, epoch milliseconds. */
+  now: number;
 }
 
 /**
@@ -28,12 +30,11 @@ export async function load(
   signal: AbortSignal,
 ): Promise<LoadCounts> {
   const relation = RELATIONS[target.type];
-  const now = await clock(pool);
   const spool = await Spool.create(spoolDirectory);
   try {
     for await (const lines of readLines(body)) {
       signal.throwIfAborted();
-      for (const line of lines) await spool.add(parseRow(relation, line, now));
+      for (const line of lines) await spool.add(parseRow(relation, line, target.now));
     }
     if (spool.rows === 0) return { received: 0, inserted: 0, updated: 0, unchanged: 0, stale: 0 };
     await spool.finish();
@@ -41,11 +42,6 @@ export async function load(
   } finally {
     await spool.close();
   }
-}
-
-async function clock(pool: Pool): Promise<number> {
-  const { rows } = await pool.query<{ now: number }>('SELECT tillroll.now_ms() AS now');
-  return rows[0]?.now ?? Number.NaN;
 }
 
 async function mergeSpool(
@@ -56,11 +52,11 @@ async function mergeSpool(
   signal: AbortSignal,
 ): Promise<LoadCounts> {
   return inTransaction(pool, async (client) => {
+    await client.query(sql.mergeSettings);
     await client.query(sql.createStaging(relation));
     await pipeline(spool.read(), client.query(copyFrom(sql.copyIntoStaging(relation))), { signal });
     // One merge at a time for a merchant's relation: overlapping loads wait here and cannot deadlock.
     await client.query(sql.lockMerge, [LOCKS.MERGE, relation.table, merchantId]);
-    await client.query(sql.mergeSettings);
     const { rows } = await client.query<Omit<LoadCounts, 'received'>>(sql.merge(relation), [
       merchantId,
     ]);

@@ -22,7 +22,8 @@ export function copyIntoStaging(relation: Relation): string {
 export const lockMerge = "SELECT pg_advisory_xact_lock($1, hashtext($2 || ' ' || $3))";
 
 /** Sorting whole objects to disk is what the planner picks for lack of statistics; a hash keeps their order. */
-export const mergeSettings = "SET LOCAL enable_mergejoin = off; SET LOCAL work_mem = '64MB'";
+export const mergeSettings =
+  "SET LOCAL enable_mergejoin = off; SET LOCAL work_mem = '64MB'; SET LOCAL statement_timeout = 0";
 
 /**
  * $1 merchant. Inside one request the highest modifiedTime wins, on a tie the later line. A stored row

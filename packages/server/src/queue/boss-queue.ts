@@ -83,12 +83,18 @@ export class BossQueue {
       connectionTimeoutMillis: 10_000,
     });
     boss.on('error', options.onError);
-    await boss.start();
-    const existing = new Set((await boss.getQueues(Object.keys(QUEUES))).map(({ name }) => name));
-    for (const [name, settings] of Object.entries(QUEUES)) {
-      if (!existing.has(name)) await boss.createQueue(name, settings);
+    try {
+      await boss.start();
+      const existing = new Set((await boss.getQueues(Object.keys(QUEUES))).map(({ name }) => name));
+      for (const [name, settings] of Object.entries(QUEUES)) {
+        if (!existing.has(name)) await boss.createQueue(name, settings);
+      }
+      return new BossQueue(boss);
+    } catch (error) {
+      // Its timers would keep a process alive that serves nothing.
+      await boss.stop({ graceful: false }).catch(() => undefined);
+      throw error;
     }
-    return new BossQueue(boss);
   }
 
   async enqueueRun(

@@ -41,6 +41,8 @@ export async function* readRows(
     // The index gives the order for nothing and the first rows at once; a sort would hold all of them.
     await client.query('SET LOCAL enable_sort = off');
     await client.query("SET LOCAL jit = off; SET LOCAL lock_timeout = '30s'");
+    // A server's own limit would count the time in which we hold it back; silence is watched here.
+    await client.query('SET LOCAL statement_timeout = 0');
     const copy = client.query(new CopyOut(copyStatement(selection)));
     yield* inOrder(withDeadline(copy, signal), selection);
     await client.query('COMMIT');
@@ -86,6 +88,8 @@ async function* withDeadline(copy: CopyOut, signal: AbortSignal): AsyncGenerator
     );
   const onAbort = (): void => copy.abandon(new Error('aborted'));
   signal.addEventListener('abort', onAbort, { once: true });
+  // It may have aborted while the connection was being made.
+  if (signal.aborted) onAbort();
   let timer = silence();
   try {
     for await (const frames of copy.frames()) {

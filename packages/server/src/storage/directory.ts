@@ -10,7 +10,7 @@ import {
   unlink,
   writeFile,
 } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { EXPORT_ID } from '@tillroll/contract';
 import { codeOf } from '../errors.ts';
@@ -22,11 +22,12 @@ const BLOCK_BYTES = 256 * 1024;
 export class DirectoryStorage implements Storage {
   readonly #root: string;
   constructor(root: string) {
-    this.#root = root;
+    this.#root = resolve(root);
   }
 
   async write(key: string, content: Readable, signal: AbortSignal): Promise<number> {
-    const file = await create(join(this.#root, key));
+    const path = join(this.#root, key);
+    const file = await create(path);
     try {
       let bytes = 0;
       for await (const chunk of content as AsyncIterable<Buffer>) {
@@ -38,6 +39,7 @@ export class DirectoryStorage implements Storage {
       }
       // The manifest promises these bytes: they must outlive a power cut.
       await file.datasync();
+      await syncUpTo(this.#root, dirname(path));
       return bytes;
     } finally {
       await file.close();
@@ -101,4 +103,15 @@ async function create(path: string, tries = 3): Promise<FileHandle> {
     if (codeOf(error) !== 'ENOENT' || tries <= 1) throw error;
     return create(path, tries - 1);
   }
+}
+
+/** Makes the names durable, too: a file whose directory entry is lost is lost. */
+async function syncUpTo(root: string, directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  if (relative(root, directory) !== '') await syncUpTo(root, dirname(directory));
 }

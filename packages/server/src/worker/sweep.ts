@@ -17,33 +17,36 @@ export async function expireExport(context: WorkerContext, exportId: string): Pr
 }
 
 /**
- * Puts right what crashes left behind: files that no export needs, expired exports whose job was
- * lost, open exports whose job was lost.
+ * Puts right what crashes left behind: open exports whose job was lost, expired exports whose job was
+ * lost, files that no export needs. What fails for one does not keep the others waiting.
+ * @throws the first failure, once all was tried; the queue tries the sweep again.
  */
 export async function sweep(context: WorkerContext): Promise<void> {
   const { pool, queue, storage, log } = context;
-  for await (const { exportId, attempt } of storage.listAttempts()) {
+  const failures: unknown[] = [];
+  const attemptTo = async (what: string, work: () => Promise<void>): Promise<void> => {
     if (context.shutdown.aborted) return;
-    if ((await keptAttempt(pool, exportId)) === attempt) continue;
-    await storage.removePrefix(attemptPrefix(exportId, attempt));
-    log.info({ export: exportId, attempt }, 'sweep: removed files that no export needs');
+    await work().catch((error: unknown) => {
+      log.warn({ error: oneLine(error) }, `sweep: ${what} failed`);
+      failures.push(error);
+    });
+  };
+  for (const { id, attempt, jobId } of await idleExports(pool, IDLE_MS)) {
+    await attemptTo(`reviving export ${id}`, async () => {
+      if (await queue.isLive(jobId)) return;
+      const ending = await handBack(pool, queue, { exportId: id, number: attempt }, 'lost');
+      log.warn({ export: id, attempt }, `sweep: an open export had no job: ${ending}`);
+    });
   }
   for (const exportId of await overdueExports(pool)) {
-    await expireExport(context, exportId);
+    await attemptTo(`expiring export ${exportId}`, () => expireExport(context, exportId));
   }
-  for (const { id, attempt, jobId } of await idleExports(pool, IDLE_MS)) {
-    if (await queue.isLive(jobId)) continue;
-    const ending = await handBack(pool, queue, { exportId: id, number: attempt }, 'lost');
-    log.warn({ export: id, attempt }, `sweep: an open export had no job: ${ending}`);
+  for await (const { exportId, attempt } of storage.listAttempts()) {
+    await attemptTo(`removing files of export ${exportId}`, async () => {
+      if ((await keptAttempt(pool, exportId)) === attempt) return;
+      await storage.removePrefix(attemptPrefix(exportId, attempt));
+      log.info({ export: exportId, attempt }, 'sweep: removed files that no export needs');
+    });
   }
-}
-
-/** A sweep that fails is logged and tried again by the queue. */
-export async function sweepLogged(context: WorkerContext): Promise<void> {
-  try {
-    await sweep(context);
-  } catch (error) {
-    context.log.warn({ error: oneLine(error) }, 'sweep failed');
-    throw error;
-  }
+  if (failures.length > 0) throw failures[0];
 }

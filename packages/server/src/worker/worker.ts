@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { runExport, type WorkerContext } from './run-export.ts';
-import { expireExport, sweepLogged } from './sweep.ts';
+import { expireExport, sweep } from './sweep.ts';
 
 /** A worker that takes jobs until it is stopped. */
 export interface Worker {
@@ -23,7 +23,7 @@ export async function startWorker(
     {
       run: (job) => track(runExport(full, job)),
       expire: (exportId) => track(expireExport(full, exportId)),
-      sweep: () => track(sweepLogged(full)),
+      sweep: () => track(sweep(full)),
     },
     concurrency,
   );

@@ -74,7 +74,7 @@ export async function makePlace(): Promise<Place> {
     load(
       pool,
       join(dataDir, 'spool'),
-      { merchantId, type },
+      { merchantId, type, now: Date.now() },
       buffers(chunks),
       new AbortController().signal,
     );

@@ -1,6 +1,6 @@
 import { hoursInWords, isOpen, nextClose, nextOpen, type Availability } from '@tillroll/contract';
 import type { FastifyInstance } from 'fastify';
-import { databaseNow } from '../../exports/create.ts';
+import { databaseNow } from '../../database/clock.ts';
 import type { HttpContext } from '../context.ts';
 import { resource } from '../resource.ts';
 import { AvailabilitySchema } from '../schemas/wire.ts';

@@ -1,6 +1,7 @@
 import type { ExportType, LoadCounts } from '@tillroll/contract';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { databaseNow } from '../../database/clock.ts';
 import { load } from '../../ingest/load.ts';
 import { principalOf, requirePermission } from '../auth.ts';
 import { bodyOf } from '../body.ts';
@@ -28,10 +29,11 @@ export function bulkRoutes(app: FastifyInstance, context: HttpContext): void {
     handler: async (request: FastifyRequest): Promise<LoadCounts> => {
       const principal = principalOf(request);
       requirePermission(principal, `${type}_W`);
-      const target = { merchantId: principal.merchantId, type };
+      const now = await databaseNow(context.pool);
+      const target = { merchantId: principal.merchantId, type, now };
       // A body that was read to its end is stored even if its sender has left: it may be sent again.
       return load(
-        context.pool,
+        context.loadPool,
         context.spoolDirectory,
         target,
         bodyOf(request.raw),

@@ -7,7 +7,7 @@ import {
   type ExportType,
   type Permission,
 } from '@tillroll/contract';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../../access/installs.ts';
 import { createExport } from '../../exports/create.ts';
 import { listExports, readExport } from '../../exports/read.ts';
@@ -56,6 +56,22 @@ function requireTypePermission(principal: Principal, body: unknown): void {
     typeof body === 'object' && body !== null ? Reflect.get(body, 'type') : undefined;
   const known = EXPORT_TYPES.find((candidate) => candidate === type);
   if (known) requirePermission(principal, readPermission(known));
+}
+
+/** Digits alone: the validator would take `0x10`, `1e3` and `Infinity` for numbers, too. */
+function requireDigits(
+  request: FastifyRequest,
+  _reply: FastifyReply,
+  done: (error?: Error) => void,
+): void {
+  for (const member of ['limit', 'offset']) {
+    const sent: unknown = Reflect.get(request.query as object, member);
+    if (sent !== undefined && !(typeof sent === 'string' && /^[0-9]{1,10}$/.test(sent))) {
+      done(badRequest(`${member} must be a whole number in digits; got ${shown(sent)}`));
+      return;
+    }
+  }
+  done();
 }
 
 export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
@@ -128,6 +144,7 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
         querystring: ListQuery,
         response: { 200: ExportListSchema, ...errors(400, 401, 404) },
       },
+      preValidation: requireDigits,
       handler: list,
     },
   });

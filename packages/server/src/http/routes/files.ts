@@ -11,6 +11,9 @@ import { chooseRange, chooseRepresentation, inflate, isCurrent } from '../repres
 import { resource } from '../resource.ts';
 import { errors } from '../schemas/requests.ts';
 
+/** A download that makes no progress for so long is given up. */
+const STALL_MS = 120_000;
+
 /** Downloads. The URL authorises itself, so there is no token here. */
 export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
   const { pool, signer } = context;
@@ -48,6 +51,8 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
     if (encoding === 'gzip') void reply.header('content-encoding', 'gzip');
     void reply.header('content-length', part ? part.end - part.start + 1 : size);
     // An empty stream: Fastify would put the length of anything else in place of the file's.
+    // A client that stops reading must not hold a file open for ever.
+    reply.raw.setTimeout(STALL_MS, () => reply.raw.destroy());
     if (request.method === 'HEAD') return reply.send(Readable.from([]));
     try {
       if (encoding === 'gzip')
