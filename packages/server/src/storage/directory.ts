@@ -26,8 +26,7 @@ export class DirectoryStorage implements Storage {
   }
 
   async write(key: string, content: Readable, signal: AbortSignal): Promise<number> {
-    const path = join(this.#root, key);
-    const file = await create(path);
+    const file = await create(join(this.#root, key));
     try {
       let bytes = 0;
       for await (const chunk of content as AsyncIterable<Buffer>) {
@@ -39,11 +38,14 @@ export class DirectoryStorage implements Storage {
       }
       // The manifest promises these bytes: they must outlive a power cut.
       await file.datasync();
-      await syncUpTo(this.#root, dirname(path));
       return bytes;
     } finally {
       await file.close();
     }
+  }
+
+  async seal(prefix: string): Promise<void> {
+    await syncUpTo(this.#root, join(this.#root, prefix));
   }
 
   async read(key: string, range?: { start: number; end: number }): Promise<Readable> {

@@ -110,6 +110,7 @@ async function attemptExport(
       (createdTime) => progress.at(createdTime),
     );
     signal.throwIfAborted();
+    if (files.length > 0) await seal(storage, attempt);
     await progress.stop();
     const until = await completeExport(pool, queue, attempt, files, context.retentionMs);
     if (until === null) throw new Superseded('the export was canceled or has a newer attempt');
@@ -125,6 +126,12 @@ async function attemptExport(
     await progress.stop();
     jobSignal.removeEventListener('abort', onLost);
   }
+}
+
+async function seal(storage: Storage, attempt: Attempt): Promise<void> {
+  await storage.seal(attemptPrefix(attempt.exportId, attempt.number)).catch((cause: unknown) => {
+    throw new StorageError('the files could not be made durable', { cause });
+  });
 }
 
 /** The failure code of an error of the export itself, or null when it was not the export's fault. */

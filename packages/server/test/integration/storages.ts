@@ -17,6 +17,9 @@ export class HookedStorage implements Storage {
     await this.#beforeWrite(key, signal);
     return this.#inner.write(key, content, signal);
   }
+  seal(prefix: string): Promise<void> {
+    return this.#inner.seal(prefix);
+  }
   read(key: string, range?: { start: number; end: number }): Promise<Readable> {
     return this.#inner.read(key, range);
   }
