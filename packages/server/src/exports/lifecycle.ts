@@ -21,10 +21,22 @@ export const EXPORT_EVENTS = [
 ] as const;
 export type ExportEvent = (typeof EXPORT_EVENTS)[number];
 
+/** What each event does in one state. */
+type Row = Readonly<Record<ExportEvent, ExportStatus | null>>;
+
+/** Of an export that has ended, nothing is heard any more. */
+const ENDED: Row = {
+  take: null,
+  complete: null,
+  retry: null,
+  handBack: null,
+  fail: null,
+  cancel: null,
+  expire: null,
+};
+
 /** The state after an event, or null where the event changes nothing. Total: the compiler sees to it. */
-export const LIFE_CYCLE: Readonly<
-  Record<ExportStatus, Readonly<Record<ExportEvent, ExportStatus | null>>>
-> = {
+export const LIFE_CYCLE: Readonly<Record<ExportStatus, Row>> = {
   PENDING: {
     take: 'IN_PROGRESS',
     complete: null,
@@ -43,33 +55,9 @@ export const LIFE_CYCLE: Readonly<
     cancel: 'CANCELED',
     expire: null,
   },
-  DONE: {
-    take: null,
-    complete: null,
-    retry: null,
-    handBack: null,
-    fail: null,
-    cancel: null,
-    expire: 'DONE',
-  },
-  FAILED: {
-    take: null,
-    complete: null,
-    retry: null,
-    handBack: null,
-    fail: null,
-    cancel: null,
-    expire: null,
-  },
-  CANCELED: {
-    take: null,
-    complete: null,
-    retry: null,
-    handBack: null,
-    fail: null,
-    cancel: null,
-    expire: null,
-  },
+  DONE: { ...ENDED, expire: 'DONE' },
+  FAILED: ENDED,
+  CANCELED: ENDED,
 };
 
 /** Errors of the export itself before it is FAILED. */
