@@ -1,96 +1,252 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import type { ErrorBody, ExportObject, ExportRequest } from '@tillroll/contract';
+import {
+  EXPORT_STATUSES,
+  EXPORT_TYPES,
+  MINUTE_MS,
+  type Availability,
+  type ExportList,
+  type ExportObject,
+  type ExportRequest,
+  type Order,
+  type Payment,
+} from '@tillroll/contract';
+import { connect, type Connection, type ConnectionOptions } from './connection.ts';
 import { ExportError } from './errors.ts';
+import { backoffMs, RETRY_POLICY, sleep, type RetryPolicy } from './http/backoff.ts';
+import { Transport, type Waiting } from './http/transport.ts';
+import { iterateObjects, type IterateOptions } from './iterate.ts';
+import { cloverAvailability, cloverRegion } from './regions.ts';
+import type { PullOptions, PullResult } from './files/pull-types.ts';
 
-export interface ClientOptions {
-  /** The service's address, such as `https://exports.example.com`. */
-  url: string;
-  merchant: string;
-  token: string;
+export interface ClientOptions extends ConnectionOptions {
+  /** False: what would have to wait for the service to take it (503) fails at once, as UNAVAILABLE. */
+  wait?: boolean | undefined;
+  /** How long one export may take from being accepted to DONE, in ms. Default 12 hours. */
+  timeoutMs?: number | undefined;
+  /** Told whenever nothing moves. */
+  onWaiting?: ((waiting: Waiting) => void) | undefined;
+  /** Bounds of what is tried again. */
+  retry?: Partial<RetryPolicy> | undefined;
 }
 
-export interface WaitOptions {
-  signal?: AbortSignal;
-  onProgress?: (exported: ExportObject) => void;
+export interface CallOptions {
+  signal?: AbortSignal | undefined;
 }
 
-export interface DownloadedFile {
-  /** The file as served: `{"elements":[...]}`. */
-  text: string;
-  bytes: number;
+export interface WaitOptions extends CallOptions {
+  /** Told of each reading. */
+  onProgress?: ((exported: ExportObject) => void) | undefined;
+  /** Overrides the client's. */
+  timeoutMs?: number | undefined;
 }
 
-/** Every wait is bounded: a request that is silent for so long has failed. */
-const REQUEST_TIMEOUT_MS = 60_000;
+export interface ListOptions extends CallOptions {
+  limit?: number | undefined;
+  offset?: number | undefined;
+}
+
+const DEFAULT_TIMEOUT_MS = 12 * 60 * MINUTE_MS;
+/** Existing clients poll every 0.25 s; nothing is gained by asking a long job so often. */
 const POLL_MIN_MS = 250;
 const POLL_MAX_MS = 5_000;
 const POLL_GROWTH = 1.25;
+/** A 503 of a minute or less is about the number of open exports, a longer one about the hours. */
+const BUSY_MS = MINUTE_MS;
 
-/** Creates, follows and downloads exports of one merchant. */
+/**
+ * Creates, follows and downloads exports of one merchant, from Tillroll or from Clover. Every method
+ * throws ExportError; its `code` says what kind, its `hint` what to do.
+ */
 export class ExportClient {
-  readonly #base: string;
-  readonly #token: string;
+  readonly transport: Transport;
+  readonly #connection: Connection;
+  readonly #waits: boolean;
+  readonly #timeoutMs: number;
+  #onWaiting: ((waiting: Waiting) => void) | undefined;
 
   constructor(options: ClientOptions) {
-    this.#base = `${options.url.replace(/\/+$/, '')}/v3/merchants/${encodeURIComponent(options.merchant)}/exports`;
-    this.#token = options.token;
+    this.#connection = connect(options);
+    this.#waits = options.wait ?? true;
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.#onWaiting = options.onWaiting;
+    this.transport = new Transport({
+      connection: this.#connection,
+      retry: { ...RETRY_POLICY, ...options.retry },
+      onWaiting: (waiting) => this.#onWaiting?.(waiting),
+    });
   }
 
-  /** Asks for an export. @throws ExportError */
-  async create(request: ExportRequest, signal?: AbortSignal): Promise<ExportObject> {
-    return this.#call('', { method: 'POST', body: JSON.stringify(request) }, signal);
+  /** Where this client asks. */
+  get source(): { url: string; merchant: string } {
+    const { base, merchant } = this.#connection;
+    return { url: base.href.replace(/\/$/, ''), merchant };
   }
 
-  /** Reads an export. @throws ExportError */
-  async show(exportId: string, signal?: AbortSignal): Promise<ExportObject> {
-    return this.#call(`/${encodeURIComponent(exportId)}`, {}, signal);
+  /** Tells `listener` of waits from now on. @returns what was told before, to be put back. */
+  listen(listener: ((waiting: Waiting) => void) | undefined): ((waiting: Waiting) => void) | undefined {
+    const before = this.#onWaiting;
+    this.#onWaiting = listener;
+    return before;
   }
 
-  /** Polls until the export is DONE. @throws ExportError also when it ended otherwise. */
-  async wait(exportId: string, options: WaitOptions = {}): Promise<ExportObject> {
-    for (let pause = POLL_MIN_MS; ; pause = Math.min(POLL_MAX_MS, pause * POLL_GROWTH)) {
-      const exported = await this.show(exportId, options.signal);
-      options.onProgress?.(exported);
-      if (exported.status === 'DONE') return exported;
-      if (exported.status !== 'PENDING' && exported.status !== 'IN_PROGRESS') {
-        throw new ExportError(
-          `export ${exportId} ended as ${exported.status}: ${exported.failure?.message ?? ''}`,
-          200,
-        );
+  /**
+   * Asks for an export. Waits while the service is closed or has too many open, for at most three days,
+   * unless the client was made with `wait: false`.
+   */
+  async create(request: ExportRequest, { signal }: CallOptions = {}): Promise<ExportObject> {
+    const { retry } = this.transport;
+    const givesUpAt = performance.now() + retry.unavailableMs;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const call = { method: 'POST', path: this.#path(), body: JSON.stringify(request), signal } as const;
+        return checkedExport(await this.transport.json(call));
+      } catch (error) {
+        if (!(error instanceof ExportError) || error.status !== 503) throw error;
+        if (!this.#waits || performance.now() > givesUpAt) throw error;
+        await this.#sitOut(error, attempt, signal);
       }
-      await delay(pause, undefined, options.signal ? { signal: options.signal } : {});
     }
   }
 
-  /** Downloads one file of a finished export. The URL authorises itself: the token is not sent. */
-  async download(url: string, signal?: AbortSignal): Promise<DownloadedFile> {
-    const response = await fetch(url, { signal: bounded(signal) });
-    if (!response.ok) throw await refusal(response);
-    const text = await response.text();
-    return { text, bytes: Buffer.byteLength(text) };
+  /** Waits after a 503: until it opens where that is known, else as asked, else by backing off. */
+  async #sitOut(refused: ExportError, attempt: number, signal: AbortSignal | undefined): Promise<void> {
+    const hours = await this.#hours(signal);
+    const now = this.transport.now();
+    const asked = refused.retryAfterMs;
+    const untilOpen = hours && !hours.open && hours.nextOpen !== null ? hours.nextOpen - now : undefined;
+    const isClosed = hours ? !hours.open : (asked ?? 0) > BUSY_MS;
+    if (hours && !hours.open && hours.nextOpen === null)
+      throw new ExportError('UNAVAILABLE', `${refused.message}; it never opens`, { status: 503 });
+    // By our own clock, for people.
+    const opens = untilOpen === undefined ? null : Date.now() + untilOpen;
+    // An answer that asks for less than the hours do is about a limit.
+    const wait = isClosed ? (untilOpen ?? asked) : asked;
+    const backoff = backoffMs(attempt, this.transport.retry);
+    await this.transport.wait(
+      isClosed ? 'hours' : 'busy',
+      wait === undefined ? backoff : Math.max(wait, 250),
+      refused.message,
+      signal,
+      opens,
+    );
   }
 
-  async #call(path: string, init: RequestInit, signal?: AbortSignal): Promise<ExportObject> {
-    const response = await fetch(this.#base + path, {
-      ...init,
-      headers: { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json' },
-      signal: bounded(signal),
+  /** The hours where they can be known without guessing. */
+  async #hours(signal: AbortSignal | undefined): Promise<Availability | undefined> {
+    return this.availability({ signal }).catch((error: unknown) => {
+      if (error instanceof ExportError && error.code === 'INTERRUPTED') throw error;
+      return undefined;
     });
-    if (!response.ok) throw await refusal(response);
-    return (await response.json()) as ExportObject;
+  }
+
+  /** Reads an export. */
+  async show(exportId: string, { signal }: CallOptions = {}): Promise<ExportObject> {
+    const path = this.#path(`/${encodeURIComponent(exportId)}`);
+    return checkedExport(await this.transport.json({ method: 'GET', path, signal }));
+  }
+
+  /** The exports that this install created, newest first. Tillroll only. */
+  async list({ limit, offset, signal }: ListOptions = {}): Promise<ExportList> {
+    const query = new URLSearchParams();
+    if (limit !== undefined) query.set('limit', String(limit));
+    if (offset !== undefined) query.set('offset', String(offset));
+    const path = this.#path(query.size > 0 ? `?${query.toString()}` : '');
+    const list = await this.transport.json({ method: 'GET', path, signal });
+    const elements = (list as Partial<ExportList> | null)?.elements;
+    if (!Array.isArray(elements))
+      throw new ExportError('PROTOCOL', 'the list of exports holds no elements', {
+        hint: 'Listing is an addition of Tillroll; Clover documents none',
+      });
+    return list as ExportList;
+  }
+
+  /** Polls until the export is DONE. @throws ExportError EXPORT_FAILED when it ended otherwise, TIMEOUT. */
+  async wait(exportId: string, options: WaitOptions = {}): Promise<ExportObject> {
+    const { signal, onProgress, timeoutMs = this.#timeoutMs } = options;
+    const givesUpAt = performance.now() + timeoutMs;
+    for (let pause = POLL_MIN_MS; ; pause = Math.min(POLL_MAX_MS, pause * POLL_GROWTH)) {
+      const exported = await this.show(exportId, { signal });
+      onProgress?.(exported);
+      if (exported.status === 'DONE') return exported;
+      if (exported.status !== 'PENDING' && exported.status !== 'IN_PROGRESS') throw ended(exported);
+      const left = givesUpAt - performance.now();
+      if (left <= 0)
+        throw new ExportError(
+          'TIMEOUT',
+          `export ${exportId} is still ${exported.status} at ${exported.percentComplete} % after ${timeoutMs / 1000} s`,
+          { hint: 'Give it more time; the same command takes this export up again' },
+        );
+      await sleep(Math.min(pause, left), signal);
+    }
+  }
+
+  /** Whether exports can be created now. Tillroll is asked; for Clover its published hours are taken. */
+  async availability({ signal }: CallOptions = {}): Promise<Availability> {
+    const region = cloverRegion(this.#connection.base);
+    if (region === undefined) {
+      const call = { method: 'GET', path: '/v3/availability', authorized: false, signal } as const;
+      return (await this.transport.json(call)) as Availability;
+    }
+    const hours = cloverAvailability(region, this.transport.now());
+    if (!hours)
+      throw new ExportError('NOT_FOUND', 'Clover publishes no hours for Latin America', {
+        hint: 'Create an export: where it is closed it answers 503',
+      });
+    return hours;
+  }
+
+  /** The orders of any span, each once, by `createdTime` and `id` where the far side orders them so. */
+  orders(options: IterateOptions): AsyncGenerator<Order, void, void> {
+    return iterateObjects<Order>(this, 'ORDERS', options);
+  }
+
+  /** The payments of any span, each once. */
+  payments(options: IterateOptions): AsyncGenerator<Payment, void, void> {
+    return iterateObjects<Payment>(this, 'PAYMENTS', options);
+  }
+
+  /** Fetches a span into a directory of files, resumable, with a receipt. */
+  async pull(options: PullOptions): Promise<PullResult> {
+    const { pull } = await import('./files/pull.ts');
+    return pull(this, options);
+  }
+
+  #path(below = ''): string {
+    return `/v3/merchants/${this.#connection.merchant}/exports${below}`;
   }
 }
 
-function bounded(signal?: AbortSignal): AbortSignal {
-  const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
-  return signal ? AbortSignal.any([signal, timeout]) : timeout;
+function ended({ id, status, failure }: ExportObject): ExportError {
+  const why = failure ? `: ${failure.code}: ${failure.message}` : '';
+  return new ExportError('EXPORT_FAILED', `export ${id} ended as ${status}${why}`);
 }
 
-async function refusal(response: Response): Promise<ExportError> {
-  const body = (await response.json().catch(() => ({}))) as Partial<ErrorBody>;
-  const message = [body.message ?? `HTTP ${response.status}`, body.details]
-    .filter(Boolean)
-    .join(': ');
-  const after = Number(response.headers.get('retry-after') ?? Number.NaN);
-  return new ExportError(message, response.status, Number.isFinite(after) ? after : null);
+/** The far side is not trusted: what the rest relies on is looked at once. @throws ExportError PROTOCOL */
+function checkedExport(json: unknown): ExportObject {
+  const exported = json as Partial<ExportObject> | null;
+  const urls = exported?.exportUrls?.elements;
+  const files = exported?.files?.elements;
+  const isOne =
+    typeof exported === 'object' &&
+    exported !== null &&
+    typeof exported.id === 'string' &&
+    /^[\w.-]{1,128}$/.test(exported.id) &&
+    (EXPORT_STATUSES as readonly unknown[]).includes(exported.status) &&
+    (EXPORT_TYPES as readonly unknown[]).includes(exported.type) &&
+    (exported.exportUrls === undefined ||
+      (Array.isArray(urls) && urls.every((file) => typeof file?.url === 'string'))) &&
+    (exported.files === undefined || (Array.isArray(files) && files.every(isPromise)));
+  if (!isOne)
+    throw new ExportError('PROTOCOL', `the answer is no export: ${JSON.stringify(json)?.slice(0, 120)}`, {
+      hint: 'Is this the address of an export API?',
+    });
+  return exported as ExportObject;
+}
+
+function isPromise(file: { objects?: unknown; bytes?: unknown; sha256?: unknown } | null): boolean {
+  return (
+    Number.isSafeInteger(file?.objects) &&
+    Number.isSafeInteger(file?.bytes) &&
+    typeof file?.sha256 === 'string' &&
+    /^[0-9a-f]{64}$/.test(file.sha256)
+  );
 }

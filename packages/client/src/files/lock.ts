@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync, rmSync } from 'node:fs';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { ExportError } from '../errors.ts';
+import { absolute, LOCK, type Layout } from './layout.ts';
+
+interface Holder {
+  pid: number;
+  host: string;
+  /** When the process started, as the system tells it: process ids are used again. */
+  started: string | null;
+  nonce: string;
+}
+
+/** The start of a process in clock ticks since boot; null where the system does not tell. */
+function startOf(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name in brackets may hold anything; the 20th field behind it is the start.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function isAlive({ pid, host, started }: Holder): boolean {
+  if (host !== hostname()) return true;
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+  return started === null || started === startOf(pid);
+}
+
+async function holderOf(path: string): Promise<Holder | undefined> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as Holder;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Holds an output directory for this process alone; a lock whose process died is taken over. */
+export class DirectoryLock implements Disposable {
+  readonly #path: string;
+  readonly #nonce: string;
+
+  private constructor(path: string, nonce: string) {
+    this.#path = path;
+    this.#nonce = nonce;
+  }
+
+  /** @throws ExportError LOCKED */
+  static async take(layout: Pick<Layout, 'out'>): Promise<DirectoryLock> {
+    const path = absolute(layout, LOCK);
+    const nonce = randomUUID();
+    const own: Holder = { pid: process.pid, host: hostname(), started: startOf(process.pid), nonce };
+    const mine = `${path}.${nonce}`;
+    await writeFile(mine, JSON.stringify(own));
+    try {
+      for (let tries = 0; tries < 10; tries++) {
+        // A link appears whole, or not at all because there is one.
+        const taken = await link(mine, path).then(
+          () => true,
+          (error: NodeJS.ErrnoException) => {
+            if (error.code === 'EEXIST') return false;
+            throw error;
+          },
+        );
+        if (taken) return new DirectoryLock(path, nonce);
+        const holder = await holderOf(path);
+        if (holder && isAlive(holder)) throw locked(layout.out, holder);
+        await removeStale(path, `${mine}.stale`, holder);
+      }
+      throw locked(layout.out, undefined);
+    } finally {
+      await rm(mine, { force: true });
+    }
+  }
+
+  [Symbol.dispose](): void {
+    try {
+      const holder = JSON.parse(readFileSync(this.#path, 'utf8')) as Holder;
+      if (holder.nonce === this.#nonce) rmSync(this.#path, { force: true });
+    } catch {
+      // Not ours any more.
+    }
+  }
+}
+
+/** Moves a dead process's lock aside; if it is another one's by then, puts it back. */
+async function removeStale(path: string, aside: string, dead: Holder | undefined): Promise<void> {
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  const moved = await holderOf(aside);
+  if (moved && moved.nonce !== dead?.nonce) await link(aside, path).catch(() => undefined);
+  await rm(aside, { force: true });
+}
+
+function locked(out: string, holder: Holder | undefined): ExportError {
+  const who = holder ? `process ${holder.pid} on ${holder.host}` : 'another process';
+  return new ExportError('LOCKED', `${out} is in use by ${who}`, {
+    hint: `Let it finish; if it no longer exists, remove ${LOCK} there`,
+  });
+}

@@ -1,0 +1,374 @@
+import { rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { DAY_MS, EXPORT_TYPES, type ExportType, type TimeRange } from '@tillroll/contract';
+import type { ExportClient } from '../client.ts';
+import { ExportError, usageError, type ErrorCode } from '../errors.ts';
+import { interrupted } from '../http/backoff.ts';
+import { instantText, parseSpan, parseWhen } from '../span.ts';
+import { Zone } from '../zone.ts';
+import { convertRanges, requirePackage } from './convert.ts';
+import { diskError, removeFiles, writeWhole } from './disk.ts';
+import { settleEdges } from './edges.ts';
+import { Journal, prepareDirectory, type DirectoryHead } from './journal.ts';
+import {
+  absolute,
+  byTypeAndTime,
+  isConverted,
+  linesPath,
+  PART,
+  rangeKey,
+  servedFolder,
+  type Layout,
+  type TypedRange,
+} from './layout.ts';
+import { DirectoryLock } from './lock.ts';
+import { makeReceipt } from './make-receipt.ts';
+import { coveredSpan, planType, type TypePlan } from './plan.ts';
+import { FORMATS, type PullEvent, type PullOptions, type PullResult } from './pull-types.ts';
+import { RangeTask } from './range-task.ts';
+import { RECEIPT_FILE, type Receipt } from './receipt.ts';
+
+const DEFAULT_OVERLAP_MS = 7 * DAY_MS;
+const DEFAULT_DOWNLOADS = 4;
+/** The wire contract allows a token five requests at once; one is for polling. */
+const MAX_DOWNLOADS = 16;
+const MAX_CONCURRENCY = 10;
+
+/** These are about one range: the others go on. Everything else ends the pull. */
+const OF_ONE_RANGE: ReadonlySet<ErrorCode> = new Set([
+  'EXPORT_FAILED',
+  'BAD_FILE',
+  'DUPLICATE_ID',
+  'GONE',
+  'TIMEOUT',
+  'PROTOCOL',
+]);
+
+/**
+ * Fetches a span into a directory: resumable at any point, checked, with a receipt. Ranges that fail are
+ * in the result, and the others are there; what ends everything (a token that is refused, a full disk,
+ * the signal) is thrown, and the same call goes on later.
+ * @throws ExportError
+ */
+export async function pull(client: ExportClient, options: PullOptions): Promise<PullResult> {
+  try {
+    return await pullInto(client, options);
+  } catch (error) {
+    throw options.signal?.aborted ? interrupted(error) : diskError(error);
+  }
+}
+
+async function pullInto(client: ExportClient, options: PullOptions): Promise<PullResult> {
+  const wanted = checkedOptions(options);
+  const out = resolve(options.out);
+  const known = await Journal.head(out);
+  const head = headOf(client, options, known, out);
+  const layout: Layout = { out, format: head.format, gzip: head.gzip };
+  if (isConverted(layout.format)) await requirePackage(layout.format);
+  // A bad date should leave no directory behind.
+  if (options.from !== undefined && !options.sinceLast)
+    parseWhen('from', options.from, new Zone(head.timezone));
+  await prepareDirectory(out, known !== undefined);
+  using _lock = await DirectoryLock.take(layout);
+  await using journal = await Journal.open(layout, head);
+  const run = new PullRun(client, options, journal, wanted);
+  return run.run();
+}
+
+interface CheckedOptions {
+  concurrency: number;
+  downloads: number;
+  overlapMs: number;
+}
+
+function wholeNumber(name: string, value: number | undefined, standard: number, max: number): number {
+  const number = value ?? standard;
+  if (!Number.isInteger(number) || number < 1 || number > max)
+    throw usageError(`${name} must be a whole number from 1 to ${max}; got ${String(value)}`);
+  return number;
+}
+
+function checkedOptions(options: PullOptions): CheckedOptions {
+  const { format, types, overlapMs = DEFAULT_OVERLAP_MS, sinceLast, from } = options;
+  if (format !== undefined && !FORMATS.includes(format))
+    throw usageError(`format must be one of ${FORMATS.join(', ')}; got ${JSON.stringify(format)}`);
+  if (types && (types.length === 0 || types.some((type) => !EXPORT_TYPES.includes(type))))
+    throw usageError(`types must be of ${EXPORT_TYPES.join(', ')}; got ${JSON.stringify(types)}`);
+  if (!Number.isInteger(overlapMs) || overlapMs < 0)
+    throw usageError(`overlapMs must be a whole number of milliseconds; got ${overlapMs}`);
+  if (!sinceLast && from === undefined) throw usageError('from is missing', 'Say where the span begins');
+  if (sinceLast && from !== undefined)
+    throw usageError('from and sinceLast exclude each other: the directory says where to go on');
+  return {
+    concurrency: wholeNumber('concurrency', options.concurrency, 1, MAX_CONCURRENCY),
+    downloads: wholeNumber('downloads', options.downloads, DEFAULT_DOWNLOADS, MAX_DOWNLOADS),
+    overlapMs,
+  };
+}
+
+/** What the directory is; what it was made as it stays. */
+function headOf(
+  client: ExportClient,
+  options: PullOptions,
+  known: DirectoryHead | undefined,
+  out: string,
+): DirectoryHead {
+  const asked: DirectoryHead = {
+    source: client.source,
+    format: options.format ?? known?.format ?? 'jsonl',
+    gzip: options.gzip ?? known?.gzip ?? false,
+    timezone: new Zone(options.timezone ?? known?.timezone ?? 'UTC').name,
+  };
+  if (!known) return asked;
+  for (const member of ['format', 'gzip', 'timezone'] as const) {
+    if (asked[member] !== known[member])
+      throw new ExportError('USAGE', `${out} was pulled with ${member} ${String(known[member])}, not ${String(asked[member])}`, {
+        hint: 'Leave the option away, or pull into another directory',
+      });
+  }
+  const { url, merchant } = known.source;
+  if (url !== asked.source.url || merchant !== asked.source.merchant)
+    throw new ExportError('USAGE', `${out} holds merchant ${merchant} of ${url}, not ${asked.source.merchant} of ${asked.source.url}`, {
+      hint: 'Pull into another directory',
+    });
+  return asked;
+}
+
+class PullRun {
+  readonly #client: ExportClient;
+  readonly #options: PullOptions;
+  readonly #journal: Journal;
+  readonly #wanted: CheckedOptions;
+  readonly #zone: Zone;
+  readonly #failed: PullResult['failed'] = [];
+  readonly #missing: Receipt['missing'] = [];
+  readonly #abort = new AbortController();
+  readonly #received = { objects: 0, bytes: 0 };
+
+  constructor(client: ExportClient, options: PullOptions, journal: Journal, wanted: CheckedOptions) {
+    this.#client = client;
+    this.#options = options;
+    this.#journal = journal;
+    this.#wanted = wanted;
+    this.#zone = new Zone(journal.head.timezone);
+  }
+
+  async run(): Promise<PullResult> {
+    const before = this.#client.listen((waiting) => this.#tell({ event: 'waiting', ...waiting }));
+    try {
+      const plans = await this.#plan();
+      await this.#tidy(plans);
+      return await this.#fetch(plans);
+    } finally {
+      this.#client.listen(before);
+    }
+  }
+
+  #tell(event: PullEvent): void {
+    this.#options.onProgress?.(event);
+  }
+
+  #warn(message: string): void {
+    this.#tell({ event: 'warning', message });
+  }
+
+  get #types(): readonly ExportType[] {
+    const known = EXPORT_TYPES.filter((type) => coveredSpan(this.#journal, type) !== undefined);
+    const fallback = this.#options.sinceLast && known.length > 0 ? known : EXPORT_TYPES;
+    const asked = this.#options.types ?? fallback;
+    return EXPORT_TYPES.filter((type) => asked.includes(type));
+  }
+
+  async #plan(): Promise<TypePlan[]> {
+    const { sinceLast, signal } = this.#options;
+    const types = this.#types;
+    const end = await this.#end(types, signal);
+    const plans = types.map((type) => {
+      const span = sinceLast ? this.#sinceLast(type, end) : this.#span(end);
+      const refreshFrom = sinceLast ? span.startTime : this.#journal.refresh(type);
+      return planType(this.#journal, type, span, refreshFrom);
+    });
+    // Only a plan that can be kept is written down.
+    for (const [i, type] of types.entries()) {
+      const { span, tasks } = plans[i] as TypePlan;
+      await this.#journal.setWanted(type, span.startTime, span.endTime);
+      if (sinceLast && tasks.some(({ fetch }) => fetch.length > 0))
+        await this.#journal.setRefresh(type, this.#sinceLast(type, end).startTime);
+    }
+    return plans;
+  }
+
+  /** The end of the span: as asked; else that of a pull that was broken off; else now. */
+  async #end(types: readonly ExportType[], signal: AbortSignal | undefined): Promise<number> {
+    // What the hours are matters little here: the answer tells the far side's clock.
+    await this.#client.availability({ signal }).catch((error: unknown) => {
+      if (error instanceof ExportError && ['NETWORK', 'INTERRUPTED'].includes(error.code)) throw error;
+    });
+    const now = Math.floor(this.#client.transport.now() / 1000) * 1000;
+    if (this.#options.to !== undefined) {
+      const asked = parseWhen('to', this.#options.to, this.#zone);
+      if (asked <= now) return asked;
+      this.#warn(`to is in the future; the pull ends now, at ${instantText(now)}`);
+      return now;
+    }
+    const unfinished = types.flatMap((type) => {
+      const wanted = this.#journal.wanted(type);
+      if (!wanted) return [];
+      const { tasks } = planType(this.#journal, type, wanted, this.#journal.refresh(type));
+      return tasks.some(({ fetch }) => fetch.length > 0) ? [wanted.endTime] : [];
+    });
+    if (unfinished.length === 0) return now;
+    const end = Math.max(...unfinished);
+    this.#warn(`finishing what was broken off, up to ${instantText(end)}; run it again for what is newer`);
+    return end;
+  }
+
+  #span(end: number): TimeRange {
+    const { from = 0 } = this.#options;
+    return parseSpan({ from, to: end, timezone: this.#zone.name });
+  }
+
+  #sinceLast(type: ExportType, end: number): TimeRange {
+    const covered = coveredSpan(this.#journal, type);
+    if (!covered)
+      throw usageError(
+        `${this.#journal.layout.out} holds no ${type.toLowerCase()} yet, so there is no last time`,
+        'Pull with from once; then sinceLast goes on',
+      );
+    const overlapped = Math.max(covered.startTime, covered.endTime - this.#wanted.overlapMs);
+    const pending = this.#journal.refresh(type) ?? overlapped;
+    return { startTime: Math.min(overlapped, pending), endTime: Math.max(end, covered.endTime) };
+  }
+
+  /** Removes what earlier runs began and this one does not go on with. */
+  async #tidy(plans: readonly TypePlan[]): Promise<void> {
+    const { layout } = this.#journal;
+    const types = new Set(plans.map(({ type }) => type));
+    const fetched = plans.flatMap(({ tasks }) => tasks.flatMap(({ fetch }) => fetch));
+    const wanted = new Set(fetched.map(rangeKey));
+    const isStale = (range: TypedRange): boolean => types.has(range.type) && !wanted.has(rangeKey(range));
+    for (const piece of this.#journal.done('incoming')) if (isStale(piece)) await this.#journal.drop(piece);
+    for (const range of this.#journal.begun) {
+      if (!isStale(range) || this.#journal.get('final', range)) continue;
+      await this.#journal.restart(range);
+      const begun = (['final', 'incoming'] as const).flatMap((place) => [
+        `${linesPath(layout, place, range)}${PART}`,
+        servedFolder(layout, place, range),
+      ]);
+      await removeFiles(begun.map((path) => absolute(layout, path)));
+    }
+    await rm(absolute(layout, '.tillroll/merge'), { recursive: true, force: true });
+  }
+
+  async #fetch(plans: readonly TypePlan[]): Promise<PullResult> {
+    const { signal: outer } = this.#options;
+    const signal = outer ? AbortSignal.any([outer, this.#abort.signal]) : this.#abort.signal;
+    const openExport = limited(this.#wanted.concurrency, signal);
+    const tasks = plans
+      .flatMap(({ tasks: ofType }) => ofType)
+      .toSorted((a, b) => byTypeAndTime(a.range, b.range))
+      .map(
+        (task) =>
+          new RangeTask(task, {
+            client: this.#client,
+            journal: this.#journal,
+            zone: this.#zone,
+            downloads: this.#wanted.downloads,
+            signal,
+            openExport,
+            onProgress: (range) => this.#tell({ event: 'range', range }),
+            warn: (message) => this.#warn(message),
+          }),
+      );
+    this.#tell({
+      event: 'plan',
+      from: Math.min(...plans.map(({ span }) => span.startTime)),
+      to: Math.max(...plans.map(({ span }) => span.endTime)),
+      timezone: this.#zone.name,
+      out: this.#journal.layout.out,
+      ranges: tasks.map(({ progress }) => progress),
+    });
+    try {
+      await this.#runAll(tasks.filter(({ isKept }) => !isKept));
+      if (this.#failed.length === 0) await this.#complete(plans, signal);
+    } catch (error) {
+      // Whatever ended it, the directory's receipt says what is there.
+      await this.#writeReceipt(plans, tasks).catch(() => undefined);
+      throw error;
+    }
+    const receipt = await this.#writeReceipt(plans, tasks);
+    this.#tell({ event: 'done', complete: receipt.complete });
+    return {
+      complete: receipt.complete,
+      out: this.#journal.layout.out,
+      receipt,
+      failed: this.#failed,
+      received: this.#received,
+    };
+  }
+
+  /** Ranges are downloaded one after the other; the exports of the next ones are made meanwhile. */
+  async #runAll(tasks: readonly RangeTask[]): Promise<void> {
+    for (const [i, task] of tasks.entries()) {
+      for (const next of tasks.slice(i, i + 1 + this.#wanted.concurrency)) next.begin();
+      try {
+        await task.finish();
+      } catch (error) {
+        if (!(error instanceof ExportError) || !OF_ONE_RANGE.has(error.code)) {
+          this.#abort.abort();
+          throw error;
+        }
+        const { name } = task.progress;
+        const { message, code, hint } = error;
+        this.#failed.push({ name, message, code, hint });
+        this.#missing.push({ ...task.task.range, name, reason: message });
+      }
+      this.#received.objects += task.received.objects;
+      this.#received.bytes += task.received.bytes;
+    }
+  }
+
+  async #complete(plans: readonly TypePlan[], signal: AbortSignal): Promise<void> {
+    for (const { type } of plans) {
+      const settled = await settleEdges(this.#journal, type, this.#zone, signal);
+      if (settled > 0)
+        this.#warn(
+          `${settled} ${type.toLowerCase()} lay at the edge of two ranges and were given with both; each is kept once`,
+        );
+      if (this.#journal.refresh(type) !== undefined) await this.#journal.setRefresh(type, null);
+    }
+    await convertRanges(this.#journal, signal, ({ path, fraction }) =>
+      this.#tell({ event: 'converting', path, fraction }),
+    );
+  }
+
+  async #writeReceipt(plans: readonly TypePlan[], tasks: readonly RangeTask[]): Promise<Receipt> {
+    const missing = [...this.#missing];
+    for (const { task, progress } of tasks)
+      if (!this.#journal.get('final', task.range) && !missing.some(({ name }) => name === progress.name))
+        missing.push({ ...task.range, name: progress.name, reason: 'not fetched yet' });
+    const spans = new Map(plans.map(({ type, span }) => [type, span]));
+    const receipt = makeReceipt(this.#journal, spans, missing);
+    const path = absolute(this.#journal.layout, RECEIPT_FILE);
+    await writeWhole(path, `${JSON.stringify(receipt, null, 2)}\n`);
+    return receipt;
+  }
+}
+
+/** Lets `limit` pieces of work run at a time; the others wait in their order. */
+function limited(limit: number, signal: AbortSignal): <T>(work: () => Promise<T>) => Promise<T> {
+  let running = 0;
+  const waiting: (() => void)[] = [];
+  return async (work) => {
+    if (running >= limit) await new Promise<void>((start) => waiting.push(start));
+    else running++;
+    try {
+      if (signal.aborted) throw interrupted(signal.reason);
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else running--;
+    }
+  };
+}

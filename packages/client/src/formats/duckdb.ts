@@ -1,0 +1,71 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { ExportError } from '../errors.ts';
+
+/** Enough for lines of 64 MB; what does not fit goes to the temporary directory. */
+const MEMORY_MB = 2048;
+const MAX_THREADS = 8;
+
+export interface Database extends AsyncDisposable {
+  run(sql: string): Promise<void>;
+  /** The single number that a query gives. */
+  count(sql: string): Promise<number>;
+  /** Ends the statement that runs, if any. */
+  interrupt(): void;
+  /** A directory of this conversion alone; it goes with the database. */
+  folder: string;
+  threads: number;
+}
+
+/** The package, which is not installed with the client. @throws ExportError MISSING_PACKAGE */
+export async function loadDuckdb(): Promise<typeof import('@duckdb/node-api')> {
+  try {
+    return await import('@duckdb/node-api');
+  } catch (cause) {
+    throw new ExportError('MISSING_PACKAGE', 'Parquet and DuckDB need the package @duckdb/node-api', {
+      hint: 'npm install @duckdb/node-api',
+      cause,
+    });
+  }
+}
+
+/** An empty database in memory, which never asks the network for an extension. */
+export async function openDatabase(out: string, signal: AbortSignal): Promise<Database> {
+  const { DuckDBInstance } = await loadDuckdb();
+  const folder = join(out, '.tillroll', 'tmp');
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  const instance = await DuckDBInstance.create(':memory:', {
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+    memory_limit: `${MEMORY_MB}MB`,
+    temp_directory: folder,
+  });
+  const connection = await instance.connect();
+  const interrupt = () => connection.interrupt();
+  signal.addEventListener('abort', interrupt);
+  const threads = Math.min(await one(connection, `SELECT current_setting('threads')`), MAX_THREADS);
+  await connection.run(`SET threads = ${threads}`);
+  return {
+    folder,
+    threads,
+    async run(sql) {
+      signal.throwIfAborted();
+      await connection.run(sql);
+    },
+    interrupt,
+    count: (sql) => one(connection, sql),
+    async [Symbol.asyncDispose]() {
+      signal.removeEventListener('abort', interrupt);
+      connection.closeSync();
+      instance.closeSync();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function one(connection: DuckDBConnection, sql: string): Promise<number> {
+  const result = await connection.runAndReadAll(sql);
+  return Number(result.getRows()[0]?.[0]);
+}

@@ -1,0 +1,59 @@
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openDatabase } from './duckdb.ts';
+import { failureOf } from './failure.ts';
+import type { Conversion, ConvertedFile, LinesFile } from './format.ts';
+import { place, partOf, removePart } from './place.ts';
+import { writeParquet } from './parquet-file.ts';
+
+const relativeOf = ({ type, name }: LinesFile) => `${type.toLowerCase()}/${name}.parquet`;
+
+/** One file a range. */
+export async function toParquet(conversion: Conversion): Promise<ConvertedFile[]> {
+  const { ranges, out, onProgress } = conversion;
+  const kept = new Set<LinesFile>();
+  for (const range of ranges) if (await mayKeep(range, conversion)) kept.add(range);
+  const todo = ranges.filter((range) => !kept.has(range));
+  const total = Math.max(1, todo.reduce((sum, { bytes }) => sum + bytes, 0));
+  await removeStrangers(conversion);
+  if (todo.length > 0) {
+    await using database = await openDatabase(out, conversion.signal);
+    let done = 0;
+    for (const range of todo) {
+      const path = relativeOf(range);
+      const final = join(out, path);
+      await mkdir(join(final, '..'), { recursive: true });
+      try {
+        await writeParquet(database, range, partOf(final), conversion, (fraction) =>
+          onProgress?.({ path, fraction: Math.min(1, (done + fraction * range.bytes) / total) }),
+        );
+        await place(final);
+      } catch (error) {
+        await removePart(final);
+        throw failureOf(error, conversion.signal, path);
+      }
+      done += range.bytes;
+    }
+  }
+  return ranges.map((range) => ({
+    path: relativeOf(range),
+    table: range.type.toLowerCase(),
+    rows: range.objects,
+  }));
+}
+
+async function mayKeep(range: LinesFile, { incremental, out }: Conversion): Promise<boolean> {
+  if (!incremental || range.changed) return false;
+  return (await stat(join(out, relativeOf(range))).catch(() => undefined)) !== undefined;
+}
+
+/** Removes Parquet files of ranges that are no more, and what an interrupted run left. */
+async function removeStrangers({ ranges, out }: Conversion): Promise<void> {
+  const ours = new Set(ranges.map(relativeOf));
+  for (const folder of ['orders', 'payments']) {
+    for (const name of await readdir(join(out, folder)).catch(() => [])) {
+      if (!/\.parquet(\.part)?$/.test(name) || ours.has(`${folder}/${name}`)) continue;
+      await rm(join(out, folder, name));
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import type { ErrorBody } from '@tillroll/contract';
+import { ExportError } from '../errors.ts';
+
+/** More than any export object: 10,000 files of 500 bytes each, three times. */
+const MAX_JSON_BYTES = 16 * 1024 * 1024;
+
+/** The text of an answer, read no further than `MAX_JSON_BYTES`. */
+async function boundedText(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response.body ?? []) {
+    length += (chunk as Uint8Array).length;
+    if (length > MAX_JSON_BYTES)
+      throw new ExportError('PROTOCOL', `an answer of over ${MAX_JSON_BYTES} bytes is no export`);
+    chunks.push(chunk as Uint8Array);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** The beginning of a text, fit for a line of an error message. */
+function shownText(text: string): string {
+  const line = text.replaceAll(/[\s\x00-\x1f]+/g, ' ').trim();
+  return line.length > 120 ? `${line.slice(0, 120)}...` : line;
+}
+
+/** The JSON of an answer. @throws ExportError PROTOCOL when it is none. */
+export async function jsonOf(response: Response, address: string): Promise<unknown> {
+  const text = await boundedText(response);
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    const type = response.headers.get('content-type') ?? 'no type';
+    throw new ExportError(
+      'PROTOCOL',
+      `${address} answered ${response.status} with ${type} instead of JSON: ${shownText(text)}`,
+      { status: response.status, hint: 'Is this the address of an export API?', cause },
+    );
+  }
+}
+
+/** What a refusal says, in one line. */
+export async function refusalText(response: Response): Promise<string> {
+  const text = await boundedText(response).catch(() => '');
+  let said = shownText(text);
+  try {
+    const body = JSON.parse(text) as Partial<ErrorBody> | null;
+    said = [body?.message, body?.details].filter((part) => typeof part === 'string').join(': ');
+  } catch {
+    // No JSON: shown as it is.
+  }
+  return said === '' ? `HTTP ${response.status}` : said;
+}

@@ -1,0 +1,183 @@
+import { isUtf8 } from 'node:buffer';
+import { ExportError } from '../errors.ts';
+import { emptyMembers, type Members } from './members.ts';
+import { INCOMPLETE, JsonFault, scanObject } from './scan-object.ts';
+
+/** The largest object that is taken; Tillroll's own service exports none above 64 MiB. */
+export const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
+/** Small chunks are gathered first: each pass has its price. */
+const GATHER_BYTES = 64 * 1024;
+/** Blanks around the envelope that are still taken for layout. */
+const MAX_BLANKS = 1024 * 1024;
+
+const LF = 10;
+const COMMA = 44;
+const CLOSE_ARRAY = 93;
+const CLOSE_OBJECT = 125;
+/** A byte order mark may stand before JSON and means nothing (RFC 8259, 8.1). */
+const OPENING = /^(?:\xef\xbb\xbf)?\s*\{\s*"elements"\s*:\s*\[/;
+
+/** A whole object, as bytes of a buffer that nothing else writes to. `members` is used again for the next one. */
+export type OnObject = (buffer: Buffer, start: number, end: number, members: Members) => void;
+
+/**
+ * `elements`: a file as served, `{"elements":[...]}` and nothing else. `lines`: one object a line, as
+ * a pull writes them.
+ */
+export type Layout = 'elements' | 'lines';
+
+const OPEN = 0;
+const FIRST = 1;
+const NEXT = 2;
+const CLOSED = 3;
+
+/**
+ * Cuts a stream of bytes into its objects, and sees to it that it is what it should be: an envelope,
+ * valid JSON, valid UTF-8, objects with an `id` and a `createdTime`. Memory is bounded by the largest
+ * object, and that by `MAX_OBJECT_BYTES`.
+ */
+export class ObjectReader {
+  readonly #onObject: OnObject;
+  readonly #layout: Layout;
+  readonly #members = emptyMembers();
+  #state: number;
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
+  /** Not worth another pass before so many bytes are there. */
+  #wanted = GATHER_BYTES;
+  /** Position of the pending bytes in the whole. */
+  #offset = 0;
+  #objects = 0;
+  #blanks = 0;
+
+  constructor(layout: Layout, onObject: OnObject) {
+    this.#layout = layout;
+    this.#onObject = onObject;
+    this.#state = layout === 'elements' ? OPEN : NEXT;
+  }
+
+  get objects(): number {
+    return this.#objects;
+  }
+
+  /** Where the buffer that an object is handed on in begins, counted from the first byte of all. */
+  get base(): number {
+    return this.#offset;
+  }
+
+  /** @param chunk is kept, and handed on: it must not be written to any more. @throws ExportError BAD_FILE */
+  push(chunk: Uint8Array): void {
+    this.#pending.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    this.#pendingBytes += chunk.length;
+    if (this.#pendingBytes >= this.#wanted) this.#pass();
+  }
+
+  /** @throws ExportError BAD_FILE when something is missing. */
+  end(): void {
+    if (this.#pendingBytes > 0) this.#pass();
+    const isWhole = this.#layout === 'elements' ? this.#state === CLOSED : true;
+    if (!isWhole || this.#pendingBytes > 0) throw this.#fault('it ends too early', this.#pendingBytes);
+  }
+
+  #pass(): void {
+    const [only] = this.#pending;
+    const buffer = this.#pending.length === 1 && only ? only : Buffer.concat(this.#pending);
+    let used: number;
+    try {
+      used = this.#read(buffer);
+    } catch (error) {
+      if (error instanceof JsonFault) throw this.#fault(error.message, error.at);
+      throw error;
+    }
+    const left = buffer.length - used;
+    if (left > MAX_OBJECT_BYTES)
+      throw this.#fault(`an object is over ${MAX_OBJECT_BYTES / 1024 / 1024} MiB`, used);
+    this.#offset += used;
+    this.#pending = left > 0 ? [buffer.subarray(used)] : [];
+    this.#pendingBytes = left;
+    // Twice as much each time: an object of n bytes is looked at 2n bytes in all, not n squared.
+    this.#wanted = Math.max(GATHER_BYTES, left * 2);
+  }
+
+  /** @returns how many bytes are done with. */
+  #read(b: Buffer): number {
+    const end = b.length;
+    let p = 0;
+    if (this.#state === OPEN) {
+      const opening = OPENING.exec(b.toString('latin1', 0, 4096))?.[0];
+      if (opening === undefined) {
+        if (end >= 4096 || !mayBecomeOpening(b.toString('latin1', 0, end)))
+          throw this.#fault('it does not begin with {"elements":[', 0);
+        return 0;
+      }
+      p = opening.length;
+      this.#state = FIRST;
+    }
+    for (;;) {
+      p = this.#skipBlanks(b, p);
+      if (p >= end) return p;
+      if (this.#state === CLOSED) throw new JsonFault(p, 'the end');
+      const objectAt = this.#layout === 'elements' ? this.#separator(b, p) : p;
+      if (objectAt === INCOMPLETE) return p;
+      if (this.#state === CLOSED) {
+        p = objectAt;
+        continue;
+      }
+      const start = this.#skipBlanks(b, objectAt);
+      // The separator is read again with the object that follows it.
+      if (start >= end) return p;
+      const after = scanObject(b, start, end, this.#members);
+      if (after === INCOMPLETE) return p;
+      if (this.#layout === 'lines' && (after >= end || b[after] !== LF)) {
+        if (after >= end) return p;
+        throw new JsonFault(after, 'the end of the line');
+      }
+      this.#take(b, start, after);
+      this.#state = NEXT;
+      p = this.#layout === 'lines' ? after + 1 : after;
+    }
+  }
+
+  /** @returns where the next object may begin, or, with the state CLOSED, the position behind the envelope. */
+  #separator(b: Buffer, p: number): number {
+    if (b[p] === CLOSE_ARRAY) {
+      const close = this.#skipBlanks(b, p + 1);
+      if (close >= b.length) return INCOMPLETE;
+      if (b[close] !== CLOSE_OBJECT) throw new JsonFault(close, "'}'");
+      this.#state = CLOSED;
+      return close + 1;
+    }
+    if (this.#state === FIRST) return p;
+    if (b[p] !== COMMA) throw new JsonFault(p, "',' or ']'");
+    return p + 1;
+  }
+
+  #skipBlanks(b: Buffer, from: number): number {
+    let p = from;
+    while (p < b.length && (b[p] === 32 || b[p] === 10 || b[p] === 13 || b[p] === 9)) p++;
+    this.#blanks = p === from ? this.#blanks : this.#blanks + p - from;
+    if (this.#blanks > MAX_BLANKS) throw new JsonFault(p, 'no endless blanks');
+    return p;
+  }
+
+  #take(b: Buffer, start: number, end: number): void {
+    const m = this.#members;
+    this.#blanks = 0;
+    if (m.id === '') throw this.#fault(`object ${this.#objects + 1} has no id`, start);
+    if (Number.isNaN(m.createdTime)) throw this.#fault(`object ${m.id} has no createdTime in whole milliseconds`, start);
+    if (Number.isNaN(m.modifiedTime)) m.modifiedTime = m.createdTime;
+    if (!isUtf8(b.subarray(start, end))) throw this.#fault(`object ${m.id} is no UTF-8`, start);
+    this.#objects++;
+    this.#onObject(b, start, end, m);
+  }
+
+  #fault(what: string, at: number): ExportError {
+    return new ExportError('BAD_FILE', `${what} (byte ${this.#offset + at}, after ${this.#objects} objects)`);
+  }
+}
+
+/** Whether more bytes could still make it `{"elements":[`. */
+function mayBecomeOpening(text: string): boolean {
+  const bare = text.replace(/^\xef\xbb?\xbf?/, '').replaceAll(/\s+/g, '');
+  return '{"elements":['.startsWith(bare) && bare.length < 13;
+}

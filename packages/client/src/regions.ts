@@ -1,0 +1,30 @@
+import { nextClose, nextOpen, isOpen, hoursInWords, parseHours, REGION_HOURS, type Availability } from '@tillroll/contract';
+
+/** Clover's own hosts. */
+export const CLOVER_REGIONS = Object.freeze({
+  us: 'https://api.clover.com',
+  eu: 'https://api.eu.clover.com',
+  la: 'https://api.la.clover.com',
+  sandbox: 'https://apisandbox.dev.clover.com',
+} as const);
+export type CloverRegion = keyof typeof CLOVER_REGIONS;
+
+/** The Clover region that an address belongs to, or undefined for any other service. */
+export function cloverRegion(url: URL): CloverRegion | undefined {
+  return (Object.keys(CLOVER_REGIONS) as CloverRegion[]).find(
+    (region) => new URL(CLOVER_REGIONS[region]).host === url.host,
+  );
+}
+
+/** Clover's published hours at `now` (epoch ms); undefined for Latin America, for which it publishes none. */
+export function cloverAvailability(region: CloverRegion, now: number): Availability | undefined {
+  if (region === 'la') return undefined;
+  const hours = parseHours(REGION_HOURS[region]);
+  return {
+    open: isOpen(hours, now),
+    region,
+    hours: hoursInWords(hours),
+    nextOpen: nextOpen(hours, now),
+    nextClose: nextClose(hours, now),
+  };
+}

@@ -1,0 +1,16 @@
+export { pretty } from './layouts.ts';
+export type { FarExport, Ready } from './exports.ts';
+export type {
+  Broken,
+  FaultKinds,
+  FaultName,
+  Faults,
+  Layout,
+  RequestKind,
+  RetryAfter,
+  Spot,
+  When,
+} from './faults.ts';
+export { FarSide, startFarSide, type FarSideOptions } from './server.ts';
+export type { Outcome } from './send.ts';
+export { mostAtOnce, mostPerSecond, type RequestRecord } from './requests.ts';

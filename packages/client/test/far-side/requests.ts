@@ -1,0 +1,51 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { ExportType } from '@tillroll/contract';
+import type { RequestKind } from './faults.ts';
+import type { Outcome } from './send.ts';
+
+/** One request as it came, and what became of it. */
+export interface RequestRecord {
+  /** Milliseconds since the far side began. */
+  at: number;
+  /** Undefined while it is under way. */
+  endedAt?: number;
+  place: 'main' | 'elsewhere';
+  kind: RequestKind | 'unknown';
+  method: string;
+  /** Without the query, which holds secrets. */
+  path: string;
+  /** 0 when it never got so far. */
+  status: number;
+  exportId?: string | undefined;
+  type?: ExportType | undefined;
+  /** Of a file in its export, from 0. */
+  position?: number | undefined;
+  /** The body of a create. */
+  body?: string;
+  /** Whether there was an Authorization header. */
+  authorization: boolean;
+  /** Whether the token was anywhere: in a header, in the query, in the body. */
+  tokenSeen: boolean;
+  range?: string | undefined;
+  acceptEncoding?: string | undefined;
+  headers: IncomingHttpHeaders;
+  /** The faults that struck. */
+  faults: readonly string[];
+  outcome?: Outcome;
+  /** Of the body, as encoded. */
+  bytesSent: number;
+}
+
+/** How many of the requests were under way at once, at the most. */
+export function mostAtOnce(requests: readonly RequestRecord[]): number {
+  const together = (time: number): number =>
+    requests.filter(({ at, endedAt = Infinity }) => at <= time && time < endedAt).length;
+  return Math.max(0, ...requests.map(({ at }) => together(at)));
+}
+
+/** How many of the requests began within any one second, at the most. */
+export function mostPerSecond(requests: readonly RequestRecord[]): number {
+  const within = (from: number): number =>
+    requests.filter(({ at }) => from <= at && at < from + 1000).length;
+  return Math.max(0, ...requests.map(({ at }) => within(at)));
+}
