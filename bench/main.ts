@@ -101,7 +101,7 @@ async function exporting(bench: Bench, url: string): Promise<void> {
       theirs.push(b);
       ratios.push(b / a);
     }
-    const equal = (await digestOfExport(client, exported)) === (await digestOfShell(directory));
+    const equal = (await digestOfExport(exported)) === (await digestOfShell(directory));
     const ratio = median(ratios);
     report(
       `export of ${LARGE} orders, POST to DONE, against psql | split | gzip -1`,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ExportClient } from '@tillroll/client';
-import { cells, DAY_MS, EXPORT_TYPES, type ExportType, type LoadCounts } from '@tillroll/contract';
+import { DAY_MS, EXPORT_TYPES, type ExportType, type LoadCounts } from '@tillroll/contract';
 import { removeEmbeddedPostgres } from '../../packages/server/src/database/embedded/index.ts';
 import { runCommand, startServer } from '../../scripts/server-process.ts';
 import { convertFile, localMonth } from './convert.ts';
@@ -50,20 +50,12 @@ async function exported(
 ): Promise<Months> {
   const months: Months = new Map();
   const { signal } = interrupted;
-  for (const range of cells(span)) {
-    const { id } = await client.create({ type, ...range }, signal);
-    const done = await client.wait(id, { signal });
-    for (const { url } of done.exportUrls?.elements ?? []) {
-      const { text } = await client.download(url, signal);
-      const { elements } = JSON.parse(text) as {
-        elements: { createdTime: number; total?: number; amount?: number }[];
-      };
-      for (const { createdTime, total, amount } of elements) {
-        const month = localMonth(createdTime);
-        const sum = months.get(month) ?? { count: 0, pence: 0 };
-        months.set(month, { count: sum.count + 1, pence: sum.pence + (total ?? amount ?? 0) });
-      }
-    }
+  const whole = { from: span.startTime, to: span.endTime, signal };
+  for await (const object of type === 'ORDERS' ? client.orders(whole) : client.payments(whole)) {
+    const pence = ('total' in object ? object.total : 'amount' in object ? object.amount : 0) ?? 0;
+    const month = localMonth(object.createdTime);
+    const sum = months.get(month) ?? { count: 0, pence: 0 };
+    months.set(month, { count: sum.count + 1, pence: sum.pence + pence });
   }
   return months;
 }

@@ -220,8 +220,9 @@ export class Journal {
 
   async #append(line: Line, isCommit = false): Promise<void> {
     const turn = this.#last.then(async () => {
-      await this.#file?.appendFile(`${JSON.stringify(line)}\n`);
-      if (isCommit) await this.#file?.datasync();
+      if (!this.#file) throw new Error('the journal is closed');
+      await this.#file.appendFile(`${JSON.stringify(line)}\n`);
+      if (isCommit) await this.#file.datasync();
       await this.#apply(line, true);
     });
     // One that failed is its caller's; the next one may still work.

@@ -71,8 +71,8 @@ async function pullInto(client: ExportClient, options: PullOptions): Promise<Pul
   await prepareDirectory(out, known !== undefined);
   using _lock = await DirectoryLock.take(layout);
   await using journal = await Journal.open(layout, head);
-  const run = new PullRun(client, options, journal, wanted);
-  return run.run();
+  // Awaited here: the lock and the journal are held until it ends.
+  return await new PullRun(client, options, journal, wanted).run();
 }
 
 interface CheckedOptions {

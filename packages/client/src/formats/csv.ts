@@ -90,7 +90,10 @@ async function fill(
     }
     files.get(table)?.add(values, row.other);
   };
-  const total = Math.max(1, ranges.reduce((sum, { bytes }) => sum + bytes, 0));
+  const total = Math.max(
+    1,
+    ranges.reduce((sum, { bytes }) => sum + bytes, 0),
+  );
   let done = 0;
   // Payments first: of a refund that stands in both, the payment's copy stays.
   for (const type of ['PAYMENTS', 'ORDERS'] as const) {

@@ -19,14 +19,19 @@ export interface Database extends AsyncDisposable {
 }
 
 /** The package, which is not installed with the client. @throws ExportError MISSING_PACKAGE */
+/** @throws ExportError `MISSING_PACKAGE`. */
 export async function loadDuckdb(): Promise<typeof import('@duckdb/node-api')> {
   try {
     return await import('@duckdb/node-api');
   } catch (cause) {
-    throw new ExportError('MISSING_PACKAGE', 'Parquet and DuckDB need the package @duckdb/node-api', {
-      hint: 'npm install @duckdb/node-api',
-      cause,
-    });
+    throw new ExportError(
+      'MISSING_PACKAGE',
+      'Parquet and DuckDB need the package @duckdb/node-api',
+      {
+        hint: 'npm install @duckdb/node-api',
+        cause,
+      },
+    );
   }
 }
 

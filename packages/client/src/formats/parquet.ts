@@ -14,7 +14,10 @@ export async function toParquet(conversion: Conversion): Promise<ConvertedFile[]
   const kept = new Set<LinesFile>();
   for (const range of ranges) if (await mayKeep(range, conversion)) kept.add(range);
   const todo = ranges.filter((range) => !kept.has(range));
-  const total = Math.max(1, todo.reduce((sum, { bytes }) => sum + bytes, 0));
+  const total = Math.max(
+    1,
+    todo.reduce((sum, { bytes }) => sum + bytes, 0),
+  );
   await removeStrangers(conversion);
   if (todo.length > 0) {
     await using database = await openDatabase(out, conversion.signal);

@@ -1,5 +1,4 @@
-import { createWriteStream } from 'node:fs';
-import { once } from 'node:events';
+import { open } from 'node:fs/promises';
 import type { LinesFile } from './format.ts';
 import { LAYOUTS } from './layouts.ts';
 import { walkLines } from './lines.ts';
@@ -54,21 +53,17 @@ export async function rewritten(
 ): Promise<Lines> {
   const layout = LAYOUTS[file.type];
   const made = { path, gzip: false, longest: 0, bytes: 0, objects: 0 };
-  const out = createWriteStream(path);
-  const failed = once(out, 'error').then(([error]) => {
-    throw error as Error;
-  });
-  failed.catch(() => undefined);
+  await using out = await open(path, 'w');
   let pieces: Buffer[] = [];
+  let block: Buffer = Buffer.alloc(0);
   let from = 0;
-  let last: Buffer = Buffer.alloc(0);
   let read = 0;
   await walkLines(
     file,
     layout,
     signal,
     (walker, { bytes, start, end }) => {
-      if (bytes !== last) [last, from] = [bytes, 0];
+      if (bytes !== block) [block, from] = [bytes, 0];
       made.objects++;
       made.longest = Math.max(made.longest, end - start);
       if (!walker.irregular) return;
@@ -78,17 +73,13 @@ export async function rewritten(
       from = end + 1;
     },
     async (bytes) => {
-      pieces.push(last.subarray(from));
-      from = last.length;
-      for (const piece of pieces) {
-        made.bytes += piece.length;
-        if (!out.write(piece)) await Promise.race([once(out, 'drain'), failed]);
-      }
+      pieces.push(block.subarray(from));
+      from = block.length;
+      for (const piece of pieces) made.bytes += piece.length;
+      await out.writeFile(Buffer.concat(pieces));
       pieces = [];
       onBytes((read += bytes));
     },
   );
-  out.end();
-  await Promise.race([once(out, 'finish'), failed]);
   return made;
 }

@@ -40,7 +40,10 @@ async function fill(conversion: Conversion, part: string): Promise<number[]> {
   await database.run('USE sales');
   for (const table of TABLES) for (const sql of tableStatements(table)) await database.run(sql);
   await database.run('CREATE TEMP TABLE all_refunds AS FROM refunds');
-  const total = Math.max(1, ranges.reduce((sum, { bytes }) => sum + bytes, 0));
+  const total = Math.max(
+    1,
+    ranges.reduce((sum, { bytes }) => sum + bytes, 0),
+  );
   let done = 0;
   // Payments first: of a refund that stands in both, the payment's copy stays.
   for (const range of ranges.toSorted((a, b) => (a.type < b.type ? 1 : a.type > b.type ? -1 : 0))) {

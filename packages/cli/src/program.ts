@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { addExports } from './commands/exports.ts';
+import { addHours } from './commands/hours.ts';
+import { addProfile } from './commands/profile.ts';
+import { addPull } from './commands/pull.ts';
+import { addVerify } from './commands/verify.ts';
+import type { Context } from './context.ts';
+
+const AFTER = `
+Examples:
+  $ tillroll profile add default --url https://exports.example.com --merchant SHOP
+  $ tillroll pull --from 2024-01-01 --to 2025-01-01 --out sales/
+  $ tillroll pull --since-last --out sales/
+  $ tillroll verify sales/
+  $ tillroll hours --region us
+
+"tillroll COMMAND --help" has more of each.
+
+Connection: options, then TILLROLL_URL, TILLROLL_MERCHANT and TILLROLL_TOKEN, then a profile.
+Exit: 0 complete, 1 failed, 2 usage, 75 try later, 130 interrupted.
+`;
+
+function version(): string {
+  // As far from dist/ as from src/.
+  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}
+
+/** What commander says, without values: one of them may be a token that was put in the wrong place. */
+export function commanderError(text: string): string {
+  return text
+    .replace(/^error: /, '')
+    .replace(/(unknown option '[^'=]*)=[\s\S]*?'(?=\s*(\(|$))/, "$1'")
+    .replace(/(too many arguments for .*? but got \d+)[\s\S]*/, '$1');
+}
+
+/** All commands. What they do is loaded when they run: `--help` must be quick. */
+export function createProgram(context: Context): Command {
+  const root = new Command('tillroll')
+    .description("Any span of a merchant's orders and payments, from Tillroll or from Clover")
+    .version(version(), '-V, --version')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void context.stdout.write(text),
+      writeErr: (text) => void context.stderr.write(text),
+      outputError: (text) => context.note(commanderError(text)),
+    })
+    .addHelpText('after', AFTER);
+  addPull(root, context);
+  addExports(root, context);
+  addHours(root, context);
+  addVerify(root, context);
+  addProfile(root, context);
+  return root;
+}

@@ -1,0 +1,88 @@
+import type { PullResult, RangeProgress, Receipt } from '@tillroll/client/files';
+
+export const JANUARY = Date.UTC(2026, 0, 1);
+export const FEBRUARY = Date.UTC(2026, 1, 1);
+
+export function range(name: string, part: Partial<RangeProgress> = {}): RangeProgress {
+  return {
+    name,
+    type: 'ORDERS',
+    startTime: JANUARY,
+    endTime: FEBRUARY,
+    stage: 'planned',
+    percent: 0,
+    objects: 0,
+    bytes: 0,
+    files: 0,
+    filesTotal: null,
+    ...part,
+  };
+}
+
+export function receipt(part: Partial<Receipt> = {}): Receipt {
+  return {
+    receipt: 1,
+    complete: true,
+    source: { url: 'https://exports.example.com', merchant: 'SHOP' },
+    format: 'jsonl',
+    gzip: false,
+    bounds: 'startTime <= createdTime < endTime',
+    timezone: 'UTC',
+    spans: [{ type: 'ORDERS', from: '2026-01-01T00:00:00.000Z', to: '2026-02-01T00:00:00.000Z' }],
+    objects: 1234,
+    ranges: [
+      {
+        type: 'ORDERS',
+        name: 'orders/2026-01-01_2026-01-31',
+        startTime: JANUARY,
+        endTime: FEBRUARY,
+        exports: ['46W0PSXERJTCS'],
+        objects: 1234,
+        outside: 0,
+        firstCreatedTime: JANUARY,
+        lastCreatedTime: FEBRUARY - 1,
+        files: [
+          {
+            path: 'orders/2026-01-01_2026-01-31.jsonl',
+            objects: 1234,
+            bytes: 1_500_000,
+            sha256: '0'.repeat(64),
+            firstCreatedTime: JANUARY,
+            lastCreatedTime: FEBRUARY - 1,
+          },
+        ],
+      },
+    ],
+    tables: [],
+    totals: {
+      orders: [{ currency: 'USD', objects: 1234, total: 1_234_567 }],
+      payments: [
+        {
+          currency: 'JPY',
+          result: 'SUCCESS',
+          objects: 7,
+          amount: 4500,
+          tipAmount: 0,
+          taxAmount: 409,
+        },
+      ],
+    },
+    months: [
+      { type: 'ORDERS', month: '2026-01', currency: 'USD', objects: 1000, amount: 1_000_000 },
+      { type: 'ORDERS', month: '2026-02', currency: 'USD', objects: 234, amount: 234_567 },
+    ],
+    missing: [],
+    ...part,
+  };
+}
+
+export function result(part: Partial<PullResult> = {}): PullResult {
+  return {
+    complete: true,
+    out: '/data/sales',
+    receipt: receipt(),
+    failed: [],
+    received: { objects: 1234, bytes: 2_000_000 },
+    ...part,
+  };
+}

@@ -1,0 +1,87 @@
+import { expect, test } from 'vitest';
+import { monthCharts } from '../src/summary/months.ts';
+import { failureLines, summaryLines } from '../src/summary/summary.ts';
+import { receipt, result } from './fixture.ts';
+
+const terminal = {
+  width: 80,
+  blocks: ['#', '.'] as const,
+  paint: (_style: string, text: string) => text,
+};
+
+test('the summary says what is there', () => {
+  expect(summaryLines(result(), { elapsedMs: 4000, terminal })).toEqual([
+    '/data/sales: complete',
+    '  orders  2026-01-01T00:00:00Z <= createdTime < 2026-02-01T00:00:00Z',
+    '  1 range, 1,234 objects, 1 file, 1.50 MB on disk',
+    '  received now: 1,234 objects, 2.00 MB in 4.0 s (500 kB/s)',
+    '',
+    '  orders    USD           1,234  total 12,345.67',
+    '  payments  JPY  SUCCESS      7  amount 4,500     tips 0  tax 409',
+    '',
+    'orders, USD',
+    `  2026-01  ${'#'.repeat(50)}  10,000.00  1,000`,
+    `  2026-02  ${'#'.repeat(12).padEnd(50)}   2,345.67    234`,
+  ]);
+});
+
+test('what is missing is said with its reason and what to do next', () => {
+  const failed = [
+    { name: 'orders/a', message: 'the disk is full.', code: 'DISK', hint: 'Make room' },
+  ];
+  const missing = ['a', 'b'].map((day) => ({
+    name: `orders/${day}`,
+    type: 'ORDERS' as const,
+    startTime: 0,
+    endTime: 1,
+    reason: 'not yet fetched',
+  }));
+  const incomplete = result({ complete: false, failed, receipt: receipt({ missing }) });
+  expect(failureLines(incomplete)).toEqual([
+    'orders/a failed: the disk is full. Make room',
+    'orders/b failed: not yet fetched',
+    '2 ranges missing: run the same command again, what is complete is kept',
+  ]);
+  const lines = summaryLines(incomplete, { elapsedMs: 1, terminal });
+  expect(lines[0]).toBe('/data/sales: not complete');
+  expect(lines.slice(-3)).toEqual(failureLines(incomplete));
+});
+
+test('bars fit the terminal, and leave it where it is too narrow', () => {
+  const { months } = receipt();
+  for (const width of [20, 30, 40, 80, 200])
+    for (const line of monthCharts(months, width, '#').slice(2))
+      expect(line.length).toBeLessThanOrEqual(Math.max(width - 1, 29));
+  expect(monthCharts(months, 30, '#').join('')).not.toContain('#');
+});
+
+test('refunds have no bar, and small sales have one', () => {
+  const amounts = [-500, 0, 1, 100_000];
+  const months = amounts.map((amount, index) => ({
+    type: 'PAYMENTS' as const,
+    month: `2026-0${index + 1}`,
+    currency: 'USD',
+    objects: 1,
+    amount,
+  }));
+  const bars = monthCharts(months, 60, '#')
+    .slice(2)
+    .map((line) => line.split('#').length - 1);
+  expect(bars.slice(0, 3)).toEqual([0, 0, 1]);
+  expect(bars[3]).toBeGreaterThan(20);
+});
+
+test('ten years of months do not fill ten screens', () => {
+  const months = Array.from({ length: 120 }, (_, i) => ({
+    type: 'ORDERS' as const,
+    month: `${2016 + Math.floor(i / 12)}-${String((i % 12) + 1).padStart(2, '0')}`,
+    currency: 'USD',
+    objects: 1,
+    amount: 100,
+  }));
+  const lines = monthCharts(months.toReversed(), 80, '#');
+  expect(lines).toHaveLength(2 + 1 + 36);
+  expect(lines[2]).toBe('  (84 earlier months are in receipt.json)');
+  expect(lines[3]).toContain('2023-01');
+  expect(lines.at(-1)).toContain('2025-12');
+});

@@ -1,0 +1,145 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { DuckDBInstance } from '@duckdb/node-api';
+import type { ExportType } from '@tillroll/contract';
+import { convert, type Conversion, type LinesFile } from '../src/formats/index.ts';
+import { TABLES, columnsOf, type Table } from '../src/formats/tables.ts';
+
+export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+export type JsonObject = { [name: string]: Json };
+/** Cells as text: times as epoch ms; null where there is nothing. */
+export type Tables = Record<string, Record<string, string | null>[]>;
+
+export async function temporary(): Promise<AsyncDisposable & { path: string }> {
+  // A quote and a pattern's characters: paths are the user's.
+  const path = await mkdtemp(join(tmpdir(), "formats [it's] k=v "));
+  return {
+    path,
+    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
+  };
+}
+
+export interface RangeOptions {
+  name?: string;
+  gzip?: boolean;
+  changed?: boolean;
+}
+
+/** A range of JSON lines below `folder`; `lines` are objects, or texts as they are. */
+export async function rangeOf(
+  folder: string,
+  type: ExportType,
+  lines: readonly (object | string)[],
+  { name = '2026-01-01_2026-01-31', gzip = false, changed = true }: RangeOptions = {},
+): Promise<LinesFile> {
+  const path = join(folder, `${type.toLowerCase()}-${name}.jsonl`);
+  const texts = lines.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`);
+  // Several members, as a download that was put together has.
+  const data = gzip
+    ? Buffer.concat(texts.map((text) => gzipSync(text)))
+    : Buffer.from(texts.join(''));
+  await writeFile(path, data);
+  return { type, name, path, gzip, changed, objects: lines.length, bytes: data.length };
+}
+
+export function conversionOf(
+  out: string,
+  ranges: readonly LinesFile[],
+  more: Partial<Conversion> = {},
+): Conversion {
+  return { ranges, out, incremental: false, signal: new AbortController().signal, ...more };
+}
+
+/** RFC 4180, independent of what wrote it: a quoted empty field is a text, an unquoted one null. */
+export function parseCsv(text: string): (string | null)[][] {
+  const records: (string | null)[][] = [];
+  let fields: (string | null)[] = [];
+  for (let at = 0; at < text.length;) {
+    if (text[at] === '"') {
+      let value = '';
+      for (at++; !(text[at] === '"' && text[at + 1] !== '"'); at++) {
+        if (text[at] === '"') at++;
+        if (at >= text.length) throw new Error('an open quote');
+        value += text[at];
+      }
+      at++;
+      fields.push(value);
+    } else {
+      const end = text.slice(at).search(/[,\r\n]/) + at;
+      fields.push(end === at ? null : text.slice(at, end));
+      at = end;
+    }
+    if (text[at] === ',') {
+      at++;
+      if (text.startsWith('\r\n', at)) fields.push(null);
+      else continue;
+    }
+    if (!text.startsWith('\r\n', at)) throw new Error(`no CRLF at ${at}`);
+    at += 2;
+    records.push(fields);
+    fields = [];
+  }
+  return records;
+}
+
+export async function csvTables(out: string): Promise<Tables> {
+  const tables: Tables = {};
+  for (const table of TABLES) {
+    const [header = [], ...rows] = parseCsv(await readFile(join(out, `${table.name}.csv`), 'utf8'));
+    const times = new Set(timesOf(table));
+    tables[table.name] = rows.map((row) => {
+      if (row.length !== header.length) throw new Error(`${row.length} fields in ${table.name}`);
+      return Object.fromEntries(
+        header.map((column, index) => {
+          const cell = row[index] ?? null;
+          const time = cell !== null && times.has(column as string);
+          return [column as string, time ? String(Date.parse(cell)) : cell];
+        }),
+      );
+    });
+  }
+  return tables;
+}
+
+const timesOf = (table: Table) =>
+  columnsOf(table)
+    .filter(({ type }) => type === 'TIMESTAMP')
+    .map(({ name }) => name);
+
+/** What queries on a database give, all as text. */
+export async function query(path: string, sql: string): Promise<Record<string, string | null>[]> {
+  const instance = await DuckDBInstance.create(path);
+  const connection = await instance.connect();
+  try {
+    const result = await connection.runAndReadAll(sql);
+    return result.getRowObjectsJson() as Record<string, string | null>[];
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}
+
+export async function duckdbTables(out: string): Promise<Tables> {
+  const tables: Tables = {};
+  for (const table of TABLES) {
+    const columns = [...columnsOf(table).map(({ name }) => name), 'other'];
+    const times = new Set(timesOf(table));
+    const cells = columns.map(
+      (name) => `CAST(${times.has(name) ? `epoch_ms(${name})` : name} AS VARCHAR) AS ${name}`,
+    );
+    tables[table.name] = await query(
+      join(out, 'sales.duckdb'),
+      `SELECT ${cells.join(', ')} FROM ${table.name} ORDER BY rowid`,
+    );
+  }
+  return tables;
+}
+
+/** Both forms of the same ranges. */
+export async function bothTables(out: string, ranges: readonly LinesFile[]) {
+  await convert('csv', conversionOf(out, ranges));
+  await convert('duckdb', conversionOf(out, ranges));
+  return { csv: await csvTables(out), duckdb: await duckdbTables(out) };
+}

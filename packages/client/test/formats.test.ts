@@ -1,0 +1,293 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { convert } from '../src/formats/index.ts';
+import { TABLES, columnsOf } from '../src/formats/tables.ts';
+import { ordersNdjson, paymentsNdjson } from '../../server/src/sample/index.ts';
+import { bothTables, conversionOf, query, rangeOf, temporary } from './formats-fixture.ts';
+
+const ORDER = { id: 'O1', createdTime: 1_767_225_600_001, modifiedTime: 1_767_225_600_002 };
+const PAYMENT = { id: 'P1', createdTime: 1_767_225_600_003, modifiedTime: 1_767_225_600_004 };
+
+/** Orders and payments in both forms, which must be equal. */
+async function tablesOf(orders: readonly (object | string)[], payments: readonly object[] = []) {
+  await using folder = await temporary();
+  const ranges = [
+    await rangeOf(folder.path, 'ORDERS', orders),
+    await rangeOf(folder.path, 'PAYMENTS', payments),
+  ];
+  const { csv, duckdb } = await bothTables(folder.path, ranges);
+  expect(duckdb).toEqual(csv);
+  return csv;
+}
+
+const firstOf = async (orders: readonly (object | string)[]) =>
+  (await tablesOf(orders)).orders?.[0];
+
+test('nothing gives headers alone', async () => {
+  const tables = await tablesOf([]);
+  expect(Object.keys(tables)).toEqual(TABLES.map(({ name }) => name));
+  expect(Object.values(tables).flat()).toEqual([]);
+});
+
+test('all that generated trade has finds a column', async () => {
+  const options = {
+    merchantId: 'M1',
+    orders: 600,
+    from: Date.UTC(2026, 0, 1),
+    to: Date.UTC(2026, 0, 31),
+    seed: 3,
+  };
+  const linesOf = (chunks: Iterable<Uint8Array>) =>
+    Buffer.concat([...chunks])
+      .toString()
+      .trimEnd()
+      .split('\n');
+  const payments = linesOf(paymentsNdjson(options)).map((line) => JSON.parse(line) as object);
+  const tables = await tablesOf(linesOf(ordersNdjson(options)), payments);
+  for (const { name } of TABLES) expect(tables[name]?.length).toBeGreaterThan(0);
+  expect(
+    Object.values(tables)
+      .flat()
+      .every(({ other }) => other === null),
+  ).toBe(true);
+  expect(tables.orders?.length).toBe(600);
+  expect(tables.order_payments?.length).toBe(payments.length);
+  // Every column holds something somewhere: its path is not misspelt.
+  for (const table of TABLES) {
+    for (const { name } of columnsOf(table)) {
+      if (table.name === 'orders' && name === 'note') continue;
+      expect([name, tables[table.name]?.some((row) => row[name] !== null)]).toEqual([name, true]);
+    }
+  }
+});
+
+test('texts of every kind', async () => {
+  const texts = [
+    '',
+    ' ',
+    'a,b',
+    'say "hi"',
+    'a\r\nb',
+    '\n',
+    '=1+1',
+    'Phở 🍜',
+    '\u0000\u2028',
+    'null',
+    "o'",
+  ];
+  const orders = texts.map((title, index) => ({ ...ORDER, id: `O${index}`, title }));
+  const tables = await tablesOf(orders);
+  expect(tables.orders?.map(({ title }) => title)).toEqual(texts);
+});
+
+test('a note of 5 MB', async () => {
+  const note = 'é"\n'.repeat(1_300_000);
+  const rows = await tablesOf([
+    { ...ORDER, note },
+    { ...ORDER, id: 'O2' },
+    { ...ORDER, id: 'O3', note, x: note },
+  ]);
+  expect(rows.orders?.map((row) => row.note === note)).toEqual([true, false, true]);
+  expect(JSON.parse(rows.orders?.[2]?.other as string)).toEqual({ x: note });
+}, 60_000);
+
+test('nulls, zeros and absence', async () => {
+  const tables = await tablesOf(
+    [{ ...ORDER, state: null, total: 0, lineItems: null, employee: null, unknown: null }],
+    [
+      { ...PAYMENT, tipAmount: 0 },
+      { ...PAYMENT, id: 'P2' },
+    ],
+  );
+  expect(tables.orders?.[0]).toMatchObject({ state: null, total: '0', other: '{"unknown":null}' });
+  expect(tables.payments?.map(({ tip_amount }) => tip_amount)).toEqual(['0', null]);
+});
+
+test('numbers are exact, or kept aside', async () => {
+  const line = (total: string) =>
+    `{"id":"${total}","createdTime":5,"modifiedTime":5,"total":${total}}`;
+  const good = ['-5', '0', '9223372036854775807', '-9223372036854775807'];
+  const bad = ['9223372036854775808', '1.5', '1.0', '1e3', '-0', '"12"', 'true', '[1]', '{"a":1}'];
+  const { orders = [] } = await tablesOf(
+    [...good, ...bad].map((total, index) =>
+      line(total).replace(/"id":"[^,]*",/, `"id":"O${index}",`),
+    ),
+  );
+  expect(orders.slice(0, 4).map(({ total, other }) => [total, other])).toEqual(
+    good.map((total) => [total, null]),
+  );
+  expect(orders.slice(4).map(({ total, other }) => [total, other])).toEqual(
+    bad.map((total) => [null, `{"total":${total}}`]),
+  );
+});
+
+test('times outside the years 0 to 9999 are kept aside', async () => {
+  const times = [
+    -62_167_219_200_000, 253_402_300_799_999, -62_167_219_200_001, 253_402_300_800_000,
+  ];
+  const { orders = [] } = await tablesOf(
+    times.map((modifiedTime, index) => ({ ...ORDER, id: `O${index}`, modifiedTime })),
+  );
+  expect(orders.map(({ modified_time }) => modified_time)).toEqual([
+    '-62167219200000',
+    '253402300799999',
+    null,
+    null,
+  ]);
+  expect(orders[2]?.other).toBe('{"modifiedTime":-62167219200001}');
+});
+
+test('unknown members at every level', async () => {
+  const big = '123456789012345678901234567890.10';
+  const tables = await tablesOf([
+    `{"id":"O1","createdTime":5,"big":${big},"employee":{"id":"E","href":"h"},"Total":1,"other":7,
+      "lineItems":{"href":"x","elements":[
+        {"id":"L1","orderRef":{"id":"O1","z":1},"item":{"id":"I","code":2},"a":[],
+          "discounts":{"elements":[{"id":"D1","amount":-5,"b":{}}]}},
+        {"id":"L2","orderRef":{"id":"elsewhere"}}]},
+      "discounts":{"elements":[{"id":"D0","percentage":12.5}]},
+      "payments":{"elements":[{"id":"P","refunds":{"elements":[]}}]}}`.replaceAll(/\n\s*/g, ''),
+  ]);
+  expect(tables.orders?.[0]?.other).toBe(
+    `{"big":${big},"Total":1,"other":7,"employee":{"href":"h"},"lineItems":{"href":"x"}}`,
+  );
+  expect(tables.line_items?.map(({ other }) => other)).toEqual([
+    '{"a":[],"orderRef":{"z":1},"item":{"code":2}}',
+    '{"orderRef":{"id":"elsewhere"}}',
+  ]);
+  expect(tables.order_discounts).toEqual([
+    {
+      order_id: 'O1',
+      position: '1',
+      line_item_id: null,
+      line_item_position: null,
+      id: 'D0',
+      name: null,
+      amount: null,
+      percentage: null,
+      other: '{"percentage":12.5}',
+    },
+    {
+      order_id: 'O1',
+      position: '2',
+      line_item_id: 'L1',
+      line_item_position: '1',
+      id: 'D1',
+      name: null,
+      amount: '-5',
+      percentage: null,
+      other: '{"b":{}}',
+    },
+  ]);
+  expect(tables.order_payments?.[0]?.other).toBe('{"refunds":{"elements":[]}}');
+});
+
+test('collections that are none are kept whole', async () => {
+  const tables = await tablesOf([
+    {
+      ...ORDER,
+      lineItems: { elements: [{ id: 'L1' }, 5] },
+      payments: [],
+      discounts: 'x',
+      employee: 3,
+    },
+  ]);
+  expect(JSON.parse(tables.orders?.[0]?.other as string)).toEqual({
+    lineItems: { elements: [{ id: 'L1' }, 5] },
+    payments: [],
+    discounts: 'x',
+    employee: 3,
+  });
+  expect(tables.line_items).toEqual([]);
+});
+
+test('names in escapes, names that come twice, halves of pairs', async () => {
+  const escaped = String.raw`{"id":"O1","createdTime":1,"t\u006ftal":5,"x\u00e9":1}`;
+  expect(await firstOf([escaped])).toMatchObject({ total: '5', other: String.raw`{"x\u00e9":1}` });
+  const twice = '{"id":"O1","createdTime":1,"total":5,"total":6}';
+  expect(await firstOf([twice])).toMatchObject({ total: '5', other: '{"total":6}' });
+  const halves = String.raw`{"id":"O1","createdTime":1,"title":"\ud83c","note":"\ud83c\udf5c","z":"\\ud800"}`;
+  expect(await firstOf([halves])).toMatchObject({
+    title: null,
+    note: '🍜',
+    other: String.raw`{"title":"\\ud83c","z":"\\ud800"}`,
+  });
+});
+
+test('a refund that stands in an order and in its payment comes once, from the payment', async () => {
+  const refund = { id: 'R1', amount: 5, payment: { id: 'P1' } };
+  const tables = await tablesOf(
+    [
+      {
+        ...ORDER,
+        refunds: {
+          elements: [
+            { ...refund, amount: 4 },
+            { id: 'R2', amount: 1, payment: { id: 'P9' } },
+          ],
+        },
+      },
+    ],
+    [{ ...PAYMENT, order: { id: 'O1' }, refunds: { elements: [refund] } }],
+  );
+  const rest = { tax_amount: null, created_time: null, other: null, order_id: 'O1' };
+  expect(tables.refunds).toEqual([
+    { ...rest, source: 'payment', payment_id: 'P1', id: 'R1', amount: '5' },
+    { ...rest, source: 'order', payment_id: 'P9', id: 'R2', amount: '1' },
+  ]);
+});
+
+test('gzip of several members, several ranges, in their order', async () => {
+  await using folder = await temporary();
+  const ids = ['b', 'a', 'c', 'B'];
+  const ranges = [
+    await rangeOf(
+      folder.path,
+      'ORDERS',
+      ids.map((id) => ({ ...ORDER, id, y: 1 })),
+      { gzip: true },
+    ),
+    await rangeOf(folder.path, 'ORDERS', [{ ...ORDER, id: 'A' }], { name: 'later', gzip: true }),
+    await rangeOf(folder.path, 'ORDERS', [], { name: 'none', gzip: true }),
+  ];
+  const { csv, duckdb } = await bothTables(folder.path, ranges);
+  expect(duckdb).toEqual(csv);
+  expect(csv.orders?.map(({ id }) => id)).toEqual([...ids, 'A']);
+});
+
+test('CSV ends its lines with CRLF, and DuckDB reads it', async () => {
+  await using folder = await temporary();
+  const range = await rangeOf(folder.path, 'ORDERS', [
+    { ...ORDER, title: '', note: 'a"b\r\nc,ü', z: 1 },
+  ]);
+  const made = await convert('csv', conversionOf(folder.path, [range]));
+  expect(made.find(({ table }) => table === 'orders')).toEqual({
+    path: 'orders.csv',
+    table: 'orders',
+    rows: 1,
+  });
+  const path = join(folder.path, 'orders.csv');
+  expect(await readFile(path, 'utf8')).toMatch(/^id,currency,.*,other\r\nO1,.*\r\n$/s);
+  expect(await readFile(path, 'utf8')).toContain('2026-01-01T00:00:00.001Z');
+  const literal = path.replaceAll("'", "''").replaceAll(/[[*?]/g, '[$&]');
+  const rows = await query(
+    ':memory:',
+    `SELECT title, note, currency, created_time::VARCHAR AS at, other->>'z' AS z
+    FROM read_csv('${literal}', header = true, allow_quoted_nulls = false, hive_partitioning = false, all_varchar = true)`,
+  );
+  expect(rows).toEqual([
+    { title: '', note: 'a"b\r\nc,ü', currency: null, at: '2026-01-01T00:00:00.001Z', z: '1' },
+  ]);
+});
+
+test.each(['csv', 'parquet', 'duckdb'] as const)('%s: a line that is no object', async (format) => {
+  await using folder = await temporary();
+  for (const line of ['[]', '{"id":"O1"', '{"id":"O1"}x', '{"id"}', 'nonsense']) {
+    const range = await rangeOf(folder.path, 'ORDERS', [ORDER, line]);
+    await expect(convert(format, conversionOf(folder.path, [range]))).rejects.toMatchObject({
+      code: 'BAD_FILE',
+      message: expect.stringContaining('line 2') as unknown,
+    });
+  }
+});
