@@ -5,8 +5,10 @@ import { pipeline } from 'node:stream/promises';
 import { ExportClient } from '@tillroll/client';
 import { ordersNdjson } from '../packages/server/src/sample/index.ts';
 import { runCommand, startServer, startWorker } from '../scripts/server-process.ts';
+import { measureClient } from './client/index.ts';
 import { digestOfExport, digestOfShell, exportByShell, exportOrders, FROM, TO } from './export.ts';
 import { hasPsql, median, peakMemoryMb, run, seconds, shell } from './measure.ts';
+import { printReport, report } from './report.ts';
 import { createBench, installApp, psqlEnvironment, removeBench, type Bench } from './service.ts';
 
 /** `npm run bench`: every figure measured side by side in one run, one table. See docs/bench.md. */
@@ -16,21 +18,8 @@ const SMALL = LARGE / 10;
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5);
 const MERCHANTS = { large: 'LARGE', small: 'SMALL' } as const;
 
-interface Row {
-  measure: string;
-  value: string;
-  wanted: string;
-  met: boolean | null;
-}
-
-const rows: Row[] = [];
 const psql = await hasPsql();
 const NO_PSQL = 'psql is not on this machine: not measured';
-
-function report(measure: string, value: string, wanted: string, met: boolean | null): void {
-  rows.push({ measure, value, wanted, met });
-  console.log(`${measure}: ${value} (wanted: ${wanted})`);
-}
 
 async function startUp(bench: Bench): Promise<void> {
   const times: number[] = [];
@@ -210,27 +199,26 @@ async function upload(url: string, merchant: string, token: string, file: string
     throw new Error(`ingest answered ${response.status} ${JSON.stringify(counts)}`);
 }
 
+/** `service` or `client`: that half alone. */
+const ONLY = process.env['BENCH_ONLY'];
+
 const bench = await createBench();
 try {
-  await startUp(bench);
+  if (ONLY !== 'client') await startUp(bench);
   const api = await startServer('serve', bench.environment, bench.logFile);
   try {
     await seed(bench);
-    await exporting(bench, api.url);
-    await memory(bench, api.url);
-    await ingest(bench, api.url);
+    if (ONLY !== 'client') {
+      await exporting(bench, api.url);
+      await memory(bench, api.url);
+      await ingest(bench, api.url);
+    }
+    if (ONLY !== 'service')
+      await measureClient(bench, api.url, { large: LARGE, rounds: ROUNDS, merchants: MERCHANTS });
   } finally {
     await api.stop();
   }
 } finally {
   await removeBench(bench);
 }
-console.log();
-console.table(
-  rows.map(({ measure, value, wanted, met }) => ({
-    measure,
-    value,
-    wanted,
-    met: met === null ? '-' : met ? 'yes' : 'NO',
-  })),
-);
+printReport();

@@ -158,7 +158,7 @@ def main():
         os.makedirs(out, exist_ok=True)
         # Cells of 30 days since 1970: another run, or of a longer span, asks for the same ranges.
         while start < stop:
-            end = min((start // RANGE + 1) * RANGE - 1, stop)
+            end = min((start // RANGE + 1) * RANGE, stop)
             count += export_range(base, merchant, token, kind, start, end, out, sums)
             start = end
     except json.JSONDecodeError as error:

@@ -58,18 +58,19 @@ export function parseCsv(text: string): (string | null)[][] {
   let fields: (string | null)[] = [];
   for (let at = 0; at < text.length;) {
     if (text[at] === '"') {
-      let value = '';
-      for (at++; !(text[at] === '"' && text[at + 1] !== '"'); at++) {
-        if (text[at] === '"') at++;
-        if (at >= text.length) throw new Error('an open quote');
-        value += text[at];
+      const pieces: string[] = [];
+      for (let open = at + 1; ; open = at + 1) {
+        const quote = text.indexOf('"', open);
+        if (quote === -1) throw new Error('an open quote');
+        pieces.push(text.slice(open, quote));
+        at = quote + 1;
+        if (text[at] !== '"') break;
       }
-      at++;
-      fields.push(value);
+      fields.push(pieces.join('"'));
     } else {
-      const end = text.slice(at).search(/[,\r\n]/) + at;
-      fields.push(end === at ? null : text.slice(at, end));
-      at = end;
+      const start = at;
+      while (at < text.length && !',\r\n'.includes(text[at] as string)) at++;
+      fields.push(at === start ? null : text.slice(start, at));
     }
     if (text[at] === ',') {
       at++;

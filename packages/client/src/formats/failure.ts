@@ -21,7 +21,7 @@ export function failureOf(cause: unknown, signal: AbortSignal, what: string): un
   if (twice) {
     return new ExportError('DUPLICATE_ID', `${what}: the same id twice: ${twice[1]}`, { cause });
   }
-  if (NOT_JSON.test(line) || code.startsWith('Z_')) {
+  if (NOT_JSON.test(line)) {
     return new ExportError('BAD_FILE', `${what}: ${line}`, { cause });
   }
   return cause;

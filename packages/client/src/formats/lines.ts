@@ -10,7 +10,12 @@ const CHUNK_BYTES = 1024 * 1024;
 const LINE_FEED = 0x0a;
 
 /** The file's text, in buffers that begin and end with a line. */
-async function* blocks({ path, gzip }: LinesFile, signal: AbortSignal): AsyncGenerator<Buffer> {
+async function* blocks(
+  { path, gzip, bytes }: LinesFile,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  // Nothing at all is no gzip file.
+  if (bytes === 0) return;
   const file = createReadStream(path, { highWaterMark: CHUNK_BYTES, signal });
   const source: Readable = gzip
     ? // Errors of either reach the loop below.
@@ -50,26 +55,26 @@ export async function walkLines(
 ): Promise<void> {
   const walker = new Walker(layout);
   let number = 0;
-  for await (const bytes of blocks(file, signal)) {
-    for (let start = 0; start < bytes.length;) {
-      const feed = bytes.indexOf(LINE_FEED, start);
-      const end = feed === -1 ? bytes.length : feed;
-      number++;
-      if (end > start) {
-        walk(walker, { bytes, start, end }, file, number);
-        if (atLine(walker, { bytes, start, end }) === false) return;
-      }
-      start = end + 1;
-    }
-    await atBlock(bytes.length);
-  }
-}
-
-function walk(walker: Walker, { bytes, start, end }: Line, file: LinesFile, number: number): void {
   try {
-    walker.walk(bytes, start, end);
+    for await (const bytes of blocks(file, signal)) {
+      for (let start = 0; start < bytes.length;) {
+        const feed = bytes.indexOf(LINE_FEED, start);
+        const end = feed === -1 ? bytes.length : feed;
+        number++;
+        if (end > start) {
+          walker.walk(bytes, start, end);
+          if (atLine(walker, { bytes, start, end }) === false) return;
+        }
+        start = end + 1;
+      }
+      await atBlock(bytes.length);
+    }
   } catch (cause) {
-    throw new ExportError('BAD_FILE', `${file.path}, line ${number}: not a JSON object`, {
+    const damaged =
+      cause instanceof Error && 'code' in cause && String(cause.code).startsWith('Z_');
+    if (!damaged && !(cause instanceof SyntaxError)) throw cause;
+    const what = damaged ? 'the gzip file is damaged' : 'not a JSON object';
+    throw new ExportError('BAD_FILE', `${file.path}, line ${number}: ${what}`, {
       cause,
       hint: 'Remove the file and pull the range again.',
     });

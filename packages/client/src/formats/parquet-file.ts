@@ -38,7 +38,7 @@ export async function writeParquet(
 ): Promise<number> {
   const bytes = file.bytes * (file.gzip ? GZIP_RATIO : 1);
   const onBytes = (read: number) => onFraction(Math.min(0.9, read / Math.max(1, bytes)));
-  const asIs: Lines = { ...file, bytes, longest: USUAL_LONGEST };
+  const asIs: Lines = { ...file, gzip: file.gzip && bytes > 0, bytes, longest: USUAL_LONGEST };
   const attempt = database.run(copy(asIs, file, path)).then(
     () => undefined,
     (error: unknown) => ({ error }),

@@ -1,0 +1,70 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startWorker } from '../../scripts/server-process.ts';
+import { report } from '../report.ts';
+import { installApp, type Bench } from '../service.ts';
+import type { Connection } from './command.ts';
+import { measureDownload, peakOfPull } from './download.ts';
+import { measureKills } from './kills.ts';
+import { measureParquet } from './parquet.ts';
+import { measureSize } from './size.ts';
+
+export interface ClientBench {
+  large: number;
+  rounds: number;
+  merchants: { large: string; small: string };
+}
+
+const KILLS = Number(process.env['BENCH_KILLS'] ?? 50);
+
+/** The command and the library against what one would do without them. */
+export async function measureClient(bench: Bench, url: string, what: ClientBench): Promise<void> {
+  const { large, rounds, merchants } = what;
+  const small = large / 10;
+  const directory = join(bench.directory, 'client');
+  await mkdir(directory);
+  const connectionOf = async (merchant: string): Promise<Connection> => ({
+    url,
+    merchant,
+    token: await installApp(bench, merchant),
+  });
+  const connection = await connectionOf(merchants.large);
+  const smallConnection = await connectionOf(merchants.small);
+  const worker = await startWorker(bench.environment, bench.logFile);
+  try {
+    await measureDownload(connection, directory, large, rounds);
+    await memory(
+      await peakOfPull(smallConnection, directory),
+      await peakOfPull(connection, directory),
+    );
+    await measureParquet(connection, directory, large, Math.min(3, rounds));
+    await measureKills(smallConnection, directory, small, KILLS);
+  } finally {
+    await worker.stop();
+  }
+  await measureSize(rounds);
+  await rm(directory, { recursive: true, force: true });
+
+  async function memory(ofSmall: number | null, ofLarge: number | null): Promise<void> {
+    if (ofSmall === null || ofLarge === null)
+      return report(
+        'peak memory of a pull',
+        'no /proc on this machine: not measured',
+        'under 200 MB',
+        null,
+      );
+    report(
+      `peak memory of a pull of ${large} orders`,
+      `${ofLarge.toFixed(0)} MB`,
+      'under 200 MB',
+      ofLarge < 200,
+    );
+    const growth = ofLarge - ofSmall;
+    report(
+      `the same above ${small} orders`,
+      `${growth.toFixed(0)} MB more`,
+      'at most 40 MB',
+      growth <= 40,
+    );
+  }
+}

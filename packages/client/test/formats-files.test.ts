@@ -1,0 +1,228 @@
+import { cp, mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { convert, type LinesFile } from '../src/formats/index.ts';
+import { conversionOf, query, rangeOf, temporary } from './formats-fixture.ts';
+
+const orders = (count: number, more: object = {}) =>
+  Array.from({ length: count }, (_, index) => ({
+    id: `O${index}`,
+    createdTime: 1_767_225_600_000 + index,
+    currency: 'USD',
+    total: index,
+    lineItems: { elements: [{ id: `L${index}`, price: index, item: { id: 'I' } }] },
+    ...more,
+  }));
+
+const literal = (path: string) => `'${path.replaceAll("'", "''").replaceAll(/[[*?]/g, '[$&]')}'`;
+const fromParquet = (path: string) => `read_parquet(${literal(path)}, hive_partitioning = false)`;
+
+test('Parquet: one file a range, what is nested as lists', async () => {
+  await using folder = await temporary();
+  const ranges = [
+    await rangeOf(folder.path, 'ORDERS', orders(3, { z: [1] })),
+    await rangeOf(folder.path, 'ORDERS', [], { name: 'none' }),
+    await rangeOf(folder.path, 'PAYMENTS', [
+      { id: 'P1', createdTime: 1, amount: 5, tender: { label: 'Cash' } },
+    ]),
+  ];
+  const made = await convert('parquet', conversionOf(folder.path, ranges));
+  expect(made).toEqual([
+    { path: 'orders/2026-01-01_2026-01-31.parquet', table: 'orders', rows: 3 },
+    { path: 'orders/none.parquet', table: 'orders', rows: 0 },
+    { path: 'payments/2026-01-01_2026-01-31.parquet', table: 'payments', rows: 1 },
+  ]);
+  const [first = '', none = '', payments = ''] = made.map(({ path }) => join(folder.path, path));
+  expect(
+    await query(
+      ':memory:',
+      `SELECT id, created_time::VARCHAR AS at, line_items, len(refunds) AS refunds, other FROM ${fromParquet(first)} LIMIT 1 OFFSET 1`,
+    ),
+  ).toMatchObject([
+    {
+      id: 'O1',
+      at: '2026-01-01 00:00:00.001',
+      line_items: [{ id: 'L1', item_id: 'I', price: '1', other: null, discounts: [] }],
+      refunds: '0',
+      other: '{"z":[1]}',
+    },
+  ]);
+  const schema = (path: string) => query(':memory:', `DESCRIBE FROM ${fromParquet(path)}`);
+  expect(await schema(none)).toEqual(await schema(first));
+  expect(
+    await query(':memory:', `SELECT tender_label, tip_amount FROM ${fromParquet(payments)}`),
+  ).toEqual([{ tender_label: 'Cash', tip_amount: null }]);
+  expect(await readdir(join(folder.path, '.tillroll'))).toEqual([]);
+});
+
+test('Parquet, incremental: keeps what did not change, removes what belongs to no range', async () => {
+  await using folder = await temporary();
+  const range = (name: string, changed: boolean, count: number) =>
+    rangeOf(folder.path, 'ORDERS', orders(count), { name, changed });
+  const run = (ranges: LinesFile[], incremental = true) =>
+    convert('parquet', conversionOf(folder.path, ranges, { incremental }));
+  const at = (name: string) => join(folder.path, 'orders', name);
+  await run([await range('a', true, 1), await range('b', true, 1), await range('c', true, 1)]);
+  await writeFile(at('old.parquet.part'), 'x');
+  await writeFile(at('notes.txt'), 'mine');
+  const long = new Date(1_000_000_000_000);
+  for (const name of ['a', 'b']) await utimes(at(`${name}.parquet`), long, long);
+
+  const made = await run([
+    await range('a', false, 1),
+    await range('b', true, 2),
+    await range('d', false, 1),
+  ]);
+  expect(made.map(({ rows }) => rows)).toEqual([1, 2, 1]);
+  expect((await readdir(join(folder.path, 'orders'))).toSorted()).toEqual([
+    'a.parquet',
+    'b.parquet',
+    'd.parquet',
+    'notes.txt',
+  ]);
+  expect((await stat(at('a.parquet'))).mtime).toEqual(long);
+  expect((await stat(at('b.parquet'))).mtime).not.toEqual(long);
+  await run([await range('a', false, 1)], false);
+  expect((await stat(at('a.parquet'))).mtime).not.toEqual(long);
+});
+
+test('DuckDB: keys, comments and the view, whatever the file is called', async () => {
+  await using folder = await temporary();
+  const ranges = [
+    await rangeOf(folder.path, 'ORDERS', orders(2)),
+    await rangeOf(folder.path, 'PAYMENTS', [
+      {
+        id: 'P1',
+        createdTime: 1_767_225_600_000,
+        currency: 'USD',
+        amount: 5,
+        tipAmount: 1,
+        result: 'SUCCESS',
+        refunds: { elements: [{ id: 'R', amount: 2, createdTime: 1_767_312_000_000 }] },
+      },
+      { id: 'P2', createdTime: 1_767_225_600_000, currency: 'USD', amount: 9, result: 'FAIL' },
+    ]),
+  ];
+  await writeFile(join(folder.path, 'sales.duckdb.part.wal'), 'left behind');
+  await convert('duckdb', conversionOf(folder.path, ranges));
+  // A second time over the first.
+  await convert('duckdb', conversionOf(folder.path, ranges));
+  expect((await readdir(folder.path)).filter((name) => name.startsWith('sales'))).toEqual([
+    'sales.duckdb',
+  ]);
+  const path = join(folder.path, 'renamed.db');
+  await cp(join(folder.path, 'sales.duckdb'), path);
+  const none = {
+    orders: '0',
+    order_total: '0',
+    payments: '0',
+    amount: '0',
+    tip_amount: '0',
+    tax_amount: '0',
+    refunds: '0',
+    refund_amount: '0',
+  };
+  expect(await query(path, 'FROM daily_totals')).toEqual([
+    {
+      ...none,
+      day: '2026-01-01',
+      currency: 'USD',
+      orders: '2',
+      order_total: '1',
+      payments: '1',
+      amount: '5',
+      tip_amount: '1',
+    },
+    { ...none, day: '2026-01-02', currency: 'USD', refunds: '1', refund_amount: '2' },
+  ]);
+  expect(
+    await query(
+      path,
+      `SELECT comment FROM duckdb_columns() WHERE table_name = 'line_items' AND column_name = 'unit_qty'`,
+    ),
+  ).toEqual([{ comment: 'unitQty; thousandths of a unit' }]);
+  const keys = await query(
+    path,
+    `SELECT table_name AS name FROM duckdb_constraints() WHERE constraint_type = 'PRIMARY KEY' ORDER BY ALL`,
+  );
+  expect(keys.map(({ name }) => name)).toEqual([
+    'line_items',
+    'order_discounts',
+    'order_payments',
+    'orders',
+    'payment_tax_rates',
+    'payments',
+  ]);
+});
+
+test('DuckDB: the same order twice', async () => {
+  await using folder = await temporary();
+  const range = await rangeOf(folder.path, 'ORDERS', [...orders(1), ...orders(1)]);
+  await expect(convert('duckdb', conversionOf(folder.path, [range]))).rejects.toMatchObject({
+    code: 'DUPLICATE_ID',
+    message: expect.stringContaining('O0') as unknown,
+  });
+});
+
+test.each(['csv', 'parquet', 'duckdb'] as const)(
+  '%s: an abort leaves nothing half made',
+  async (format) => {
+    await using folder = await temporary();
+    const out = join(folder.path, 'out');
+    await mkdir(out);
+    const range = await rangeOf(folder.path, 'ORDERS', orders(30_000));
+    const controller = new AbortController();
+    const conversion = conversionOf(out, [range], {
+      signal: controller.signal,
+      onProgress: () => controller.abort(),
+    });
+    await expect(convert(format, conversion)).rejects.toMatchObject({ code: 'INTERRUPTED' });
+    const left = await readdir(out, { recursive: true, withFileTypes: true });
+    expect(left.filter((entry) => entry.isFile()).map(({ name }) => name)).toEqual([]);
+  },
+);
+
+test.each(['csv', 'parquet', 'duckdb'] as const)(
+  '%s: progress ends at 1 and never goes back',
+  async (format) => {
+    await using folder = await temporary();
+    const seen: number[] = [];
+    const ranges = [
+      await rangeOf(folder.path, 'ORDERS', orders(9000)),
+      await rangeOf(
+        folder.path,
+        'ORDERS',
+        orders(20).map((order) => ({ ...order, id: `x${order.id}`, z: 1 })),
+        { name: 'z' },
+      ),
+    ];
+    const onProgress = ({ fraction }: { fraction: number }) => void seen.push(fraction);
+    await convert(format, conversionOf(folder.path, ranges, { onProgress }));
+    expect(seen).toEqual(seen.toSorted((a, b) => a - b));
+    expect(seen.at(-1)).toBe(1);
+  },
+);
+
+test('CSV needs no package; the others say which', async () => {
+  await using folder = await temporary();
+  // Where no node_modules is above it, the package cannot be found.
+  await cp(join(import.meta.dirname, '../src'), join(folder.path, 'src'), { recursive: true });
+  await writeFile(join(folder.path, 'package.json'), '{"type":"module"}');
+  const range = await rangeOf(folder.path, 'ORDERS', orders(2));
+  const script = `
+    import { convert } from './src/formats/index.ts';
+    for (const format of ['csv', 'parquet', 'duckdb']) {
+      const conversion = ${JSON.stringify({ ranges: [range], out: folder.path, incremental: false })};
+      conversion.signal = new AbortController().signal;
+      await convert(format, conversion).then(() => console.log('made'), (error) => console.log(error.code, error.hint));
+    }`;
+  await writeFile(join(folder.path, 'run.ts'), script);
+  const { stdout, stderr } = spawnSync(process.execPath, ['run.ts'], {
+    cwd: folder.path,
+    encoding: 'utf8',
+  });
+  const missing = 'MISSING_PACKAGE npm install @duckdb/node-api';
+  expect(stderr + stdout).toBe(`made\n${missing}\n${missing}\n`);
+  expect(await readFile(join(folder.path, 'orders.csv'), 'utf8')).toContain('O1');
+});
