@@ -8,6 +8,7 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -21,16 +22,29 @@ const MANIFEST = 'package.json';
 const SOURCE = 'package.json.source';
 const DIST = 'dist';
 
-/** `./src/index.ts` becomes what was compiled from it. */
-function compiledExport(target: string): { types: string; default: string } {
+interface Manifest {
+  exports?: Record<string, string>;
+  dependencies?: Record<string, string>;
+  peerDependencies?: Record<string, string>;
+}
+
+/** `./src/files/index.ts` is the entry `files/index`; `*.json` is no code. */
+function entryOf(target: string): string {
   const path = /^\.\/src\/(.+)\.ts$/.exec(target)?.[1];
   if (path === undefined) throw new Error(`cannot pack the export ${target}: it is no ./src/*.ts`);
+  return path;
+}
+
+/** What was compiled from an export. */
+function compiledExport(target: string): { types: string; default: string } | string {
+  if (target.endsWith('.json')) return target.replace('./src/', `./${DIST}/`);
+  const path = entryOf(target);
   return { types: `./${DIST}/${path}.d.ts`, default: `./${DIST}/${path}.js` };
 }
 
 /** The text of the manifest to pack, from the text of the one that is checked out. */
 function packedManifest(source: string): string {
-  const manifest = JSON.parse(source) as { exports?: Record<string, string> };
+  const manifest = JSON.parse(source) as Manifest;
   if (!manifest.exports) return source;
   const exports = Object.entries(manifest.exports).map(([name, target]) => [
     name,
@@ -60,16 +74,31 @@ function restore(): void {
   rmSync(DIST, { recursive: true, force: true });
 }
 
-function compile(): void {
+/**
+ * Types and code apart: docstrings are for the types, which editors show. A library's code is bundled,
+ * so that importing it reads a few small files; of its types those remain that its entries lead to.
+ */
+async function compile(manifest: Manifest): Promise<void> {
+  const entries = Object.values(manifest.exports ?? {})
+    .filter((target) => target.endsWith('.ts'))
+    .map(entryOf);
+  if (entries.length === 0) tsc({ removeComments: true });
+  else {
+    tsc({ declaration: true, emitDeclarationOnly: true });
+    pruneTypes(entries);
+    await bundle(entries, Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }));
+  }
+  cpSync('src', DIST, { recursive: true, filter: (path) => !path.endsWith('.ts') });
+}
+
+function tsc(pass: Readonly<Record<string, boolean>>): void {
   // Inside dist, so that one removal undoes everything.
   const config = `${DIST}/tsconfig.json`;
   const options = {
     extends: '../../../tsconfig.json',
     compilerOptions: {
       noEmit: false,
-      declaration: true,
-      declarationMap: true,
-      sourceMap: true,
+      ...pass,
       rootDir: '../src',
       outDir: '.',
       // Keeps the other packages of the workspace in node_modules: they are imported, not compiled.
@@ -84,15 +113,44 @@ function compile(): void {
     stdio: ['ignore', 2, 2],
   });
   rmSync(config);
-  cpSync('src', DIST, { recursive: true, filter: (path) => !path.endsWith('.ts') });
 }
 
-function prepack(): void {
+/** Removes the types of files that no entry's types mention. */
+function pruneTypes(entries: readonly string[]): void {
+  const reached = new Set<string>();
+  const visit = (file: string): void => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    for (const [, specifier = ''] of readFileSync(file, 'utf8').matchAll(
+      /(?:from |import\()'(\.[^']+)'/g,
+    ))
+      visit(join(dirname(file), specifier.replace(/\.(ts|js)$/, '.d.ts')));
+  };
+  for (const entry of entries) visit(join(DIST, `${entry}.d.ts`));
+  for (const file of readdirSync(DIST, { recursive: true, encoding: 'utf8' })) {
+    const path = join(DIST, file);
+    if (path.endsWith('.d.ts') && !reached.has(path)) rmSync(path);
+  }
+}
+
+async function bundle(entries: readonly string[], packages: readonly string[]): Promise<void> {
+  const { rolldown } = await import('rolldown');
+  const bundled = await rolldown({
+    input: Object.fromEntries(entries.map((entry) => [entry, `src/${entry}.ts`])),
+    external: [/^node:/, ...packages],
+    platform: 'node',
+    logLevel: 'warn',
+  });
+  await bundled.write({ dir: DIST, format: 'esm', minify: true, chunkFileNames: '[name].js' });
+  await bundled.close();
+}
+
+async function prepack(): Promise<void> {
   restore();
   mkdirSync(DIST);
   try {
-    compile();
     const source = readFileSync(MANIFEST, 'utf8');
+    await compile(JSON.parse(source) as Manifest);
     write(SOURCE, source);
     write(MANIFEST, packedManifest(source));
   } catch (error) {
@@ -102,11 +160,11 @@ function prepack(): void {
   }
 }
 
-const STEPS: Readonly<Record<string, () => void>> = { prepack, postpack: restore };
+const STEPS: Readonly<Record<string, () => void | Promise<void>>> = { prepack, postpack: restore };
 const step = STEPS[process.argv[2] ?? ''];
 if (step && existsSync(MANIFEST) && existsSync('src')) {
   try {
-    step();
+    await step();
   } catch (error) {
     process.stderr.write(`package.ts: ${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 1;

@@ -18,7 +18,10 @@ function listen(stopping: AbortController, context: Context): void {
     });
   }
   context.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    stopping.abort(error.code === 'EPIPE' ? new ClosedPipe() : error);
+    if (error.code === 'EPIPE') return stopping.abort(new ClosedPipe());
+    // What was asked for did not arrive, even if all else went well.
+    context.note(`cannot write to standard output: ${error.message}`);
+    process.exit(EXIT.failed);
   });
   // Nobody is left to be told.
   context.stderr.on('error', () => undefined);

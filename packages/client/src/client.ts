@@ -82,7 +82,9 @@ export class ExportClient {
   }
 
   /** Tells `listener` of waits from now on. @returns what was told before, to be put back. */
-  listen(listener: ((waiting: Waiting) => void) | undefined): ((waiting: Waiting) => void) | undefined {
+  listen(
+    listener: ((waiting: Waiting) => void) | undefined,
+  ): ((waiting: Waiting) => void) | undefined {
     const before = this.#onWaiting;
     this.#onWaiting = listener;
     return before;
@@ -97,7 +99,13 @@ export class ExportClient {
     const givesUpAt = performance.now() + retry.unavailableMs;
     for (let attempt = 1; ; attempt++) {
       try {
-        const call = { method: 'POST', path: this.#path(), body: JSON.stringify(request), signal } as const;
+        const call = {
+          method: 'POST',
+          path: this.#path(),
+          body: JSON.stringify(request),
+          throwsUnavailable: true,
+          signal,
+        } as const;
         return checkedExport(await this.transport.json(call));
       } catch (error) {
         if (!(error instanceof ExportError) || error.status !== 503) throw error;
@@ -108,11 +116,16 @@ export class ExportClient {
   }
 
   /** Waits after a 503: until it opens where that is known, else as asked, else by backing off. */
-  async #sitOut(refused: ExportError, attempt: number, signal: AbortSignal | undefined): Promise<void> {
+  async #sitOut(
+    refused: ExportError,
+    attempt: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const hours = await this.#hours(signal);
     const now = this.transport.now();
     const asked = refused.retryAfterMs;
-    const untilOpen = hours && !hours.open && hours.nextOpen !== null ? hours.nextOpen - now : undefined;
+    const untilOpen =
+      hours && !hours.open && hours.nextOpen !== null ? hours.nextOpen - now : undefined;
     const isClosed = hours ? !hours.open : (asked ?? 0) > BUSY_MS;
     if (hours && !hours.open && hours.nextOpen === null)
       throw new ExportError('UNAVAILABLE', `${refused.message}; it never opens`, { status: 503 });
@@ -141,7 +154,10 @@ export class ExportClient {
   /** Reads an export. */
   async show(exportId: string, { signal }: CallOptions = {}): Promise<ExportObject> {
     const path = this.#path(`/${encodeURIComponent(exportId)}`);
-    return checkedExport(await this.transport.json({ method: 'GET', path, signal }));
+    const exported = checkedExport(await this.transport.json({ method: 'GET', path, signal }));
+    if (exported.id !== exportId)
+      throw new ExportError('PROTOCOL', `asked for export ${exportId}, got ${exported.id}`);
+    return exported;
   }
 
   /** The exports that this install created, newest first. Tillroll only. */
@@ -183,8 +199,10 @@ export class ExportClient {
   async availability({ signal }: CallOptions = {}): Promise<Availability> {
     const region = cloverRegion(this.#connection.base);
     if (region === undefined) {
-      const call = { method: 'GET', path: '/v3/availability', authorized: false, signal } as const;
-      return (await this.transport.json(call)) as Availability;
+      const call = { method: 'GET', path: '/v3/availability', authorized: false } as const;
+      // Nobody waits for hours to be told when to wait.
+      const answer = await this.transport.json({ ...call, signal, throwsUnavailable: true });
+      return answer as Availability;
     }
     const hours = cloverAvailability(region, this.transport.now());
     if (!hours)
@@ -220,6 +238,9 @@ function ended({ id, status, failure }: ExportObject): ExportError {
   return new ExportError('EXPORT_FAILED', `export ${id} ended as ${status}${why}`);
 }
 
+/** It becomes part of an address, where `.` and `..` would lead elsewhere. */
+const EXPORT_ID_TEXT = /^(?!\.{1,2}$)[\w.-]{1,128}$/;
+
 /** The far side is not trusted: what the rest relies on is looked at once. @throws ExportError PROTOCOL */
 function checkedExport(json: unknown): ExportObject {
   const exported = json as Partial<ExportObject> | null;
@@ -229,16 +250,20 @@ function checkedExport(json: unknown): ExportObject {
     typeof exported === 'object' &&
     exported !== null &&
     typeof exported.id === 'string' &&
-    /^[\w.-]{1,128}$/.test(exported.id) &&
+    EXPORT_ID_TEXT.test(exported.id) &&
     (EXPORT_STATUSES as readonly unknown[]).includes(exported.status) &&
     (EXPORT_TYPES as readonly unknown[]).includes(exported.type) &&
     (exported.exportUrls === undefined ||
       (Array.isArray(urls) && urls.every((file) => typeof file?.url === 'string'))) &&
     (exported.files === undefined || (Array.isArray(files) && files.every(isPromise)));
   if (!isOne)
-    throw new ExportError('PROTOCOL', `the answer is no export: ${JSON.stringify(json)?.slice(0, 120)}`, {
-      hint: 'Is this the address of an export API?',
-    });
+    throw new ExportError(
+      'PROTOCOL',
+      `the answer is no export: ${JSON.stringify(json)?.slice(0, 120)}`,
+      {
+        hint: 'Is this the address of an export API?',
+      },
+    );
   return exported as ExportObject;
 }
 

@@ -24,10 +24,10 @@ function addressOf(text: string): URL {
   } catch (cause) {
     throw usageError(`url must be ${allowed}; got ${JSON.stringify(text)}`, String(cause));
   }
-  if (url.protocol !== 'http:' && url.protocol !== 'https:')
-    throw usageError(`url must be ${allowed}; got ${JSON.stringify(text)}`);
   if (url.username || url.password)
     throw usageError('url must not hold a user or a password; the token is given apart');
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    throw usageError(`url must be ${allowed}; got ${JSON.stringify(text)}`);
   if (url.search || url.hash) throw usageError('url must not hold a query or a fragment');
   if (/\/v3(\/|$)/.test(url.pathname))
     throw usageError(
@@ -41,11 +41,13 @@ function addressOf(text: string): URL {
 /** @throws ExportError USAGE, naming what is wrong and what is allowed; never the token itself. */
 export function connect(options: ConnectionOptions): Connection {
   const base = addressOf(options.url);
-  if (!MERCHANT_ID.test(options.merchant))
+  // From plain JavaScript, a variable that is not set would become the text `undefined`.
+  if (typeof options.merchant !== 'string' || !MERCHANT_ID.test(options.merchant))
     throw usageError(
       `merchant must be 1 to 64 of the characters A-Z a-z 0-9 _ -; got ${JSON.stringify(options.merchant)}`,
     );
-  if (options.token === '') throw usageError('token must not be empty');
+  if (typeof options.token !== 'string' || options.token === '')
+    throw usageError('token must not be empty');
   const odd = /[^\x21-\x7e]/.exec(options.token)?.[0];
   if (odd !== undefined)
     throw usageError(

@@ -33,14 +33,18 @@ const EXPIRED = new Set([401, 403, 404, 410]);
  */
 export function checkedFileUrl(text: string, base: URL): URL {
   const fault = (why: string): ExportError =>
-    new ExportError('PROTOCOL', `a file URL ${why}: ${JSON.stringify(text.split('?')[0]?.slice(0, 200))}`);
+    new ExportError(
+      'PROTOCOL',
+      `a file URL ${why}: ${JSON.stringify(text.split('?')[0]?.slice(0, 200))}`,
+    );
   let url: URL;
   try {
     url = new URL(text);
   } catch {
     throw fault('is no URL');
   }
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw fault('is neither http nor https');
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    throw fault('is neither http nor https');
   if (url.protocol === 'http:' && base.protocol === 'https:') throw fault('leaves https for http');
   if (url.username || url.password) throw fault('holds a user or a password');
   return url;
@@ -89,7 +93,8 @@ export class FileDownload {
           this.#source.url = await this.#source.renew(this.#signal);
           continue;
         }
-        if (failed.status === 429 ? ++limited >= retry.rateLimited : failed.code !== 'NETWORK') throw failed;
+        if (failed.status === 429 ? ++limited >= retry.rateLimited : failed.code !== 'NETWORK')
+          throw failed;
         if (this.#received > before) attempt = 0;
         if (failed.status !== 429 && ++attempt >= retry.attempts) throw failed;
         await this.#transport.wait(
@@ -112,7 +117,8 @@ export class FileDownload {
     const from = this.#received;
     let url = checkedFileUrl(this.#source.url, this.#transport.connection.base);
     for (let redirects = 0; ; redirects++) {
-      using answered = await exchange(url, { headers: this.#headers(url, from) }, this.#signal);
+      const init = { headers: this.#headers(url, from) };
+      using answered = await exchange(url, init, this.#signal, this.#transport.retry.silenceMs);
       const { response } = answered;
       const { status } = response;
       if (status >= 300 && status < 400 && status !== 304) {
@@ -124,7 +130,8 @@ export class FileDownload {
       }
       if (from > 0 && status !== 206) {
         // The whole file, or no such range: what is there cannot be joined to it.
-        if (response.ok || status === 416 || status === 412) throw new Restart(`Range answered ${status}`);
+        if (response.ok || status === 416 || status === 412)
+          throw new Restart(`Range answered ${status}`);
       }
       if (!response.ok) throw this.#refusal(response);
       if (from > 0) this.#checkRange(response, from);
@@ -137,7 +144,10 @@ export class FileDownload {
 
   #headers(url: URL, from: number): Record<string, string> {
     if (from === 0) return { 'accept-encoding': isLoopback(url) ? 'identity' : 'gzip' };
-    const headers: Record<string, string> = { 'accept-encoding': 'identity', range: `bytes=${from}-` };
+    const headers: Record<string, string> = {
+      'accept-encoding': 'identity',
+      range: `bytes=${from}-`,
+    };
     if (this.#etag !== undefined) headers['if-range'] = this.#etag;
     return headers;
   }
@@ -151,7 +161,8 @@ export class FileDownload {
 
   #checkRange(response: Response, from: number): void {
     const range = response.headers.get('content-range') ?? '';
-    if (!range.startsWith(`bytes ${from}-`)) throw new Restart(`asked for byte ${from}, got ${range}`);
+    if (!range.startsWith(`bytes ${from}-`))
+      throw new Restart(`asked for byte ${from}, got ${range}`);
     if ((response.headers.get('content-encoding') ?? 'identity') !== 'identity')
       throw new Restart('a range of another encoding');
   }
@@ -160,7 +171,13 @@ export class FileDownload {
     const { status } = response;
     const isExpired = EXPIRED.has(status);
     return new ExportError(
-      isExpired ? 'GONE' : status >= 500 || status === 408 ? 'NETWORK' : status === 429 ? 'UNAVAILABLE' : 'REFUSED',
+      isExpired
+        ? 'GONE'
+        : status >= 500 || status === 408
+          ? 'NETWORK'
+          : status === 429
+            ? 'UNAVAILABLE'
+            : 'REFUSED',
       `${this.#source.name} cannot be downloaded: HTTP ${status}`,
       { status, retryAfterMs: retryAfterMs(response.headers, Date.now()) },
     );
@@ -172,7 +189,7 @@ export class FileDownload {
       if (chunk.length === 0) continue;
       this.#received += chunk.length;
       if (this.#received > limit)
-        throw new ExportError('BAD_FILE', `${this.#source.name} is longer than ${limit} bytes`);
+        throw new ExportError('BAD_FILE', `it is longer than ${limit} bytes`);
       yield chunk;
     }
   }
@@ -197,7 +214,7 @@ export class FileDownload {
   #checkLength(): void {
     const promised = this.#source.promised?.bytes;
     if (promised !== undefined && this.#received < promised)
-      throw new ExportError('BAD_FILE', `${this.#source.name} has ${this.#received} bytes of ${promised}`);
+      throw new ExportError('BAD_FILE', `it has ${this.#received} bytes of ${promised}`);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { ExportObject, ExportRequest } from '@tillroll/contract';
 import type { ExportClient, WaitOptions } from './client.ts';
-import { ExportError } from './errors.ts';
+import { ExportError, type ErrorCode } from './errors.ts';
 import { backoffMs } from './http/backoff.ts';
 
 export interface ExportRangeOptions extends WaitOptions {
@@ -8,7 +8,10 @@ export interface ExportRangeOptions extends WaitOptions {
   onCreated?: ((exportId: string) => Promise<void>) | undefined;
 }
 
-/** From asking to DONE. An export that FAILED is asked for again, a few times. */
+/** What becomes of an export that was accepted and may become otherwise of the next one. */
+const MAY_PASS: ReadonlySet<ErrorCode> = new Set(['EXPORT_FAILED', 'NOT_FOUND']);
+
+/** From asking to DONE. An export that FAILED, or was forgotten, is asked for again, a few times. */
 export async function exportRange(
   client: ExportClient,
   request: ExportRequest,
@@ -21,9 +24,14 @@ export async function exportRange(
     try {
       return await client.wait(created.id, waiting);
     } catch (error) {
-      const mayPass = error instanceof ExportError && error.code === 'EXPORT_FAILED';
+      const mayPass = error instanceof ExportError && MAY_PASS.has(error.code);
       if (!mayPass || attempt >= retry.exports) throw error;
-      await client.transport.wait('retry', backoffMs(attempt, retry), error.message, waiting.signal);
+      await client.transport.wait(
+        'retry',
+        backoffMs(attempt, retry),
+        error.message,
+        waiting.signal,
+      );
     }
   }
 }

@@ -25,7 +25,9 @@ function numbering(keys: readonly string[]): number[] | undefined {
   if (at === undefined || differing.length > 1 || at % 2 === 0) return undefined;
   const numbers = parts.map((of) => Number(of[at]));
   const lowest = numbers.reduce((a, b) => Math.min(a, b));
-  const isWithoutGap = new Set(numbers).size === keys.length && Math.max(...numbers) - lowest === keys.length - 1;
+  const highest = numbers.reduce((a, b) => Math.max(a, b));
+  const isWithoutGap =
+    new Set(numbers).size === keys.length && highest - lowest === keys.length - 1;
   return isWithoutGap ? numbers : undefined;
 }
 

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { cells, type ExportObject, type ExportRequest, type ExportType } from '@tillroll/contract';
 import type { ExportClient } from './client.ts';
-import { FileDownload, Restart } from './download.ts';
+import { FileDownload } from './download.ts';
 import { ExportError } from './errors.ts';
 import { exportRange } from './export-range.ts';
 import { filesOf, type ExportedFile } from './file-order.ts';
+import { FileTries } from './file-tries.ts';
 import { ObjectReader } from './json/object-reader.ts';
 import { parseSpan, type When } from './span.ts';
 
@@ -72,9 +73,13 @@ async function* objectsOnce<T extends Keyed>(
 
 /** One export that holds an id twice cannot be trusted in anything. */
 export function duplicate(id: string, exportId: string): ExportError {
-  return new ExportError('DUPLICATE_ID', `export ${exportId} holds the id ${JSON.stringify(id)} twice`, {
-    hint: 'The service is at fault; report it there',
-  });
+  return new ExportError(
+    'DUPLICATE_ID',
+    `export ${exportId} holds the id ${JSON.stringify(id)} twice`,
+    {
+      hint: 'The service is at fault; report it there',
+    },
+  );
 }
 
 /**
@@ -132,17 +137,21 @@ async function* batchesOf<T>(
 ): AsyncGenerator<Batch<T>, void, void> {
   const files = filesOf(exported);
   if (!files) throw new ExportError('GONE', `the files of export ${exported.id} are gone`);
+  const left = new AbortController();
+  const either = signal ? AbortSignal.any([signal, left.signal]) : left.signal;
   let ahead: Promise<Batch<T>> | undefined;
   try {
     for (const [position, file] of files.entries()) {
-      const present = ahead ?? read<T>(client, exported.id, file, position, signal);
+      const present = ahead ?? read<T>(client, exported.id, file, position, either);
       const following = files[position + 1];
-      ahead = following && read<T>(client, exported.id, following, position + 1, signal);
+      ahead = following && read<T>(client, exported.id, following, position + 1, either);
       // It is awaited in its turn; until then its failure is nobody's.
       ahead?.catch(() => undefined);
       yield await present;
     }
   } finally {
+    // A caller that has seen enough does not wait for what comes next.
+    left.abort();
     await ahead?.catch(() => undefined);
   }
 }
@@ -157,7 +166,8 @@ async function read<T>(
 ): Promise<Batch<T>> {
   const { transport } = client;
   const name = `file ${position} of export ${exportId}`;
-  for (let attempt = 1; ; attempt++) {
+  const tries = new FileTries(name, transport.retry);
+  for (;;) {
     try {
       const batch: Batch<T> = [];
       const hash = createHash('sha256');
@@ -173,8 +183,7 @@ async function read<T>(
       checkPromise(file, reader.objects, hash.digest('hex'));
       return batch;
     } catch (error) {
-      const mayPass = error instanceof Restart || (error instanceof ExportError && error.code === 'BAD_FILE');
-      if (!mayPass || attempt >= transport.retry.badFile) throw named(error, name);
+      tries.failed(error);
     }
   }
 }
@@ -183,9 +192,15 @@ async function read<T>(
 export function checkPromise({ promised }: ExportedFile, objects: number, sha256: string): void {
   if (!promised) return;
   if (promised.objects !== objects)
-    throw new ExportError('BAD_FILE', `it holds ${objects} objects, and ${promised.objects} were promised`);
+    throw new ExportError(
+      'BAD_FILE',
+      `it holds ${objects} objects, and ${promised.objects} were promised`,
+    );
   if (promised.sha256 !== sha256)
-    throw new ExportError('BAD_FILE', `its SHA-256 is ${sha256}, and ${promised.sha256} was promised`);
+    throw new ExportError(
+      'BAD_FILE',
+      `its SHA-256 is ${sha256}, and ${promised.sha256} was promised`,
+    );
 }
 
 /** Reads an export again for a new URL of one of its files. */
@@ -195,23 +210,16 @@ export function renewal(
   key: string,
 ): (signal: AbortSignal | undefined) => Promise<string> {
   return async (signal) => {
-    const again = filesOf(await client.show(exportId, { signal }));
-    const file = again?.find((other) => other.key === key);
+    const again = await client.show(exportId, { signal }).catch((error: unknown) => {
+      // A far side may forget an export altogether.
+      if (error instanceof ExportError && error.code === 'NOT_FOUND') return undefined;
+      throw error;
+    });
+    const file = again && filesOf(again)?.find((other) => other.key === key);
     if (!file)
       throw new ExportError('GONE', `the files of export ${exportId} are gone`, {
         hint: 'They live for a day; the range has to be exported again',
       });
     return file.url;
   };
-}
-
-/** Says which file it was. */
-export function named(error: unknown, name: string): unknown {
-  if (error instanceof Restart)
-    return new ExportError('NETWORK', `${name} broke off again and again: ${error.message}`, { cause: error });
-  if (!(error instanceof ExportError) || error.code !== 'BAD_FILE') return error;
-  return new ExportError('BAD_FILE', `${name} is damaged: ${error.message}`, {
-    hint: 'It was fetched again each time; the fault is on their side',
-    cause: error,
-  });
 }

@@ -1,4 +1,12 @@
-import { nextClose, nextOpen, isOpen, hoursInWords, parseHours, REGION_HOURS, type Availability } from '@tillroll/contract';
+import {
+  nextClose,
+  nextOpen,
+  isOpen,
+  hoursInWords,
+  parseHours,
+  REGION_HOURS,
+  type Availability,
+} from '@tillroll/contract';
 
 /** Clover's own hosts. */
 export const CLOVER_REGIONS = Object.freeze({

@@ -32,23 +32,31 @@ export function parseWhen(member: string, when: When, zone: Zone): number {
     if (!Number.isInteger(time) || time < 0 || time > MAX_TIME_MS) throw fault('');
     return time;
   }
-  const match = DATE_TIME.exec(when.trim());
+  const match = typeof when === 'string' ? DATE_TIME.exec(when.trim()) : null;
   if (!match) throw fault('');
   const [, year, month, day, hour, minute, second, fraction, offset] = match;
-  const [y, mo, d, h, mi, s] = [year, month, day, hour, minute, second].map((part) => Number(part ?? 0)) as [
-    number, number, number, number, number, number,
-  ];
+  const [y, mo, d, h, mi, s] = [year, month, day, hour, minute, second].map((part) =>
+    Number(part ?? 0),
+  ) as [number, number, number, number, number, number];
   const local = Date.UTC(y, mo - 1, d, h, mi, s) + Number((fraction ?? '').padEnd(3, '0'));
-  const written = new Date(local);
-  if (written.getUTCMonth() !== mo - 1 || written.getUTCDate() !== d || mo < 1)
-    throw fault(`: ${year}-${month} has no day ${day}`);
+  if (mo < 1 || mo > 12) throw fault(`: there is no month ${month}`);
   if (h > 23 || mi > 59 || s > 59) throw fault(': no such time of day');
+  const written = new Date(local);
+  if (written.getUTCDate() !== d) throw fault(`: ${year}-${month} has no day ${day}`);
+  // `Date.UTC` takes the years 0 to 99 for those of the last century.
+  if (y < 100) throw fault(': before 1970');
   let time: number;
   if (offset !== undefined && hour === undefined) throw fault(': an offset needs a time');
   if (offset === undefined) time = zone.instant(local);
   else if (/z/i.test(offset)) time = local;
   else {
-    const [, sign, hours, minutes] = /([+-])(\d{2}):?(\d{2})/.exec(offset) as unknown as [string, string, string, string];
+    const [, sign, hours, minutes] = /([+-])(\d{2}):?(\d{2})/.exec(offset) as unknown as [
+      string,
+      string,
+      string,
+      string,
+    ];
+    if (Number(hours) > 23 || Number(minutes) > 59) throw fault(': no such offset');
     time = local - (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * 60_000;
   }
   if (time < 0) throw fault(': before 1970');
@@ -56,7 +64,7 @@ export function parseWhen(member: string, when: When, zone: Zone): number {
 }
 
 function shownWhen(when: When): string {
-  return when instanceof Date ? String(when) : JSON.stringify(when);
+  return when instanceof Date || typeof when === 'number' ? String(when) : JSON.stringify(when);
 }
 
 /** A half-open span of any length. @throws ExportError USAGE */

@@ -33,7 +33,14 @@ export class Zone {
     const parts = this.#clock.formatToParts(time);
     const of = (type: Intl.DateTimeFormatPartTypes): number =>
       Number(parts.find((part) => part.type === type)?.value);
-    const shown = Date.UTC(of('year'), of('month') - 1, of('day'), of('hour'), of('minute'), of('second'));
+    const shown = Date.UTC(
+      of('year'),
+      of('month') - 1,
+      of('day'),
+      of('hour'),
+      of('minute'),
+      of('second'),
+    );
     return shown + (((time % 1000) + 1000) % 1000);
   }
 
@@ -43,8 +50,11 @@ export class Zone {
    */
   instant(local: number): number {
     const offsets = [local - DAY_MS, local, local + DAY_MS].map((time) => this.local(time) - time);
-    const [earliest = local, ...others] = offsets.map((offset) => local - offset).toSorted((a, b) => a - b);
-    for (const candidate of [earliest, ...others]) if (this.local(candidate) === local) return candidate;
+    const [earliest = local, ...others] = offsets
+      .map((offset) => local - offset)
+      .toSorted((a, b) => a - b);
+    for (const candidate of [earliest, ...others])
+      if (this.local(candidate) === local) return candidate;
     return this.#afterGap(earliest, others.at(-1) ?? earliest, local);
   }
 
@@ -63,11 +73,18 @@ export class Zone {
   /** `2026-01`, and the instants between which the zone's calendar shows it. */
   month(time: number): { name: string; startTime: number; endTime: number } {
     const shown = new Date(this.local(time));
-    const year = shown.getUTCFullYear();
-    const month = shown.getUTCMonth();
+    const month = this.#month(shown.getUTCFullYear(), shown.getUTCMonth());
+    // Clocks that are put back over midnight show the old month once more; the new one has begun.
+    return time < month.endTime
+      ? month
+      : this.#month(shown.getUTCFullYear(), shown.getUTCMonth() + 1);
+  }
+
+  #month(year: number, month: number): { name: string; startTime: number; endTime: number } {
+    const first = Date.UTC(year, month, 1);
     return {
-      name: `${String(year).padStart(4, '0')}-${String(month + 1).padStart(2, '0')}`,
-      startTime: this.instant(Date.UTC(year, month, 1)),
+      name: new Date(first).toISOString().slice(0, 7),
+      startTime: this.instant(first),
       endTime: this.instant(Date.UTC(year, month + 1, 1)),
     };
   }

@@ -1,4 +1,9 @@
-import { pull as pullFiles, type PullEvent, type PullResult } from '@tillroll/client/files';
+import {
+  pull as pullFiles,
+  type Format,
+  type PullEvent,
+  type PullResult,
+} from '@tillroll/client/files';
 import type { PullFlags } from '../commands/pull.ts';
 import { parseTypes } from '../commands/lists.ts';
 import { parseNumber } from '../commands/numbers.ts';
@@ -13,6 +18,8 @@ import { failureLines, summaryLines } from '../summary/summary.ts';
 
 /** Timers hold no more than 24.8 days. */
 const LONGEST_TIMEOUT = '24d';
+/** The formats in which tables are made of the ranges. */
+const TABLES: ReadonlySet<string> = new Set(['csv', 'parquet', 'duckdb'] satisfies Format[]);
 const LONGEST_OVERLAP = '3650d';
 
 /** What of the options is ours to read; the library reads dates and zones. @throws UsageError */
@@ -43,7 +50,7 @@ export async function pull(flags: PullFlags, context: Context): Promise<void> {
   const { timeoutMs, ...options } = checked(flags);
   const client = await connect(flags, context, { wait: flags.wait, timeoutMs });
   context.whenInterrupted = 'interrupted; the same command goes on where it stopped';
-  const converts = flags.format !== 'jsonl' && flags.format !== 'json';
+  const converts = TABLES.has(flags.format ?? '');
   const display = await chooseDisplay(context, flags, converts);
   const startedAt = performance.now();
   let result: PullResult;

@@ -17,7 +17,7 @@ export interface PullFlags extends ConnectionFlags {
   to?: string;
   out?: string;
   types: string;
-  format: Format;
+  format?: Format;
   gzip?: boolean;
   timezone?: string;
   sinceLast?: boolean;
@@ -58,10 +58,16 @@ export function addPull(root: Command, context: Context): void {
     .option('--out <dir>', 'the directory; made when it is not there')
     .option('--types <list>', 'what to fetch', 'orders,payments')
     .addOption(
-      new Option('--format <format>', 'how it is stored').choices(FORMAT_NAMES).default('jsonl'),
+      new Option(
+        '--format <format>',
+        'how it is stored (default: as before, at first jsonl)',
+      ).choices(FORMAT_NAMES),
     )
     .option('--gzip', 'compress JSON and JSON lines')
-    .option('--timezone <name>', 'what a day means, such as Europe/Berlin (default: UTC)')
+    .option(
+      '--timezone <name>',
+      'what a day means, such as Europe/Berlin (default: as before, at first UTC)',
+    )
     .option('--since-last', 'go on where the directory ends')
     .option('--overlap <duration>', 'with --since-last: fetch so much again (default: 7d)')
     .option('--concurrency <n>', 'exports open at once', '1')

@@ -18,6 +18,8 @@ export function diskError(error: unknown): unknown {
       cause: error,
       hint: 'Make room; the same command goes on where it stopped',
     });
+  if (code === 'EEXIST' && syscall === 'mkdir')
+    return new ExportError('DIRECTORY', `${where} is no directory`, { cause: error });
   if (REFUSED.has(code))
     return new ExportError('DIRECTORY', `${where} cannot be written (${code})`, { cause: error });
   return new ExportError('DISK', `${syscall} of ${where} failed (${code})`, { cause: error });
@@ -34,7 +36,9 @@ export async function syncDirectory(path: string): Promise<void> {
     }
   } catch (error) {
     // Windows knows no such thing.
-    if (!['EISDIR', 'EPERM', 'EINVAL', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? ''))
+    if (
+      !['EISDIR', 'EPERM', 'EINVAL', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')
+    )
       throw error;
   }
 }
@@ -60,13 +64,22 @@ export async function writeWhole(path: string, text: string): Promise<void> {
 }
 
 /** Writes all of it: `writev` may stop short. */
-export async function writeAll(file: FileHandle, pieces: Uint8Array[], position: number): Promise<number> {
+export async function writeAll(
+  file: FileHandle,
+  pieces: Uint8Array[],
+  position: number,
+): Promise<number> {
   const total = pieces.reduce((sum, piece) => sum + piece.length, 0);
   const { bytesWritten } = await file.writev(pieces, position);
   if (bytesWritten === total) return total;
   const rest = Buffer.concat(pieces).subarray(bytesWritten);
-  for (let done = 0; done < rest.length; ) {
-    const written = await file.write(rest, done, rest.length - done, position + bytesWritten + done);
+  for (let done = 0; done < rest.length;) {
+    const written = await file.write(
+      rest,
+      done,
+      rest.length - done,
+      position + bytesWritten + done,
+    );
     done += written.bytesWritten;
   }
   return total;
@@ -77,7 +90,9 @@ export async function removeFiles(paths: readonly string[]): Promise<void> {
 }
 
 /** Gzip, of one member or of several, undone. */
-export async function* inflated(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer, void, void> {
+export async function* inflated(
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Buffer, void, void> {
   const gunzip = createGunzip({ chunkSize: 64 * 1024 });
   const source = Readable.from(chunks);
   source.on('error', (error) => gunzip.destroy(error));

@@ -5,7 +5,8 @@ import { ExportError } from '../errors.ts';
 import { interrupted } from '../http/backoff.ts';
 import { Zone } from '../zone.ts';
 import { diskError } from './disk.ts';
-import { RangeDownload, type DownloadProgress } from './range-download.ts';
+import type { DownloadProgress } from './pull-types.ts';
+import { RangeDownload } from './range-download.ts';
 
 export interface DownloadExportOptions {
   /** The directory for the files; made when it is not there, else it must be empty. */

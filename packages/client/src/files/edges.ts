@@ -21,7 +21,13 @@ export async function settleEdges(
     if (!early || early.tally.edge === 0) continue;
     const late = journal.done('final', type).find(({ startTime }) => startTime === early.endTime);
     if (late) await replace(journal, late, [{ range: late }, edgeOf(early)], zone, signal);
-    await replace(journal, early, [{ range: early, keep: (time) => time !== early.endTime }], zone, signal);
+    await replace(
+      journal,
+      early,
+      [{ range: early, keep: (time) => time !== early.endTime }],
+      zone,
+      signal,
+    );
     settled += early.tally.edge;
   }
   return settled;
@@ -39,7 +45,13 @@ async function replace(
   signal: AbortSignal,
 ): Promise<void> {
   const { type, startTime, endTime } = old;
-  const { done, moves } = await merge({ journal, inputs, into: { type, startTime, endTime }, zone, signal });
+  const { done, moves } = await merge({
+    journal,
+    inputs,
+    into: { type, startTime, endTime },
+    zone,
+    signal,
+  });
   // An export that only lent its edge is not one of this range.
   await journal.rangeDone({ ...done, exports: old.exports }, moves, [old]);
 }

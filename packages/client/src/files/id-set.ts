@@ -29,7 +29,8 @@ export class IdSet {
     const bytes = this.#bytes;
     const mask = this.#slots.length - 1;
     let hash = 0x811c9dc5;
-    for (let i = at + 2; i < at + 2 + length; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
+    for (let i = at + 2; i < at + 2 + length; i++)
+      hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
     let slot = (hash ^ (hash >>> 15)) & mask;
     for (;;) {
       const taken = this.#slots[slot] as number;
@@ -53,7 +54,7 @@ export class IdSet {
 
   #grow(): void {
     this.#slots = new Uint32Array(this.#slots.length * 2);
-    for (let at = 0; at < this.#used; ) {
+    for (let at = 0; at < this.#used;) {
       const length = this.#bytes.readUInt16LE(at);
       this.#slots[this.#find(at, length)] = at + 1;
       at += length + 2;

@@ -120,7 +120,12 @@ export class Journal {
       throw new ExportError('DIRECTORY', `${out} was written by another version of Tillroll`, {
         hint: 'Pull into a new directory',
       });
-    return { source: first.source, format: first.format, gzip: first.gzip, timezone: first.timezone };
+    return {
+      source: first.source,
+      format: first.format,
+      gzip: first.gzip,
+      timezone: first.timezone,
+    };
   }
 
   /** Opens or begins a directory's state, which the caller has locked. */
@@ -247,7 +252,10 @@ export class Journal {
         return;
       case 'segment': {
         const { is: _is, range, ...segment } = line;
-        this.#pending.get(range)?.segments.push(segment);
+        const pending = this.#pending.get(range);
+        // Fetched again where the one before was found damaged.
+        const others = pending?.segments.filter(({ position }) => position !== segment.position);
+        if (pending) pending.segments = [...(others ?? []), segment];
         return;
       }
       case 'restart':
@@ -277,10 +285,15 @@ export class Journal {
   async #settle(moves: [string, string][], replaced: readonly DoneRange[]): Promise<void> {
     for (const [part, final] of moves) {
       const from = absolute(this.layout, part);
-      if (part !== final && existsSync(from)) await moveIntoPlace(from, absolute(this.layout, final));
+      if (part !== final && existsSync(from))
+        await moveIntoPlace(from, absolute(this.layout, final));
     }
-    const kept = new Set([...this.#done.values()].flatMap(({ files }) => files.map(({ path }) => path)));
-    const gone = replaced.flatMap(({ files }) => files.map(({ path }) => path)).filter((path) => !kept.has(path));
+    const kept = new Set(
+      [...this.#done.values()].flatMap(({ files }) => files.map(({ path }) => path)),
+    );
+    const gone = replaced
+      .flatMap(({ files }) => files.map(({ path }) => path))
+      .filter((path) => !kept.has(path));
     await removeFiles(gone.map((path) => absolute(this.layout, path)));
     for (const folder of new Set(gone.map((path) => dirname(absolute(this.layout, path)))))
       await removeIfEmpty(folder);
@@ -295,7 +308,8 @@ export class Journal {
       const refresh = this.#refresh.get(type);
       if (refresh !== undefined) lines.push({ is: 'refresh', type, startTime: refresh });
     }
-    for (const range of this.#done.values()) lines.push({ is: 'done', range, moves: [], replaces: [] });
+    for (const range of this.#done.values())
+      lines.push({ is: 'done', range, moves: [], replaces: [] });
     for (const [range, { exportId, segments }] of this.#pending) {
       if (exportId !== undefined) lines.push({ is: 'export', range, id: exportId });
       for (const segment of segments) lines.push({ is: 'segment', range, ...segment });
@@ -318,7 +332,8 @@ async function readLines(out: string): Promise<Line[] | undefined> {
   try {
     text = await readFile(absolute({ out }, JOURNAL), 'utf8');
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      return undefined;
     throw error;
   }
   const lines: Line[] = [];
@@ -340,11 +355,14 @@ export async function prepareDirectory(out: string, isKnown: boolean): Promise<v
   if (!isKnown) {
     const others = (await readdir(out)).filter((name) => !name.startsWith('.'));
     if (others.length > 0)
-      throw new ExportError('DIRECTORY', `${out} holds other things: ${others.slice(0, 3).join(', ')}`, {
-        hint: 'Choose a new or an empty directory',
-      });
+      throw new ExportError(
+        'DIRECTORY',
+        `${out} holds other things: ${others.slice(0, 3).join(', ')}`,
+        {
+          hint: 'Choose a new or an empty directory',
+        },
+      );
   }
   await mkdir(absolute({ out }, OWN), { recursive: true });
   await syncDirectory(out);
 }
-

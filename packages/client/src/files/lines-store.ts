@@ -93,7 +93,7 @@ export class LinesStore implements RangeStore {
   }
 
   async *#read(from: number, to: number): AsyncGenerator<Buffer, void, void> {
-    for (let at = from; at < to; ) {
+    for (let at = from; at < to;) {
       const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, to - at));
       const bytesRead = (await this.#file?.read(chunk, 0, chunk.length, at))?.bytesRead ?? 0;
       if (bytesRead === 0) return;
@@ -155,6 +155,8 @@ export class LinesStore implements RangeStore {
   }
 
   async finish(): Promise<{ files: StoredFile[] }> {
+    // No byte at all would be no gzip file.
+    if (this.#layout.gzip && this.#end === 0) await this.write([Buffer.alloc(0)]);
     await this.#file?.sync();
     await this.close();
     const file = {

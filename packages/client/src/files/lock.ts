@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ExportError } from '../errors.ts';
 import { absolute, LOCK, type Layout } from './layout.ts';
 
@@ -36,9 +37,22 @@ function isAlive({ pid, host, started }: Holder): boolean {
 
 async function holderOf(path: string): Promise<Holder | undefined> {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as Holder;
+    const holder = JSON.parse(await readFile(path, 'utf8')) as Partial<Holder> | null;
+    const isOne = typeof holder?.pid === 'number' && typeof holder.host === 'string';
+    return isOne ? (holder as Holder) : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** Gives a file another name, which appears whole, or not at all because there is one. */
+async function linked(path: string, name: string): Promise<boolean> {
+  try {
+    await link(path, name);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
   }
 }
 
@@ -56,23 +70,20 @@ export class DirectoryLock implements Disposable {
   static async take(layout: Pick<Layout, 'out'>): Promise<DirectoryLock> {
     const path = absolute(layout, LOCK);
     const nonce = randomUUID();
-    const own: Holder = { pid: process.pid, host: hostname(), started: startOf(process.pid), nonce };
+    const own: Holder = {
+      pid: process.pid,
+      host: hostname(),
+      started: startOf(process.pid),
+      nonce,
+    };
     const mine = `${path}.${nonce}`;
     await writeFile(mine, JSON.stringify(own));
     try {
       for (let tries = 0; tries < 10; tries++) {
-        // A link appears whole, or not at all because there is one.
-        const taken = await link(mine, path).then(
-          () => true,
-          (error: NodeJS.ErrnoException) => {
-            if (error.code === 'EEXIST') return false;
-            throw error;
-          },
-        );
-        if (taken) return new DirectoryLock(path, nonce);
+        if (await linked(mine, path)) return new DirectoryLock(path, nonce);
         const holder = await holderOf(path);
         if (holder && isAlive(holder)) throw locked(layout.out, holder);
-        await removeStale(path, `${mine}.stale`, holder);
+        await removeStale(path, mine, holder);
       }
       throw locked(layout.out, undefined);
     } finally {
@@ -90,17 +101,23 @@ export class DirectoryLock implements Disposable {
   }
 }
 
-/** Moves a dead process's lock aside; if it is another one's by then, puts it back. */
-async function removeStale(path: string, aside: string, dead: Holder | undefined): Promise<void> {
-  try {
-    await rename(path, aside);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
+/**
+ * Removes a dead process's lock, unless it is another one's by then: between a look and the removal
+ * nobody else may remove one, so that nobody's new lock goes with the old.
+ */
+async function removeStale(path: string, mine: string, dead: Holder | undefined): Promise<void> {
+  const right = `${path}.takeover`;
+  if (!(await linked(mine, right))) {
+    const other = await holderOf(right);
+    if (other && !isAlive(other)) await rm(right, { force: true });
+    else await delay(20);
+    return;
   }
-  const moved = await holderOf(aside);
-  if (moved && moved.nonce !== dead?.nonce) await link(aside, path).catch(() => undefined);
-  await rm(aside, { force: true });
+  try {
+    if ((await holderOf(path))?.nonce === dead?.nonce) await rm(path, { force: true });
+  } finally {
+    await rm(right, { force: true });
+  }
 }
 
 function locked(out: string, holder: Holder | undefined): ExportError {

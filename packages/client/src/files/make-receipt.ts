@@ -34,7 +34,11 @@ function sorted<T>(record: Record<string, T>): [string[], T][] {
 
 export function totalsOf(orders: Tally, payments: Tally): Receipt['totals'] {
   return {
-    orders: sorted(orders.sums).map(([[currency = ''], { objects, total }]) => ({ currency, objects, total })),
+    orders: sorted(orders.sums).map(([[currency = ''], { objects, total }]) => ({
+      currency,
+      objects,
+      total,
+    })),
     payments: sorted(payments.sums).map(([[currency = '', result = ''], sums]) => ({
       currency,
       result,
@@ -71,7 +75,9 @@ export function makeReceipt(
     timezone: head.timezone,
     spans: EXPORT_TYPES.flatMap((type) => {
       const span = spans.get(type) ?? coveredSpan(journal, type);
-      return span ? [{ type, from: instantText(span.startTime), to: instantText(span.endTime) }] : [];
+      return span
+        ? [{ type, from: instantText(span.startTime), to: instantText(span.endTime) }]
+        : [];
     }),
     objects: tallies.ORDERS.objects + tallies.PAYMENTS.objects,
     ranges: done.map(rangeOf),
@@ -80,7 +86,12 @@ export function makeReceipt(
       : [],
     totals: totalsOf(tallies.ORDERS, tallies.PAYMENTS),
     months: EXPORT_TYPES.flatMap((type) =>
-      sorted(tallies[type].months).map(([[month = '', currency = ''], sums]) => ({ type, month, currency, ...sums })),
+      sorted(tallies[type].months).map(([[month = '', currency = ''], sums]) => ({
+        type,
+        month,
+        currency,
+        ...sums,
+      })),
     ),
     missing,
   };

@@ -4,6 +4,7 @@ import { OBJECTS_PER_FILE } from '@tillroll/contract';
 import { throwIfAborted } from '../http/backoff.ts';
 import { ObjectReader } from '../json/object-reader.ts';
 import type { Zone } from '../zone.ts';
+import { removeFiles } from './disk.ts';
 import type { DoneRange, Journal } from './journal.ts';
 import {
   absolute,
@@ -54,7 +55,9 @@ const COPY_BYTES = 1024 * 1024;
  * of createdTime and id. Reads them once for an index (about 150 bytes an object), then copies.
  * @returns the range, to be committed by the caller.
  */
-export async function merge(merging: Merge): Promise<{ done: DoneRange; moves: [string, string][] }> {
+export async function merge(
+  merging: Merge,
+): Promise<{ done: DoneRange; moves: [string, string][] }> {
   const { journal, inputs, into, zone, signal } = merging;
   const { type, startTime, endTime } = into;
   const { layout } = journal;
@@ -138,6 +141,7 @@ async function indexOf(
 /** The inputs' bytes at any place. What is gzip is inflated into the scratch folder first. */
 class InputFiles {
   readonly #handles: FileHandle[] = [];
+  readonly #inflated: string[] = [];
   readonly #areLines: boolean;
 
   constructor(areLines: boolean) {
@@ -148,6 +152,7 @@ class InputFiles {
     let plain = path;
     if (isGzip) {
       plain = `${scratch}/${this.#handles.length}.plain`;
+      this.#inflated.push(plain);
       await mkdir(dirname(plain), { recursive: true });
       const file = await open(plain, 'w');
       try {
@@ -162,7 +167,7 @@ class InputFiles {
   /** The objects as a file as served, in pieces that belong to the taker. */
   async *envelope(entries: readonly Entry[]): AsyncGenerator<Uint8Array, void, void> {
     yield Buffer.from('{"elements":[');
-    for (let i = 0; i < entries.length; ) {
+    for (let i = 0; i < entries.length;) {
       const run = runFrom(entries, i);
       if (i > 0) yield Buffer.from(',');
       yield* this.#read(entries[i] as Entry, run.length);
@@ -172,9 +177,14 @@ class InputFiles {
   }
 
   async *#read({ file, at }: Entry, length: number): AsyncGenerator<Uint8Array, void, void> {
-    for (let done = 0; done < length; ) {
+    for (let done = 0; done < length;) {
       const piece = Buffer.allocUnsafe(Math.min(COPY_BYTES, length - done));
-      const { bytesRead } = (await this.#handles[file]?.read(piece, 0, piece.length, at + done)) ?? { bytesRead: 0 };
+      const { bytesRead } = (await this.#handles[file]?.read(
+        piece,
+        0,
+        piece.length,
+        at + done,
+      )) ?? { bytesRead: 0 };
       if (bytesRead === 0) throw new Error('a file became shorter while it was read');
       // Between neighbours stands what separates them in their file.
       const bytes = piece.subarray(0, bytesRead);
@@ -185,6 +195,7 @@ class InputFiles {
 
   async close(): Promise<void> {
     for (const handle of this.#handles) await handle.close();
+    await removeFiles(this.#inflated);
   }
 }
 

@@ -15,6 +15,8 @@ export interface Task {
 
 export interface TypePlan {
   type: ExportType;
+  /** From where on everything is fetched again. */
+  refreshFrom: number | undefined;
   /** What the directory will cover. */
   span: TimeRange;
   tasks: Task[];
@@ -26,7 +28,10 @@ function union(a: TimeRange | undefined, b: TimeRange): TimeRange {
 }
 
 /** What a directory covers of one type; a range that failed may be missing inside. */
-export function coveredSpan(journal: Journal, type: ExportType): TimeRange | undefined {
+export function coveredSpan(
+  journal: Pick<Journal, 'done'>,
+  type: ExportType,
+): TimeRange | undefined {
   let span: TimeRange | undefined;
   for (const range of journal.done('final', type)) span = union(span, range);
   return span;
@@ -37,7 +42,8 @@ function gaps(whole: TimeRange, parts: readonly TimeRange[]): TimeRange[] {
   const left: TimeRange[] = [];
   let from = whole.startTime;
   for (const part of parts) {
-    if (part.startTime > from) left.push({ startTime: from, endTime: Math.min(part.startTime, whole.endTime) });
+    if (part.startTime > from)
+      left.push({ startTime: from, endTime: Math.min(part.startTime, whole.endTime) });
     from = Math.max(from, part.endTime);
   }
   if (from < whole.endTime) left.push({ startTime: from, endTime: whole.endTime });
@@ -49,7 +55,8 @@ function joined(ranges: readonly TimeRange[]): TimeRange[] {
   const result: TimeRange[] = [];
   for (const range of ranges.toSorted((a, b) => a.startTime - b.startTime)) {
     const last = result.at(-1);
-    if (last && range.startTime <= last.endTime) last.endTime = Math.max(last.endTime, range.endTime);
+    if (last && range.startTime <= last.endTime)
+      last.endTime = Math.max(last.endTime, range.endTime);
     else result.push({ ...range });
   }
   return result;
@@ -66,7 +73,7 @@ function overlaps(a: TimeRange, b: TimeRange): boolean {
  * @throws ExportError USAGE when there would be a gap.
  */
 export function planType(
-  journal: Journal,
+  journal: Pick<Journal, 'done' | 'layout'>,
   type: ExportType,
   wanted: TimeRange,
   refreshFrom: number | undefined,
@@ -88,7 +95,11 @@ export function planType(
         ? [{ startTime: Math.max(cell.startTime, refreshFrom), endTime: cell.endTime }]
         : [];
     const fetch = have.length === 0 ? [cell] : joined([...gaps(cell, have), ...refresh]);
-    tasks.push({ range: { type, ...cell }, have, fetch: fetch.map((range) => ({ type, ...range })) });
+    tasks.push({
+      range: { type, ...cell },
+      have,
+      fetch: fetch.map((range) => ({ type, ...range })),
+    });
   }
-  return { type, span, tasks };
+  return { type, refreshFrom, span, tasks };
 }

@@ -37,7 +37,14 @@ export interface PullOptions {
 
 /** Where one range stands. `kept`: it was complete before this pull began. */
 export type RangeStage =
-  'planned' | 'creating' | 'exporting' | 'downloading' | 'merging' | 'done' | 'kept' | 'failed';
+  | 'planned'
+  | 'creating'
+  | 'exporting'
+  | 'downloading'
+  | 'merging'
+  | 'done'
+  | 'kept'
+  | 'failed';
 
 export interface RangeProgress {
   /** `orders/2026-01-01_2026-01-31`. */
@@ -57,6 +64,15 @@ export interface RangeProgress {
   filesTotal: number | null;
   /** Why it failed, or what it waits for. */
   message?: string | undefined;
+}
+
+/** How far the files of one export are. */
+export interface DownloadProgress {
+  files: number;
+  filesTotal: number;
+  objects: number;
+  /** Bytes received, inflated, in this run. */
+  bytes: number;
 }
 
 /** What a pull tells while it runs. Times are epoch ms. */

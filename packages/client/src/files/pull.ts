@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { DAY_MS, EXPORT_TYPES, type ExportType, type TimeRange } from '@tillroll/contract';
 import type { ExportClient } from '../client.ts';
@@ -9,7 +9,7 @@ import { Zone } from '../zone.ts';
 import { convertRanges, requirePackage } from './convert.ts';
 import { diskError, removeFiles, writeWhole } from './disk.ts';
 import { settleEdges } from './edges.ts';
-import { Journal, prepareDirectory, type DirectoryHead } from './journal.ts';
+import { Journal, prepareDirectory, type DirectoryHead, type StoredFile } from './journal.ts';
 import {
   absolute,
   byTypeAndTime,
@@ -18,6 +18,7 @@ import {
   PART,
   rangeKey,
   servedFolder,
+  shownRange,
   type Layout,
   type TypedRange,
 } from './layout.ts';
@@ -66,8 +67,7 @@ async function pullInto(client: ExportClient, options: PullOptions): Promise<Pul
   const layout: Layout = { out, format: head.format, gzip: head.gzip };
   if (isConverted(layout.format)) await requirePackage(layout.format);
   // A bad date should leave no directory behind.
-  if (options.from !== undefined && !options.sinceLast)
-    parseWhen('from', options.from, new Zone(head.timezone));
+  checkDates(options, head.timezone);
   await prepareDirectory(out, known !== undefined);
   using _lock = await DirectoryLock.take(layout);
   await using journal = await Journal.open(layout, head);
@@ -81,7 +81,12 @@ interface CheckedOptions {
   overlapMs: number;
 }
 
-function wholeNumber(name: string, value: number | undefined, standard: number, max: number): number {
+function wholeNumber(
+  name: string,
+  value: number | undefined,
+  standard: number,
+  max: number,
+): number {
   const number = value ?? standard;
   if (!Number.isInteger(number) || number < 1 || number > max)
     throw usageError(`${name} must be a whole number from 1 to ${max}; got ${String(value)}`);
@@ -96,7 +101,8 @@ function checkedOptions(options: PullOptions): CheckedOptions {
     throw usageError(`types must be of ${EXPORT_TYPES.join(', ')}; got ${JSON.stringify(types)}`);
   if (!Number.isInteger(overlapMs) || overlapMs < 0)
     throw usageError(`overlapMs must be a whole number of milliseconds; got ${overlapMs}`);
-  if (!sinceLast && from === undefined) throw usageError('from is missing', 'Say where the span begins');
+  if (!sinceLast && from === undefined)
+    throw usageError('from is missing', 'Say where the span begins');
   if (sinceLast && from !== undefined)
     throw usageError('from and sinceLast exclude each other: the directory says where to go on');
   return {
@@ -104,6 +110,13 @@ function checkedOptions(options: PullOptions): CheckedOptions {
     downloads: wholeNumber('downloads', options.downloads, DEFAULT_DOWNLOADS, MAX_DOWNLOADS),
     overlapMs,
   };
+}
+
+function checkDates({ from, to }: PullOptions, timezone: string): void {
+  const zone = new Zone(timezone);
+  if (from !== undefined && to !== undefined) parseSpan({ from, to, timezone });
+  else if (from !== undefined) parseWhen('from', from, zone);
+  else if (to !== undefined) parseWhen('to', to, zone);
 }
 
 /** What the directory is; what it was made as it stays. */
@@ -122,15 +135,23 @@ function headOf(
   if (!known) return asked;
   for (const member of ['format', 'gzip', 'timezone'] as const) {
     if (asked[member] !== known[member])
-      throw new ExportError('USAGE', `${out} was pulled with ${member} ${String(known[member])}, not ${String(asked[member])}`, {
-        hint: 'Leave the option away, or pull into another directory',
-      });
+      throw new ExportError(
+        'USAGE',
+        `${out} was pulled with ${member} ${String(known[member])}, not ${String(asked[member])}`,
+        {
+          hint: 'Leave the option away, or pull into another directory',
+        },
+      );
   }
   const { url, merchant } = known.source;
   if (url !== asked.source.url || merchant !== asked.source.merchant)
-    throw new ExportError('USAGE', `${out} holds merchant ${merchant} of ${url}, not ${asked.source.merchant} of ${asked.source.url}`, {
-      hint: 'Pull into another directory',
-    });
+    throw new ExportError(
+      'USAGE',
+      `${out} holds merchant ${merchant} of ${url}, not ${asked.source.merchant} of ${asked.source.url}`,
+      {
+        hint: 'Pull into another directory',
+      },
+    );
   return asked;
 }
 
@@ -145,7 +166,12 @@ class PullRun {
   readonly #abort = new AbortController();
   readonly #received = { objects: 0, bytes: 0 };
 
-  constructor(client: ExportClient, options: PullOptions, journal: Journal, wanted: CheckedOptions) {
+  constructor(
+    client: ExportClient,
+    options: PullOptions,
+    journal: Journal,
+    wanted: CheckedOptions,
+  ) {
     this.#client = client;
     this.#options = options;
     this.#journal = journal;
@@ -156,6 +182,7 @@ class PullRun {
   async run(): Promise<PullResult> {
     const before = this.#client.listen((waiting) => this.#tell({ event: 'waiting', ...waiting }));
     try {
+      await this.#dropDamaged();
       const plans = await this.#plan();
       await this.#tidy(plans);
       return await this.#fetch(plans);
@@ -173,27 +200,37 @@ class PullRun {
   }
 
   get #types(): readonly ExportType[] {
-    const known = EXPORT_TYPES.filter((type) => coveredSpan(this.#journal, type) !== undefined);
+    const known = EXPORT_TYPES.filter((type) => this.#journal.wanted(type) !== undefined);
     const fallback = this.#options.sinceLast && known.length > 0 ? known : EXPORT_TYPES;
     const asked = this.#options.types ?? fallback;
     return EXPORT_TYPES.filter((type) => asked.includes(type));
+  }
+
+  /** What somebody removed or cut off is fetched again; `verify` finds what else may have happened to it. */
+  async #dropDamaged(): Promise<void> {
+    const { layout } = this.#journal;
+    for (const range of this.#journal.done('final')) {
+      const damaged = await firstDamaged(layout, range.files);
+      if (damaged === undefined) continue;
+      this.#warn(`${damaged} is missing or was cut off; its range is fetched again`);
+      await this.#journal.drop(range);
+    }
   }
 
   async #plan(): Promise<TypePlan[]> {
     const { sinceLast, signal } = this.#options;
     const types = this.#types;
     const end = await this.#end(types, signal);
-    const plans = types.map((type) => {
-      const span = sinceLast ? this.#sinceLast(type, end) : this.#span(end);
-      const refreshFrom = sinceLast ? span.startTime : this.#journal.refresh(type);
-      return planType(this.#journal, type, span, refreshFrom);
-    });
+    const plans = types.map((type) =>
+      sinceLast
+        ? this.#planSinceLast(type, end)
+        : planType(this.#journal, type, this.#span(end), this.#journal.refresh(type)),
+    );
     // Only a plan that can be kept is written down.
-    for (const [i, type] of types.entries()) {
-      const { span, tasks } = plans[i] as TypePlan;
+    for (const { type, span, tasks, refreshFrom } of plans) {
       await this.#journal.setWanted(type, span.startTime, span.endTime);
-      if (sinceLast && tasks.some(({ fetch }) => fetch.length > 0))
-        await this.#journal.setRefresh(type, this.#sinceLast(type, end).startTime);
+      if (refreshFrom !== undefined && tasks.some(({ fetch }) => fetch.length > 0))
+        await this.#journal.setRefresh(type, refreshFrom);
     }
     return plans;
   }
@@ -202,7 +239,8 @@ class PullRun {
   async #end(types: readonly ExportType[], signal: AbortSignal | undefined): Promise<number> {
     // What the hours are matters little here: the answer tells the far side's clock.
     await this.#client.availability({ signal }).catch((error: unknown) => {
-      if (error instanceof ExportError && ['NETWORK', 'INTERRUPTED'].includes(error.code)) throw error;
+      if (error instanceof ExportError && ['NETWORK', 'INTERRUPTED'].includes(error.code))
+        throw error;
     });
     const now = Math.floor(this.#client.transport.now() / 1000) * 1000;
     if (this.#options.to !== undefined) {
@@ -219,7 +257,9 @@ class PullRun {
     });
     if (unfinished.length === 0) return now;
     const end = Math.max(...unfinished);
-    this.#warn(`finishing what was broken off, up to ${instantText(end)}; run it again for what is newer`);
+    this.#warn(
+      `finishing what was broken off, up to ${instantText(end)}; run it again for what is newer`,
+    );
     return end;
   }
 
@@ -228,16 +268,20 @@ class PullRun {
     return parseSpan({ from, to: end, timezone: this.#zone.name });
   }
 
-  #sinceLast(type: ExportType, end: number): TimeRange {
-    const covered = coveredSpan(this.#journal, type);
-    if (!covered)
+  /** Also what an earlier pull wanted and did not get. */
+  #planSinceLast(type: ExportType, end: number): TypePlan {
+    const wanted = this.#journal.wanted(type);
+    if (!wanted)
       throw usageError(
         `${this.#journal.layout.out} holds no ${type.toLowerCase()} yet, so there is no last time`,
         'Pull with from once; then sinceLast goes on',
       );
-    const overlapped = Math.max(covered.startTime, covered.endTime - this.#wanted.overlapMs);
-    const pending = this.#journal.refresh(type) ?? overlapped;
-    return { startTime: Math.min(overlapped, pending), endTime: Math.max(end, covered.endTime) };
+    const { startTime } = wanted;
+    const coveredTo = coveredSpan(this.#journal, type)?.endTime ?? startTime;
+    const overlapped = Math.max(startTime, coveredTo - this.#wanted.overlapMs);
+    const refreshFrom = Math.min(overlapped, this.#journal.refresh(type) ?? overlapped);
+    const span = { startTime, endTime: Math.max(end, coveredTo) };
+    return planType(this.#journal, type, span, refreshFrom);
   }
 
   /** Removes what earlier runs began and this one does not go on with. */
@@ -246,8 +290,10 @@ class PullRun {
     const types = new Set(plans.map(({ type }) => type));
     const fetched = plans.flatMap(({ tasks }) => tasks.flatMap(({ fetch }) => fetch));
     const wanted = new Set(fetched.map(rangeKey));
-    const isStale = (range: TypedRange): boolean => types.has(range.type) && !wanted.has(rangeKey(range));
-    for (const piece of this.#journal.done('incoming')) if (isStale(piece)) await this.#journal.drop(piece);
+    const isStale = (range: TypedRange): boolean =>
+      types.has(range.type) && !wanted.has(rangeKey(range));
+    for (const piece of this.#journal.done('incoming'))
+      if (isStale(piece)) await this.#journal.drop(piece);
     for (const range of this.#journal.begun) {
       if (!isStale(range) || this.#journal.get('final', range)) continue;
       await this.#journal.restart(range);
@@ -295,6 +341,9 @@ class PullRun {
       // Whatever ended it, the directory's receipt says what is there.
       await this.#writeReceipt(plans, tasks).catch(() => undefined);
       throw error;
+    } finally {
+      // Exports of a range that failed may still be waited for.
+      this.#abort.abort();
     }
     const receipt = await this.#writeReceipt(plans, tasks);
     this.#tell({ event: 'done', complete: receipt.complete });
@@ -314,10 +363,7 @@ class PullRun {
       try {
         await task.finish();
       } catch (error) {
-        if (!(error instanceof ExportError) || !OF_ONE_RANGE.has(error.code)) {
-          this.#abort.abort();
-          throw error;
-        }
+        if (!(error instanceof ExportError) || !OF_ONE_RANGE.has(error.code)) throw error;
         const { name } = task.progress;
         const { message, code, hint } = error;
         this.#failed.push({ name, message, code, hint });
@@ -342,17 +388,47 @@ class PullRun {
     );
   }
 
+  /** What the directory is to hold of the types that this pull is not about. */
+  #othersWanted(plans: readonly TypePlan[]): TypePlan[] {
+    return EXPORT_TYPES.filter((type) => !plans.some((plan) => plan.type === type)).flatMap(
+      (type) => {
+        const wanted = this.#journal.wanted(type);
+        return wanted ? [planType(this.#journal, type, wanted, this.#journal.refresh(type))] : [];
+      },
+    );
+  }
+
   async #writeReceipt(plans: readonly TypePlan[], tasks: readonly RangeTask[]): Promise<Receipt> {
     const missing = [...this.#missing];
     for (const { task, progress } of tasks)
-      if (!this.#journal.get('final', task.range) && !missing.some(({ name }) => name === progress.name))
+      if (
+        !this.#journal.get('final', task.range) &&
+        !missing.some(({ name }) => name === progress.name)
+      )
         missing.push({ ...task.range, name: progress.name, reason: 'not fetched yet' });
     const spans = new Map(plans.map(({ type, span }) => [type, span]));
+    for (const { type, span, tasks: others } of this.#othersWanted(plans)) {
+      spans.set(type, span);
+      for (const { range } of others)
+        if (!this.#journal.get('final', range))
+          missing.push({ ...range, name: shownRange(range), reason: 'not fetched yet' });
+    }
     const receipt = makeReceipt(this.#journal, spans, missing);
     const path = absolute(this.#journal.layout, RECEIPT_FILE);
     await writeWhole(path, `${JSON.stringify(receipt, null, 2)}\n`);
     return receipt;
   }
+}
+
+async function firstDamaged(
+  layout: Layout,
+  files: readonly StoredFile[],
+): Promise<string | undefined> {
+  for (const { path, bytes } of files) {
+    const found = await stat(absolute(layout, path)).catch(() => undefined);
+    if (found?.size !== bytes) return path;
+  }
+  return undefined;
 }
 
 /** Lets `limit` pieces of work run at a time; the others wait in their order. */

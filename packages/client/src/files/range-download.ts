@@ -1,29 +1,23 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { ExportObject } from '@tillroll/contract';
 import type { ExportClient } from '../client.ts';
-import { FileDownload, Restart } from '../download.ts';
+import { FileDownload } from '../download.ts';
 import { ExportError } from '../errors.ts';
 import { filesOf, type ExportedFile } from '../file-order.ts';
+import { FileTries } from '../file-tries.ts';
 import { throwIfAborted } from '../http/backoff.ts';
-import { checkPromise, duplicate, named, renewal } from '../iterate.ts';
+import { checkPromise, duplicate, renewal } from '../iterate.ts';
 import { ObjectReader } from '../json/object-reader.ts';
 import type { Zone } from '../zone.ts';
 import { IdSet } from './id-set.ts';
 import type { DoneRange, Journal, Segment } from './journal.ts';
+import type { DownloadProgress } from './pull-types.ts';
 import { isServed, linesPath, servedFolder, type Place, type TypedRange } from './layout.ts';
 import { LinesStore } from './lines-store.ts';
 import type { RangeStore, SegmentWriter } from './range-store.ts';
 import { ServedStore } from './served-store.ts';
 import { addTally, emptyTally } from './tally.ts';
 import { follows, takeFile } from './take-file.ts';
-
-export interface DownloadProgress {
-  files: number;
-  filesTotal: number;
-  objects: number;
-  /** Bytes received, inflated, in this run. */
-  bytes: number;
-}
 
 /** Where it is noted what is on disk already. */
 export type SegmentLog = Pick<Journal, 'layout' | 'pending' | 'segmentDone'>;
@@ -74,7 +68,12 @@ export class RangeDownload {
     try {
       for (const segment of kept) this.#count(segment);
       this.#report(files.length);
-      await this.#fetchAll(exported.id, files, store, new Set(kept.map(({ position }) => position)));
+      await this.#fetchAll(
+        exported.id,
+        files,
+        store,
+        new Set(kept.map(({ position }) => position)),
+      );
       const { files: stored } = await store.finish();
       const moves = stored.map(({ path }): [string, string] => [store.partOf(path), path]);
       const { range, place } = this.#options;
@@ -95,7 +94,9 @@ export class RangeDownload {
     const { layout } = journal;
     const segments = journal
       .pending(range)
-      .segments.filter(({ exportId, position, key }) => exportId === exported.id && files[position]?.key === key);
+      .segments.filter(
+        ({ exportId, position, key }) => exportId === exported.id && files[position]?.key === key,
+      );
     const readerOf = (): ObjectReader =>
       new ObjectReader(isServed(layout) ? 'elements' : 'lines', (_buffer, _start, _end, { id }) =>
         this.#addId(id, exported.id),
@@ -145,15 +146,15 @@ export class RangeDownload {
   ): Promise<void> {
     const { transport } = this.#options.client;
     const name = `file ${position} of export ${exportId}`;
-    for (let attempt = 1; ; attempt++) {
+    const tries = new FileTries(name, transport.retry);
+    for (;;) {
       const writer = store.begin(position);
       try {
         await this.#fetchOnce(exportId, file, position, writer, name, signal);
         return;
       } catch (error) {
         await writer.abandon();
-        const mayPass = error instanceof Restart || (error instanceof ExportError && error.code === 'BAD_FILE');
-        if (!mayPass || attempt >= transport.retry.badFile) throw named(error, name);
+        tries.failed(error);
       }
     }
   }
@@ -170,7 +171,12 @@ export class RangeDownload {
     const hash = file.promised && createHash('sha256');
     const source = { ...file, name, renew: renewal(client, exportId, file.key) };
     const chunks = new FileDownload(client.transport, source, signal).chunks();
-    const { ids, objects, ...taken } = await takeFile(this.#watched(chunks, hash), range, zone, writer);
+    const { ids, objects, ...taken } = await takeFile(
+      this.#watched(chunks, hash),
+      range,
+      zone,
+      writer,
+    );
     if (hash) checkPromise(file, objects, hash.digest('hex'));
     await writer.commit(async (written) => {
       for (const id of ids) this.#addId(id, exportId);

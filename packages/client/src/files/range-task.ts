@@ -88,7 +88,10 @@ export class RangeTask {
       if (place === 'incoming') await this.#merge();
       this.#report({ stage: 'done', percent: 100 });
     } catch (error) {
-      this.#report({ stage: 'failed', message: error instanceof Error ? error.message : String(error) });
+      this.#report({
+        stage: 'failed',
+        message: error instanceof Error ? error.message : String(error),
+      });
       throw error;
     }
   }
@@ -130,7 +133,11 @@ export class RangeTask {
     });
   }
 
-  async #download(range: TypedRange, place: Place, ready: Promise<ExportObject> | undefined): Promise<void> {
+  async #download(
+    range: TypedRange,
+    place: Place,
+    ready: Promise<ExportObject> | undefined,
+  ): Promise<void> {
     const { client, journal, zone, downloads, signal } = this.#context;
     let exporting = ready ?? this.#exported(range);
     for (let attempt = 1; ; attempt++) {
@@ -187,7 +194,13 @@ export class RangeTask {
     const parts = new Map(moves.map(([part, final]) => [final, part]));
     const files = done.files.map((file) => ({ ...file, path: parts.get(file.path) ?? file.path }));
     const asItCame = { ...done, files };
-    const sorted = await merge({ journal, inputs: [{ range: asItCame }], into: done, zone, signal });
+    const sorted = await merge({
+      journal,
+      inputs: [{ range: asItCame }],
+      into: done,
+      zone,
+      signal,
+    });
     await journal.rangeDone(sorted.done, sorted.moves, [asItCame]);
   }
 

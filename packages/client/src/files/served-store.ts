@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, type FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { ObjectReader } from '../json/object-reader.ts';
-import { inflated, moveIntoPlace, writeAll } from './disk.ts';
+import { inflated, moveIntoPlace, removeFiles, writeAll } from './disk.ts';
 import type { Segment, StoredFile } from './journal.ts';
 import { absolute, PART, servedPath, type Layout } from './layout.ts';
 import type { Counted, RangeStore, SegmentWriter, Written } from './range-store.ts';
@@ -12,6 +12,9 @@ const compress = promisify(gzip);
 const GZIP = { level: 1 };
 /** A gzip member holds so many bytes; smaller files are one member. */
 const MEMBER_BYTES = 4 * 1024 * 1024;
+
+/** The names that this store gives, finished or not. */
+const OWN_NAME = /^\d+\.json(\.gz)?(\.part)?$/;
 
 /** The files as they are served, each in a file of its own. */
 export class ServedStore implements RangeStore {
@@ -38,12 +41,24 @@ export class ServedStore implements RangeStore {
       const { file, position } = segment;
       if (!file || (await sha256Of(absolute(layout, file.path))) !== file.sha256) continue;
       const reader = readerOf();
-      for await (const chunk of contentOf(absolute(layout, file.path), layout.gzip)) reader.push(chunk);
+      for await (const chunk of contentOf(absolute(layout, file.path), layout.gzip))
+        reader.push(chunk);
       reader.end();
       store.#files.set(position, file);
       kept.push(segment);
     }
+    await store.#removeOthers();
     return { store, kept };
+  }
+
+  /** What is left of an export that is not gone on with: it may have had more files than this one. */
+  async #removeOthers(): Promise<void> {
+    const kept = new Set([...this.#files.values()].map(({ path }) => path));
+    const paths = (await readdir(absolute(this.#layout, this.#folder)))
+      .filter((name) => OWN_NAME.test(name))
+      .map((name) => `${this.#folder}/${name}`)
+      .filter((path) => !kept.has(path));
+    await removeFiles(paths.map((path) => absolute(this.#layout, path)));
   }
 
   begin(position: number): SegmentWriter {
@@ -106,7 +121,10 @@ class ServedFile implements SegmentWriter {
     this.#length += await writeAll(this.#file, pieces, this.#length);
   }
 
-  async commit(record: (written: Written) => Promise<void>, { objects, first, last }: Counted): Promise<void> {
+  async commit(
+    record: (written: Written) => Promise<void>,
+    { objects, first, last }: Counted,
+  ): Promise<void> {
     await this.#flush();
     await this.#file?.sync();
     await this.#close();
@@ -141,7 +159,10 @@ export async function sha256Of(path: string): Promise<string | undefined> {
 }
 
 /** A file's bytes, inflated where it is gzip. */
-export async function* contentOf(path: string, isGzip: boolean): AsyncGenerator<Buffer, void, void> {
+export async function* contentOf(
+  path: string,
+  isGzip: boolean,
+): AsyncGenerator<Buffer, void, void> {
   const file = await open(path, 'r');
   try {
     const stream = file.createReadStream({ highWaterMark: 256 * 1024, autoClose: false });

@@ -106,7 +106,8 @@ export class Counter {
     sums.tipAmount += whole(m.tipAmount);
     sums.taxAmount += whole(m.taxAmount);
 
-    if (time < this.#month.startTime || time >= this.#month.endTime) this.#month = this.#zone.month(time);
+    if (time < this.#month.startTime || time >= this.#month.endTime)
+      this.#month = this.#zone.month(time);
     const month = (tally.months[`${this.#month.name} ${currency}`] ??= { objects: 0, amount: 0 });
     month.objects++;
     if (isOrder) month.amount += whole(m.total);

@@ -43,7 +43,9 @@ async function readReceipt(directory: string): Promise<Receipt> {
   try {
     const receipt = JSON.parse(text) as Receipt;
     const isOne =
-      receipt.receipt === RECEIPT_VERSION && Array.isArray(receipt.ranges) && Array.isArray(receipt.tables);
+      receipt.receipt === RECEIPT_VERSION &&
+      Array.isArray(receipt.ranges) &&
+      Array.isArray(receipt.tables);
     if (isOne) return receipt;
   } catch {
     // Said below.
@@ -56,14 +58,18 @@ async function readReceipt(directory: string): Promise<Receipt> {
  * that ranges follow one another without a gap, and that counts and totals add up.
  * @throws ExportError DIRECTORY when there is no receipt, INTERRUPTED.
  */
-export async function verify(directory: string, options: VerifyOptions = {}): Promise<VerifyResult> {
+export async function verify(
+  directory: string,
+  options: VerifyOptions = {},
+): Promise<VerifyResult> {
   const out = resolve(directory);
   const receipt = await readReceipt(out);
   const faults: VerifyResult['faults'] = [];
   const checked = { files: 0, objects: 0, bytes: 0 };
   const zone = new Zone(receipt.timezone);
   const tallies = { ORDERS: emptyTally(), PAYMENTS: emptyTally() };
-  const total = receipt.ranges.reduce((sum, { files }) => sum + files.length, 0) + receipt.tables.length;
+  const total =
+    receipt.ranges.reduce((sum, { files }) => sum + files.length, 0) + receipt.tables.length;
 
   const check = async (
     file: ReceiptFile,
@@ -101,7 +107,8 @@ export async function verify(directory: string, options: VerifyOptions = {}): Pr
 
   for (const message of [...gapsOf(receipt), ...sumFaults(receipt, tallies)])
     faults.push({ path: RECEIPT_FILE, message });
-  for (const { name, reason } of receipt.missing) faults.push({ path: name, message: `is missing: ${reason}` });
+  for (const { name, reason } of receipt.missing)
+    faults.push({ path: name, message: `is missing: ${reason}` });
   return { complete: receipt.complete && faults.length === 0, receipt, checked, faults };
 }
 
@@ -114,7 +121,8 @@ async function faultOf(
   const path = absolute({ out }, file.path);
   const found = await stat(path).catch(() => undefined);
   if (!found?.isFile()) return 'is missing';
-  if (found.size !== file.bytes) return `has ${found.size} bytes, and the receipt says ${file.bytes}`;
+  if (found.size !== file.bytes)
+    return `has ${found.size} bytes, and the receipt says ${file.bytes}`;
   const hash = createHash('sha256');
   const hashed = (async function* () {
     for await (const chunk of contentOf(path, false)) {
@@ -130,10 +138,16 @@ async function faultOf(
     return error instanceof Error ? error.message : String(error);
   }
   const sha256 = hash.digest('hex');
-  return sha256 === file.sha256 ? undefined : `was altered: its SHA-256 is ${sha256}, not ${file.sha256}`;
+  return sha256 === file.sha256
+    ? undefined
+    : `was altered: its SHA-256 is ${sha256}, not ${file.sha256}`;
 }
 
-async function count(content: AsyncIterable<Uint8Array>, { format, gzip }: Receipt, counter: Counter): Promise<void> {
+async function count(
+  content: AsyncIterable<Uint8Array>,
+  { format, gzip }: Receipt,
+  counter: Counter,
+): Promise<void> {
   const layout = format === 'json' ? 'elements' : 'lines';
   const reader = new ObjectReader(layout, (_buffer, _start, _end, members) => counter.add(members));
   for await (const chunk of gzip ? inflated(content) : content) reader.push(chunk);
@@ -150,7 +164,8 @@ function gapsOf({ spans, ranges }: Receipt): string[] {
         faults.push(`${folderOf(type)}: a gap or an overlap at ${new Date(at).toISOString()}`);
       at = range.endTime;
     }
-    if (at !== Date.parse(to)) faults.push(`${folderOf(type)} end at ${new Date(at).toISOString()}, not at ${to}`);
+    if (at !== Date.parse(to))
+      faults.push(`${folderOf(type)} end at ${new Date(at).toISOString()}, not at ${to}`);
     return faults;
   });
 }
@@ -164,6 +179,7 @@ function sumFaults(receipt: Receipt, tallies: Record<ExportType, Tally>): string
       : [`the totals of ${key} are not those of the files`];
   });
   const objects = tallies.ORDERS.objects + tallies.PAYMENTS.objects;
-  if (objects !== receipt.objects) faults.push(`the files hold ${objects} objects, and it says ${receipt.objects}`);
+  if (objects !== receipt.objects)
+    faults.push(`the files hold ${objects} objects, and it says ${receipt.objects}`);
   return faults;
 }

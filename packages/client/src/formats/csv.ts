@@ -42,8 +42,8 @@ function addOrder(order: Row, add: Add): void {
   }
   for (const refund of order.lists[ORDER_REFUNDS] ?? []) {
     // Its own columns, and behind them the payment's id.
-    const values = [...refund.values.slice(0, 4)];
-    add('refunds', ['"order"', id, refund.values[4], ...values], refund);
+    const own = refund.values.slice(0, 4);
+    add('refunds', ['"order"', id, refund.values[4], ...own], refund);
   }
 }
 

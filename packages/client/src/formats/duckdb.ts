@@ -1,10 +1,11 @@
 import { mkdir, rm } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { ExportError } from '../errors.ts';
 
-/** Enough for lines of 64 MB; what does not fit goes to the temporary directory. */
-const MEMORY_MB = 2048;
+/** What does not fit goes to the temporary directory, except texts of one table's row group. */
+const LEAST_MEMORY = 2 * 1024 ** 3;
 const MAX_THREADS = 8;
 
 export interface Database extends AsyncDisposable {
@@ -35,6 +36,11 @@ export async function loadDuckdb(): Promise<typeof import('@duckdb/node-api')> {
   }
 }
 
+/** Half of what the machine, or its container, has. */
+function memory(): number {
+  return Math.max(LEAST_MEMORY, Math.min(totalmem(), process.constrainedMemory()) / 2);
+}
+
 /** An empty database in memory, which never asks the network for an extension. */
 export async function openDatabase(out: string, signal: AbortSignal): Promise<Database> {
   const { DuckDBInstance } = await loadDuckdb();
@@ -44,7 +50,7 @@ export async function openDatabase(out: string, signal: AbortSignal): Promise<Da
   const instance = await DuckDBInstance.create(':memory:', {
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
-    memory_limit: `${MEMORY_MB}MB`,
+    memory_limit: `${Math.floor(memory() / 1024 ** 2)}MiB`,
     temp_directory: folder,
   });
   const connection = await instance.connect();

@@ -1,9 +1,12 @@
 import { ExportError } from '../errors.ts';
 
 /** Of the system, in the order in which they are worth looking for in a message. */
-const DISK = /ENOSPC|EDQUOT|EIO|EROFS|EFBIG|No space left|Disk quota|IO Error|Out of Memory Error/;
+const DISK = /ENOSPC|EDQUOT|EIO|EROFS|EFBIG|No space left|Disk quota|IO Error/;
+const MEMORY = /Out of Memory Error/;
 const TWICE = /duplicate key "([^"]*)"/i;
 const NOT_JSON = /Malformed JSON|Invalid unicode|Conversion Error/;
+
+export const isOutOfMemory = (error: unknown) => error instanceof Error && MEMORY.test(error.message);
 
 /** What a failed conversion was about, for the caller; a fault of our own stays as it is. */
 export function failureOf(cause: unknown, signal: AbortSignal, what: string): unknown {
@@ -11,6 +14,12 @@ export function failureOf(cause: unknown, signal: AbortSignal, what: string): un
   if (cause instanceof ExportError || !(cause instanceof Error)) return cause;
   const { code = '' } = cause as NodeJS.ErrnoException;
   const [line = ''] = cause.message.split('\n');
+  if (isOutOfMemory(cause)) {
+    return new ExportError('DISK', `${what}: not enough memory`, {
+      hint: 'Use a machine with more memory, or CSV, which needs little.',
+      cause,
+    });
+  }
   if (DISK.test(code) || DISK.test(line)) {
     return new ExportError('DISK', `${what}: ${line}`, {
       hint: 'Free some disk space, then run the same again: what was downloaded is kept.',

@@ -1,26 +1,39 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Database } from './duckdb.ts';
+import { isOutOfMemory } from './failure.ts';
 import type { Conversion, LinesFile } from './format.ts';
 import { inspect, rewritten, type Lines } from './regular.ts';
 import { objectsOf, quoted } from './sql.ts';
 
-/** Longest line that the first attempt reads, in bytes; twice as much is a buffer of each thread. */
+/** Longest line of a usual file, in bytes; a reader's buffer is twice as long, one a thread. */
 const USUAL_LONGEST = 16 * 1024 * 1024;
-/** What the buffers of all threads may take together. */
-const BUFFERS_BYTES = 768 * 1024 * 1024;
-/** Of text that one row group may come from: it is held in memory, for each thread. */
-const GROUP_BYTES = 96 * 1024 * 1024;
-const LEAST_ROWS = 2048;
+/** Lines of a usual file are not longer than this on average. */
+const USUAL_BYTES = 32 * 1024;
+/** Of text that one row group may come from: it is held in memory. */
+const GROUP_BYTES = 64 * 1024 * 1024;
 const MOST_ROWS = 122_880;
 /** How much JSON of this kind shrinks. */
 const GZIP_RATIO = 10;
 
-function copy(lines: Lines, { type }: LinesFile, path: string): string {
+/**
+ * Writes `lines` to `path`, in their order. To keep an order, several threads hold back what comes
+ * early, and so may hold whole files of large objects; one thread alone has nothing to put in order.
+ */
+async function copy(
+  database: Database,
+  lines: Lines,
+  { type }: LinesFile,
+  path: string,
+  alone: boolean,
+): Promise<void> {
   const rows = Math.floor((GROUP_BYTES * lines.objects) / Math.max(1, lines.bytes));
-  const group = Math.min(Math.max(rows, LEAST_ROWS), MOST_ROWS);
-  return `COPY (${objectsOf(lines, type)}) TO ${quoted(path)}
-    (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${group})`;
+  await database.run(`SET threads = ${alone ? 1 : database.threads}`);
+  await database.run(`SET preserve_insertion_order = ${!alone}`);
+  await database.run(`COPY (${objectsOf(lines, type)}) TO ${quoted(path)}
+    (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${Math.min(Math.max(1, rows), MOST_ROWS)})`);
+  await database.run(`SET threads = ${database.threads}`);
+  await database.run('SET preserve_insertion_order = true');
 }
 
 /**
@@ -39,17 +52,19 @@ export async function writeParquet(
   const bytes = file.bytes * (file.gzip ? GZIP_RATIO : 1);
   const onBytes = (read: number) => onFraction(Math.min(0.9, read / Math.max(1, bytes)));
   const asIs: Lines = { ...file, gzip: file.gzip && bytes > 0, bytes, longest: USUAL_LONGEST };
-  const attempt = database.run(copy(asIs, file, path)).then(
+  const large = bytes > USUAL_BYTES * file.objects;
+  const attempt = copy(database, asIs, file, path, large).then(
     () => undefined,
     (error: unknown) => ({ error }),
   );
   let inspected: Lines | undefined;
   try {
     inspected = await inspect(file, signal, onBytes);
-    if (inspected !== undefined && inspected.longest < USUAL_LONGEST) {
+    if (inspected !== undefined && inspected.longest <= USUAL_LONGEST) {
       const failed = await attempt;
-      if (failed !== undefined) throw failed.error;
-      return inspected.objects;
+      if (failed === undefined) return inspected.objects;
+      if (large || !isOutOfMemory(failed.error)) throw failed.error;
+      inspected.longest = USUAL_LONGEST + 1;
     }
   } finally {
     database.interrupt();
@@ -57,10 +72,7 @@ export async function writeParquet(
   }
   const made = join(database.folder, 'lines.jsonl');
   const lines = inspected ?? (await rewritten(file, made, signal, onBytes));
-  const threads = Math.max(1, Math.floor(BUFFERS_BYTES / (4 * lines.longest)));
-  await database.run(`SET threads = ${Math.min(threads, database.threads)}`);
-  await database.run(copy(lines, file, path));
-  await database.run(`SET threads = ${database.threads}`);
+  await copy(database, lines, file, path, large || lines.longest > USUAL_LONGEST);
   await rm(made, { force: true });
   return lines.objects;
 }

@@ -36,6 +36,7 @@ export async function toParquet(conversion: Conversion): Promise<ConvertedFile[]
         throw failureOf(error, conversion.signal, path);
       }
       done += range.bytes;
+      onProgress?.({ path, fraction: done / total });
     }
   }
   return ranges.map((range) => ({

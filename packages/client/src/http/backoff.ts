@@ -3,7 +3,7 @@ import { ExportError } from '../errors.ts';
 
 /** How faults that may pass are tried again. All of them bounded; ms. */
 export interface RetryPolicy {
-  /** Tries of one request that gets no answer, or a 5xx. */
+  /** Tries of one request that gets no answer, or a 5xx; and of one file that breaks off and has to begin anew. */
   attempts: number;
   /** The same while the far side has never answered at all: a wrong address should be told soon. */
   firstAttempts: number;
@@ -15,8 +15,10 @@ export interface RetryPolicy {
   unavailableMs: number;
   /** Tries of one file whose content is not as promised. */
   badFile: number;
-  /** Exports created in the place of one that FAILED, or whose files are gone. */
+  /** Exports created in the place of one that FAILED, was forgotten, or whose files are gone. */
   exports: number;
+  /** A request that is silent for so long has failed: until its headers, and between two chunks. */
+  silenceMs: number;
 }
 
 /** Over five minutes of an outage are sat out; a region that is closed for two days as well. */
@@ -29,6 +31,7 @@ export const RETRY_POLICY: Readonly<RetryPolicy> = Object.freeze({
   unavailableMs: 72 * 3_600_000,
   badFile: 3,
   exports: 3,
+  silenceMs: 60_000,
 });
 
 /** Full jitter: anything from 0 to the doubled bound, so that many clients do not come back together. */

@@ -1,9 +1,6 @@
 import { ExportError } from '../errors.ts';
 import { throwIfAborted } from './backoff.ts';
 
-/** A request that is silent for so long has failed: until its headers, and between two chunks. */
-export const SILENCE_MS = 60_000;
-
 /** What a failed fetch was about: undici hides the reason in `cause`. */
 export function reasonOf(error: unknown): string {
   const parts: string[] = [];
@@ -11,12 +8,13 @@ export function reasonOf(error: unknown): string {
     const code = (at as NodeJS.ErrnoException).code;
     const text = at.message || code || at.name;
     if (text !== 'fetch failed' && !parts.includes(text)) parts.push(text);
-    if (at instanceof AggregateError && at.errors[0] instanceof Error) parts.push(at.errors[0].message);
+    if (at instanceof AggregateError && at.errors[0] instanceof Error)
+      parts.push(at.errors[0].message);
   }
   return parts.join(': ') || String(error);
 }
 
-/** An answer that may go silent no longer than `SILENCE_MS` at a time. */
+/** An answer that may go silent no longer than `RetryPolicy.silenceMs` at a time. */
 export interface Exchange {
   response: Response;
   /** To be called whenever something arrived: the clock of silence starts anew. */
@@ -35,7 +33,7 @@ export async function exchange(
   url: URL | string,
   init: RequestInit,
   signal: AbortSignal | undefined,
-  silenceMs = SILENCE_MS,
+  silenceMs: number,
 ): Promise<Exchange> {
   throwIfAborted(signal);
   const silent = new AbortController();

@@ -1,7 +1,7 @@
 import { sleep } from './backoff.ts';
 
 /** 16 a second are allowed to a token (wire contract, 429); a little less leaves room for clocks. */
-const FASTEST_MS = 1000 / 15;
+const FASTEST_MS = 1000 / 14;
 const SLOWEST_MS = 5_000;
 
 /**

@@ -36,6 +36,8 @@ interface Call {
   signal: AbortSignal | undefined;
   /** Whether the token goes along. */
   authorized?: boolean;
+  /** Whether to wait after a 503 is the caller's question. Else it is tried again, as any 5xx. */
+  throwsUnavailable?: boolean;
 }
 
 /** Requests to the API: paced, tried again where that can help, refused in typed errors. */
@@ -60,8 +62,7 @@ export class Transport {
 
   /**
    * One call, and its JSON.
-   * @throws ExportError: UNAVAILABLE for a 503 to a POST (whether to wait is the caller's question),
-   * UNAUTHORIZED, NOT_FOUND, REFUSED, NETWORK, PROTOCOL, INTERRUPTED.
+   * @throws ExportError: UNAVAILABLE, UNAUTHORIZED, NOT_FOUND, REFUSED, NETWORK, PROTOCOL, INTERRUPTED.
    */
   async json(call: Call): Promise<unknown> {
     let limited = 0;
@@ -73,14 +74,24 @@ export class Transport {
         this.#pace.slower();
         if (++limited >= this.retry.rateLimited) throw outcome;
         attempt--;
-        await this.wait('rate', asked ?? backoffMs(limited, this.retry), outcome.message, call.signal);
+        await this.wait(
+          'rate',
+          asked ?? backoffMs(limited, this.retry),
+          outcome.message,
+          call.signal,
+        );
         continue;
       }
       const mayPass = outcome.code === 'NETWORK' || (status !== undefined && status >= 500);
-      if (!mayPass || (status === 503 && call.method === 'POST')) throw outcome;
+      if (!mayPass || (status === 503 && call.throwsUnavailable)) throw outcome;
       const attempts = this.#hasAnswered ? this.retry.attempts : this.retry.firstAttempts;
       if (attempt >= attempts) throw outcome;
-      await this.wait('retry', asked ?? backoffMs(attempt, this.retry), outcome.message, call.signal);
+      await this.wait(
+        'retry',
+        asked ?? backoffMs(attempt, this.retry),
+        outcome.message,
+        call.signal,
+      );
     }
   }
 
@@ -103,10 +114,14 @@ export class Transport {
     const headers: Record<string, string> = { accept: 'application/json' };
     if (call.authorized !== false) headers['authorization'] = `Bearer ${token}`;
     if (call.body !== undefined) headers['content-type'] = 'application/json';
-    const init = { method: call.method, headers, ...(call.body === undefined ? {} : { body: call.body }) };
+    const init = {
+      method: call.method,
+      headers,
+      ...(call.body === undefined ? {} : { body: call.body }),
+    };
     try {
       return await this.#pace.take(call.signal, async () => {
-        using answered = await exchange(address, init, call.signal);
+        using answered = await exchange(address, init, call.signal, this.retry.silenceMs);
         const { response } = answered;
         this.#noteClock(response.headers);
         if (!response.ok) return await this.#refusal(response, address);
@@ -158,7 +173,10 @@ export class Transport {
 type Refusal = Pick<ExportError, 'code'> & { hint?: string };
 
 const REFUSED: Refusal = { code: 'REFUSED' };
-const SERVER_FAULT: Refusal = { code: 'NETWORK', hint: 'The fault is on their side; try again later' };
+const SERVER_FAULT: Refusal = {
+  code: 'NETWORK',
+  hint: 'The fault is on their side; try again later',
+};
 const REFUSALS: Readonly<Record<number, Refusal>> = {
   401: {
     code: 'UNAUTHORIZED',
@@ -166,6 +184,9 @@ const REFUSALS: Readonly<Record<number, Refusal>> = {
   },
   404: { code: 'NOT_FOUND', hint: 'Check the address and the merchant' },
   408: SERVER_FAULT,
-  429: { code: 'UNAVAILABLE', hint: 'Too many requests with this token; let other programs finish first' },
+  429: {
+    code: 'UNAVAILABLE',
+    hint: 'Too many requests with this token; let other programs finish first',
+  },
   503: { code: 'UNAVAILABLE', hint: 'Try again later' },
 };

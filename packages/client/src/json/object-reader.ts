@@ -1,10 +1,15 @@
 import { isUtf8 } from 'node:buffer';
+import { MAX_TIME_MS, OBJECTS_PER_FILE } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';
 import { emptyMembers, type Members } from './members.ts';
 import { INCOMPLETE, JsonFault, scanObject } from './scan-object.ts';
 
 /** The largest object that is taken; Tillroll's own service exports none above 64 MiB. */
 export const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
+/** A hundred times what a file holds by the contract: what is kept of each object must not grow for ever. */
+const MAX_FILE_OBJECTS = 100 * OBJECTS_PER_FILE;
+/** Ids of tills are 13 characters. */
+const MAX_ID_LENGTH = 1024;
 /** Small chunks are gathered first: each pass has its price. */
 const GATHER_BYTES = 64 * 1024;
 /** Blanks around the envelope that are still taken for layout. */
@@ -15,7 +20,7 @@ const COMMA = 44;
 const CLOSE_ARRAY = 93;
 const CLOSE_OBJECT = 125;
 /** A byte order mark may stand before JSON and means nothing (RFC 8259, 8.1). */
-const OPENING = /^(?:\xef\xbb\xbf)?\s*\{\s*"elements"\s*:\s*\[/;
+const OPENING = /^(?:\xef\xbb\xbf)?[ \t\r\n]*\{[ \t\r\n]*"elements"[ \t\r\n]*:[ \t\r\n]*\[/;
 
 /** A whole object, as bytes of a buffer that nothing else writes to. `members` is used again for the next one. */
 export type OnObject = (buffer: Buffer, start: number, end: number, members: Members) => void;
@@ -43,8 +48,8 @@ export class ObjectReader {
   #state: number;
   #pending: Buffer[] = [];
   #pendingBytes = 0;
-  /** Not worth another pass before so many bytes are there. */
-  #wanted = GATHER_BYTES;
+  /** Not worth another pass before so many bytes are there. The opening is looked at as soon as it may be one. */
+  #wanted = 1;
   /** Position of the pending bytes in the whole. */
   #offset = 0;
   #objects = 0;
@@ -76,7 +81,8 @@ export class ObjectReader {
   end(): void {
     if (this.#pendingBytes > 0) this.#pass();
     const isWhole = this.#layout === 'elements' ? this.#state === CLOSED : true;
-    if (!isWhole || this.#pendingBytes > 0) throw this.#fault('it ends too early', this.#pendingBytes);
+    if (!isWhole || this.#pendingBytes > 0)
+      throw this.#fault('it ends too early', this.#pendingBytes);
   }
 
   #pass(): void {
@@ -96,7 +102,7 @@ export class ObjectReader {
     this.#pending = left > 0 ? [buffer.subarray(used)] : [];
     this.#pendingBytes = left;
     // Twice as much each time: an object of n bytes is looked at 2n bytes in all, not n squared.
-    this.#wanted = Math.max(GATHER_BYTES, left * 2);
+    this.#wanted = Math.min(Math.max(GATHER_BYTES, left * 2), MAX_OBJECT_BYTES + GATHER_BYTES);
   }
 
   /** @returns how many bytes are done with. */
@@ -156,7 +162,7 @@ export class ObjectReader {
     let p = from;
     while (p < b.length && (b[p] === 32 || b[p] === 10 || b[p] === 13 || b[p] === 9)) p++;
     this.#blanks = p === from ? this.#blanks : this.#blanks + p - from;
-    if (this.#blanks > MAX_BLANKS) throw new JsonFault(p, 'no endless blanks');
+    if (this.#blanks > MAX_BLANKS) throw new JsonFault(p, 'something other than blanks');
     return p;
   }
 
@@ -164,20 +170,33 @@ export class ObjectReader {
     const m = this.#members;
     this.#blanks = 0;
     if (m.id === '') throw this.#fault(`object ${this.#objects + 1} has no id`, start);
-    if (Number.isNaN(m.createdTime)) throw this.#fault(`object ${m.id} has no createdTime in whole milliseconds`, start);
+    // A lone surrogate has no bytes of its own: two such ids would be one.
+    if (m.id.length > MAX_ID_LENGTH || !m.id.isWellFormed())
+      throw this.#fault(
+        `object ${this.#objects + 1} has an id of over ${MAX_ID_LENGTH} characters, or of broken ones`,
+        start,
+      );
+    if (m.id.length > MAX_ID_LENGTH)
+      throw this.#fault(`an id is over ${MAX_ID_LENGTH} long`, start);
+    if (!(m.createdTime >= 0 && m.createdTime <= MAX_TIME_MS))
+      throw this.#fault(`object ${m.id} has no createdTime in whole milliseconds`, start);
     if (Number.isNaN(m.modifiedTime)) m.modifiedTime = m.createdTime;
     if (!isUtf8(b.subarray(start, end))) throw this.#fault(`object ${m.id} is no UTF-8`, start);
-    this.#objects++;
+    if (++this.#objects > MAX_FILE_OBJECTS && this.#layout === 'elements')
+      throw this.#fault(`it holds more than ${MAX_FILE_OBJECTS} objects`, start);
     this.#onObject(b, start, end, m);
   }
 
   #fault(what: string, at: number): ExportError {
-    return new ExportError('BAD_FILE', `${what} (byte ${this.#offset + at}, after ${this.#objects} objects)`);
+    return new ExportError(
+      'BAD_FILE',
+      `${what} (byte ${this.#offset + at}, after ${this.#objects} objects)`,
+    );
   }
 }
 
 /** Whether more bytes could still make it `{"elements":[`. */
 function mayBecomeOpening(text: string): boolean {
-  const bare = text.replace(/^\xef\xbb?\xbf?/, '').replaceAll(/\s+/g, '');
+  const bare = text.replace(/^\xef\xbb?\xbf?/, '').replaceAll(/[ \t\r\n]+/g, '');
   return '{"elements":['.startsWith(bare) && bare.length < 13;
 }

@@ -52,15 +52,19 @@ const KEYS = [...TEXT_MEMBERS, ...NUMBER_MEMBERS];
 const KEY_BYTES = KEYS.map((key) => Buffer.from(key));
 const LONGEST_KEY = Math.max(...KEYS.map((key) => key.length));
 /** By length: the members of which a key may be the name. */
-const BY_LENGTH: readonly (readonly number[])[] = Array.from({ length: LONGEST_KEY + 1 }, (_, length) =>
-  KEYS.flatMap((key, i) => (key.length === length ? [i] : [])),
+const BY_LENGTH: readonly (readonly number[])[] = Array.from(
+  { length: LONGEST_KEY + 1 },
+  (_, length) => KEYS.flatMap((key, i) => (key.length === length ? [i] : [])),
 );
 const NO_MEMBER = -1;
 
 const stack = new Uint8Array(MAX_DEPTH + 1);
+/** Whether a string held an escape, since this was last set back: most hold none, and need no decoding. */
+let hasEscape = false;
 
 /** The member whose name stands in quotes from `start` to `end`, as its number in `KEYS`. */
 function memberAt(b: Buffer, start: number, end: number): number {
+  if (hasEscape) return KEYS.indexOf(textAt(b, start, end) as (typeof KEYS)[number]);
   const length = end - start;
   if (length > LONGEST_KEY) return NO_MEMBER;
   next: for (const candidate of BY_LENGTH[length] ?? []) {
@@ -80,15 +84,18 @@ function endOfString(b: Buffer, p: number, end: number): number {
     if (p >= end) return INCOMPLETE;
     if (c === QUOTE) return p + 1;
     if (c !== BACKSLASH) throw new JsonFault(p, 'a character that may stand in a string');
+    hasEscape = true;
     if (p + 1 >= end) return INCOMPLETE;
     const escaped = b[p + 1] as number;
     if (escaped === 117 /* u */) {
       if (p + 6 > end) return INCOMPLETE;
-      for (let i = 2; i < 6; i++) if (!isHex(b[p + i] as number)) throw new JsonFault(p + i, 'a hexadecimal digit');
+      for (let i = 2; i < 6; i++)
+        if (!isHex(b[p + i] as number)) throw new JsonFault(p + i, 'a hexadecimal digit');
       p += 6;
     } else {
       // " \ / b f n r t
-      if (!'"\\/bfnrt'.includes(String.fromCharCode(escaped))) throw new JsonFault(p + 1, 'an escape');
+      if (!'"\\/bfnrt'.includes(String.fromCharCode(escaped)))
+        throw new JsonFault(p + 1, 'an escape');
       p += 2;
     }
   }
@@ -162,8 +169,7 @@ function integerAt(b: Buffer, start: number, end: number): number {
 
 /** A string's value. @param start behind its opening quote. @param end at its closing one. */
 function textAt(b: Buffer, start: number, end: number): string {
-  for (let i = start; i < end; i++)
-    if (b[i] === BACKSLASH) return JSON.parse(b.toString('utf8', start - 1, end + 1)) as string;
+  if (hasEscape) return JSON.parse(b.toString('utf8', start - 1, end + 1)) as string;
   return b.toString('utf8', start, end);
 }
 
@@ -229,6 +235,7 @@ export function scanObject(b: Buffer, start: number, end: number, m: Members): n
       }
       if (c !== QUOTE) throw new JsonFault(p, 'a name in quotes');
       const keyStart = p + 1;
+      hasEscape = false;
       p = endOfString(b, keyStart, end);
       if (p === INCOMPLETE) return INCOMPLETE;
       member = depth === 1 ? memberAt(b, keyStart, p - 1) : NO_MEMBER;
@@ -246,6 +253,7 @@ export function scanObject(b: Buffer, start: number, end: number, m: Members): n
 
     if (c === QUOTE) {
       const valueStart = p + 1;
+      hasEscape = false;
       p = endOfString(b, valueStart, end);
       if (p === INCOMPLETE) return INCOMPLETE;
       if (depth === 1 && member >= 0 && member < TEXT_MEMBERS.length)
@@ -262,7 +270,8 @@ export function scanObject(b: Buffer, start: number, end: number, m: Members): n
       const valueStart = p;
       p = endOfNumber(b, p, end);
       if (p === INCOMPLETE) return INCOMPLETE;
-      if (depth === 1 && member >= TEXT_MEMBERS.length) setNumber(m, member, integerAt(b, valueStart, p));
+      if (depth === 1 && member >= TEXT_MEMBERS.length)
+        setNumber(m, member, integerAt(b, valueStart, p));
       state = AFTER;
     } else {
       p = endOfLiteral(b, p, end);

@@ -1,0 +1,99 @@
+import { describe, expect, test } from 'vitest';
+import { connect } from '../src/connection.ts';
+import { ExportError } from '../src/errors.ts';
+import { CLOVER_REGIONS, cloverAvailability, cloverRegion, type CloverRegion } from '../src/regions.ts';
+
+const GOOD = { url: 'https://api.clover.com', merchant: 'ABCDEFGHJKMNP', token: 'tr_secret-token' };
+
+function refusal(change: Record<string, unknown>): ExportError {
+  try {
+    connect({ ...GOOD, ...change });
+  } catch (error) {
+    if (error instanceof ExportError && error.code === 'USAGE') return error;
+    throw error;
+  }
+  throw new Error('it was accepted');
+}
+
+describe('a connection', () => {
+  test.each([
+    ['https://api.clover.com', 'https://api.clover.com/'],
+    ['https://api.clover.com///', 'https://api.clover.com/'],
+    ['http://127.0.0.1:8080', 'http://127.0.0.1:8080/'],
+    ['https://shop.example/tillroll/', 'https://shop.example/tillroll'],
+    ['https://shop.example/v3x', 'https://shop.example/v3x'],
+  ])('to %s', (url, base) => {
+    expect(connect({ ...GOOD, url }).base.href).toBe(base);
+  });
+
+  test.each([
+    ['api.clover.com', /got "api\.clover\.com"/],
+    ['', /got ""/],
+    ['ftp://api.clover.com', /got "ftp:/],
+    ['file:///etc/passwd', /got "file:/],
+    ['https://api.clover.com?x=1', /a query or a fragment/],
+    ['https://api.clover.com#x', /a query or a fragment/],
+    ['https://api.clover.com/v3/merchants/X', /must end before \/v3/],
+    ['https://shop.example/tillroll/v3', /must end before \/v3/],
+    [undefined, /^url must be/],
+  ])('is not to %j', (url, message) => {
+    expect(refusal({ url }).message).toMatch(message);
+  });
+
+  test('says where the address should end', () => {
+    expect(refusal({ url: 'https://shop.example/tillroll/v3/merchants/X' }).hint).toBe('Use https://shop.example/tillroll');
+    expect(refusal({ url: 'https://api.clover.com/v3/' }).hint).toBe('Use https://api.clover.com');
+  });
+
+  test('shows no password', () => {
+    for (const url of ['https://user:hunter2@api.clover.com', 'ftp://user:hunter2@api.clover.com']) {
+      const { message, hint } = refusal({ url });
+      expect(message).toMatch(/user or a password/);
+      expect(`${message}${hint}`).not.toContain('hunter2');
+    }
+  });
+
+  test.each(['', 'a b', '../x', 'a/b', 'x'.repeat(65), 'ä', 'a\n', undefined, null])('is not for merchant %j', (merchant) => {
+    const { message } = refusal({ merchant });
+    expect(message).toMatch(/^merchant must be 1 to 64/);
+    expect(message).toContain(`got ${JSON.stringify(merchant)}`);
+  });
+
+  test.each([
+    ['', /must not be empty/],
+    [undefined, /must not be empty/],
+    ['secret\n', /it holds "\\n"/],
+    ['secret\r\nx: y', /it holds "\\r"/],
+    ['my secret', /it holds " "/],
+    ['secret\u00e9', /it holds "é"/],
+    ['secret\u200b', /it holds/],
+    ['secret\u007f', /it holds/],
+  ])('is not with the token %j, and does not tell it', (token, message) => {
+    const error = refusal({ token });
+    expect(error.message).toMatch(message);
+    expect(error.message).not.toContain('secret');
+  });
+});
+
+describe("Clover's regions", () => {
+  test('are known by their hosts', () => {
+    for (const [region, url] of Object.entries(CLOVER_REGIONS)) {
+      expect(cloverRegion(new URL(`${url}/x`))).toBe(region);
+      expect(cloverRegion(new URL(url.replace('https://', 'https://x.')))).toBeUndefined();
+    }
+    expect(cloverRegion(new URL('https://api.clover.com:8443'))).toBeUndefined();
+    expect(cloverRegion(new URL('https://api.clover.com.example'))).toBeUndefined();
+  });
+
+  test('have hours, but for Latin America', () => {
+    const now = Date.UTC(2026, 0, 31, 12);
+    expect(cloverAvailability('la', now)).toBeUndefined();
+    for (const region of ['us', 'eu', 'sandbox'] as CloverRegion[]) {
+      const known = cloverAvailability(region, now);
+      expect(known?.region).toBe(region);
+      // Closed now means that it opens later; open now, that it closes, if ever.
+      const next = known?.open ? known.nextClose : known?.nextOpen;
+      if (next !== null) expect(next).toBeGreaterThan(now);
+    }
+  });
+});

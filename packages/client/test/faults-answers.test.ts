@@ -1,0 +1,420 @@
+import { describe, expect, test } from 'vitest';
+import type { Faults } from './far-side/index.ts';
+import {
+  contents,
+  expectComplete,
+  failureOf,
+  linesOf,
+  LONG_FROM,
+  LONG_TO,
+  RETRY,
+  Scene,
+} from './scene.ts';
+
+const HOUR_MS = 3_600_000;
+
+describe('503 to a create', () => {
+  test.concurrent.each([
+    ['no Retry-After', {}, 0, 200],
+    ['a number', { retryAfter: 1 }, 900, 1100],
+    ['nought', { retryAfter: 0 }, 200, 300],
+    ['a date', { retryAfter: { dateIn: 1 } }, 0, 1100],
+    ['a date that is past', { retryAfter: { dateIn: -HOUR_MS } }, 0, 200],
+    ['a negative number', { retryAfter: -1 }, 0, 200],
+    ['a fraction', { retryAfter: '1.5' }, 0, 200],
+    ['a word', { retryAfter: 'soon' }, 0, 200],
+    ['an empty header', { retryAfter: '' }, 0, 200],
+  ])('%s', async (_name, how, atLeast, atMost) => {
+    const faults: Faults = { status: { on: 'create', status: 503, times: 2, ...how } };
+    await using scene = await Scene.begin({ faults });
+    const began = Date.now();
+    await expectComplete(scene, scene.pull());
+    expect(scene.count('create')).toBe(3);
+    expect(scene.waits.map(({ reason }) => reason)).toEqual(['busy', 'busy']);
+    const [first] = scene.waits;
+    expect((first?.until ?? 0) - began).toBeGreaterThanOrEqual(atLeast);
+    expect((first?.until ?? 0) - began).toBeLessThan(atMost + 500);
+    expect(Date.now() - began).toBeLessThan(2 * atMost + 1500);
+  });
+
+  test.concurrent.each([
+    ['999999999'],
+    ['99999999999999999999999999999999'],
+    ['Fri, 31 Dec 9999 23:59:59 GMT'],
+  ])('%s: asks again after an hour at the latest', async (retryAfter) => {
+    await using scene = await Scene.begin({
+      faults: { status: { on: 'create', status: 503, retryAfter } },
+    });
+    const began = Date.now();
+    const error = await failureOf(scene.pull({ signal: AbortSignal.timeout(700) }), 'INTERRUPTED');
+    expect(error.message).toBe('interrupted');
+    expect(scene.waits).toHaveLength(1);
+    const wait = (scene.waits[0]?.until ?? 0) - began;
+    expect(wait).toBeGreaterThan(HOUR_MS - 5000);
+    expect(wait).toBeLessThan(HOUR_MS + 5000);
+  });
+
+  test.concurrent.each([-HOUR_MS, HOUR_MS])(
+    'a date by a clock that is off by %i ms',
+    async (offsetMs) => {
+      const faults: Faults = {
+        clock: { offsetMs },
+        status: { on: 'create', status: 503, times: 1, retryAfter: { dateIn: 2 } },
+      };
+      await using scene = await Scene.begin({ faults });
+      const began = Date.now();
+      await expectComplete(scene, scene.pull());
+      const wait = (scene.waits[0]?.until ?? 0) - began;
+      expect(wait).toBeGreaterThan(900);
+      expect(wait).toBeLessThan(2500);
+    },
+  );
+
+  test.concurrent('wait: false fails at once, and says what the far side said', async () => {
+    const status = { on: ['create'], status: 503, retryAfter: 3600, details: 'Closed for lunch' };
+    await using scene = await Scene.begin({ faults: { status: status as never } });
+    const error = await failureOf(scene.pull({}, scene.client({ wait: false })), 'UNAVAILABLE');
+    expect(error).toMatchObject({ status: 503, retryAfterMs: HOUR_MS });
+    expect(error.message).toContain('Closed for lunch');
+    expect(scene.count('create')).toBe(1);
+    expect(scene.waits).toEqual([]);
+  });
+
+  test.concurrent('wait: false does not wait for an answer about the hours either', async () => {
+    const on = ['create', 'availability'] as const;
+    await using scene = await Scene.begin({
+      faults: { status: { on, status: 503, retryAfter: 3600 } },
+    });
+    await failureOf(scene.pull({}, scene.client({ wait: false })), 'UNAVAILABLE');
+    expect(scene.waits).toEqual([]);
+    expect(scene.far.requests.length).toBeLessThanOrEqual(3);
+  });
+
+  test.concurrent('for ever: after `unavailableMs` it is said', async () => {
+    await using scene = await Scene.begin({ faults: { status: { on: 'create', status: 503 } } });
+    const client = scene.client({ retry: { ...RETRY, unavailableMs: 300 } });
+    await failureOf(client.create({ type: 'ORDERS', startTime: 1, endTime: 2 }), 'UNAVAILABLE');
+    expect(scene.count('create')).toBeLessThan(15);
+  });
+
+  test.concurrent('too many open exports: waits for its turn', async () => {
+    await using scene = await Scene.begin({ maxOpen: 1, ready: { ms: 600 } });
+    await scene
+      .client()
+      .create({ type: 'ORDERS', startTime: LONG_FROM, endTime: LONG_FROM + HOUR_MS });
+    await expectComplete(scene, scene.pull());
+    expect(scene.waits.map(({ reason }) => reason)).toContain('busy');
+  });
+});
+
+describe('hours', () => {
+  test.concurrent.each([0, -HOUR_MS])(
+    'closed: says when it opens, and waits; the far clock is %i ms off',
+    async (offsetMs) => {
+      const faults: Faults = offsetMs === 0 ? {} : { clock: { offsetMs } };
+      await using scene = await Scene.begin({ faults });
+      const opens = new Date(Math.ceil(Date.now() / 60_000) * 60_000 + 600_000);
+      const time = opens.toISOString().slice(11, 16);
+      scene.far.setHours(`daily ${time}-${time === '23:59' ? '24:00' : '23:59'}`);
+      const pulling = scene.pull({ signal: AbortSignal.timeout(800) });
+      await failureOf(pulling, 'INTERRUPTED');
+      expect(scene.waits).toHaveLength(1);
+      const [wait] = scene.waits;
+      expect(wait?.reason).toBe('hours');
+      expect(wait?.message).toContain(time);
+      expect(Math.abs((wait?.opens ?? 0) - opens.getTime())).toBeLessThan(3000);
+      expect(Math.abs((wait?.until ?? 0) - opens.getTime())).toBeLessThan(3000);
+    },
+  );
+
+  test.concurrent('reading and downloading go on when it has closed', async () => {
+    await using scene = await Scene.begin();
+    const client = scene.client();
+    const { id } = await client.create({ type: 'ORDERS', startTime: 1, endTime: 2 });
+    scene.far.setHours('never');
+    await client.wait(id);
+    const error = await failureOf(scene.pull(), 'UNAVAILABLE');
+    expect(error.message).toMatch(/never opens/);
+  });
+});
+
+describe('the API refuses or breaks off', () => {
+  test.concurrent.each([
+    ['500', { status: { on: ['create', 'read'], status: 500, every: 2 } }],
+    ['502 with a page', { status: { on: 'read', status: 502, times: 3, body: '<html>Bad</html>' } }],
+    ['503 to a read', { status: { on: 'read', status: 503, times: 2, retryAfter: 0 } }],
+    ['a reset before the answer', { reset: { on: 'create', at: 'before', times: 1 } }],
+    ['a reset in the headers', { reset: { on: 'read', at: 'headers', times: 2 } }],
+    ['a reset in the body', { reset: { on: 'read', at: { bytes: 40 }, times: 2 } }],
+    ['an answer cut short', { cut: { on: 'read', bytes: 40, length: 'promised', times: 2 } }],
+    ['a slow one', { slow: { on: ['create', 'read'], latencyMs: 200 } }],
+    ['gzip', { encoding: { on: ['create', 'read'], how: 'gzip' } }],
+  ] satisfies [string, Faults][])('%s passes', async (_name, faults) => {
+    await using scene = await Scene.begin({ faults, maxOpen: 5 });
+    await expectComplete(scene, scene.pull());
+  });
+
+  test.concurrent('silence is taken for a fault', async () => {
+    await using scene = await Scene.begin({
+      faults: {
+        stall: [
+          { on: 'create', at: 'before', times: 1 },
+          { on: 'read', at: { bytes: 20 }, times: 1 },
+          { on: 'file', at: { bytes: 2000 }, times: 1 },
+        ],
+      },
+    });
+    const client = scene.client({ retry: { ...RETRY, silenceMs: 300 } });
+    await expectComplete(scene, scene.pull({}, client));
+    expect(scene.waits.filter(({ message }) => message.includes('silent for 0.3 s'))).toHaveLength(3);
+  });
+
+  test.concurrent('5xx for ever: bounded tries', async () => {
+    await using scene = await Scene.begin({ faults: { status: { on: 'read', status: 500 } } });
+    const error = await failureOf(scene.pull(), 'NETWORK');
+    expect(error).toMatchObject({ status: 500, hint: expect.stringMatching(/their side/) });
+    expect(error.message).toContain('500 Internal Server Error');
+    expect(scene.count('read')).toBe(14);
+  });
+
+  test.concurrent.each([
+    [401, 'UNAUTHORIZED', /401 Unauthorized/, /token/],
+    [400, 'REFUSED', /400 Bad Request: the month is odd/, undefined],
+    [404, 'NOT_FOUND', /Not Found/, /merchant/],
+    [413, 'REFUSED', /413/, undefined],
+  ] as const)('%i stops at once', async (status, code, message, hint) => {
+    const faults: Faults = { status: { on: 'create', status, details: 'the month is odd' } };
+    await using scene = await Scene.begin({ faults, from: LONG_FROM, to: LONG_TO });
+    const error = await failureOf(scene.pull({ from: LONG_FROM, to: LONG_TO }), code);
+    expect(error.message).toMatch(message);
+    if (hint) expect(error.hint).toMatch(hint);
+    expect(scene.count('create')).toBe(1);
+    expect(await contents(scene.out)).toEqual({});
+    expect(`${error.message} ${error.hint}`).not.toContain(scene.far.token);
+  });
+
+  test.concurrent('429 to every other request: slows down and recovers', async () => {
+    const on = ['create', 'read', 'file'] as const;
+    await using scene = await Scene.begin({ faults: { status: { on, status: 429, every: 2 } } });
+    await expectComplete(scene, scene.pull());
+    expect(scene.waits.every(({ reason }) => reason === 'rate')).toBe(true);
+    expect(scene.waits.length).toBeGreaterThanOrEqual(5);
+    expect(scene.far.requests.length).toBeLessThan(25);
+  });
+
+  test.concurrent('429 for ever: bounded', async () => {
+    await using scene = await Scene.begin({ faults: { status: { on: 'create', status: 429 } } });
+    const client = scene.client({ retry: { ...RETRY, rateLimited: 4 } });
+    const error = await failureOf(scene.pull({}, client), 'UNAVAILABLE');
+    expect(error.hint).toMatch(/too many requests/i);
+    expect(scene.count('create')).toBe(4);
+  });
+
+  test.concurrent.each([
+    ['create', 'text/html'],
+    ['create', 'application/json'],
+    ['read', 'text/html'],
+  ] as const)('HTML in the place of a %s, as %s', async (on, contentType) => {
+    await using scene = await Scene.begin({ faults: { html: { on, contentType } } });
+    const result = await scene.pull();
+    expect(result.complete).toBe(false);
+    expect(result.failed).toMatchObject([
+      { name: 'orders/2026-01-08_2026-01-28', code: 'PROTOCOL' },
+    ]);
+    expect(result.failed[0]?.message).toMatch(/instead of JSON: .*Welcome to our Wi-Fi!/);
+    expect(result.failed[0]?.hint).toMatch(/address/);
+    expect(result.receipt).toMatchObject({ complete: false, objects: 0, missing: [{}] });
+    scene.far.set({});
+    await expectComplete(scene, scene.pull());
+  });
+
+  test.concurrent.each([
+    { endless: { on: 'read' } },
+    { endless: { on: 'read', how: 'space' } },
+    { bomb: { on: 'read' } },
+    { members: { on: 'read', padBytes: 17 * 1024 * 1024 } },
+  ] satisfies Faults[])('an answer without end: %o', async (faults) => {
+    await using scene = await Scene.begin({ faults });
+    const result = await scene.pull();
+    expect(result.failed).toMatchObject([{ code: 'PROTOCOL' }]);
+    expect(result.failed[0]?.message).toMatch(/over 16777216 bytes/);
+  });
+});
+
+describe('redirects of the API', () => {
+  test.concurrent.each(['elsewhere', 'same-host', 'loop'])('to %s are not followed', async (to) => {
+    await using scene = await Scene.begin({ faults: { redirect: { on: ['create', 'read'], to } } });
+    const result = await scene.pull();
+    expect(result.failed).toMatchObject([{ code: 'PROTOCOL' }]);
+    expect(result.failed[0]?.message).toMatch(/redirects to http:/);
+    expect(result.failed[0]?.hint).toMatch(/token is not sent there/);
+    expect(scene.far.requests.filter(({ place }) => place === 'elsewhere')).toEqual([]);
+    expect(scene.count('create')).toBe(1);
+  });
+});
+
+describe('the life of an export', () => {
+  test.concurrent('never finishes: TIMEOUT; the same export is taken up again', async () => {
+    await using scene = await Scene.begin({ faults: { unfinished: { times: 1 } } });
+    const result = await scene.pull({}, scene.client({ timeoutMs: 600 }));
+    const [created] = scene.far.exports;
+    expect(result.complete).toBe(false);
+    expect(result.failed).toMatchObject([{ code: 'TIMEOUT' }]);
+    expect(result.failed[0]?.message).toMatch(
+      new RegExp(`${created?.id} is still IN_PROGRESS at 50 % after 0.6 s`),
+    );
+    expect(result.failed[0]?.hint).toMatch(/more time/);
+    const polled = scene.count('read');
+    expect(polled).toBeLessThanOrEqual(4);
+    const again = await scene.pull({}, scene.client({ timeoutMs: 300 }));
+    expect(again.failed).toMatchObject([{ code: 'TIMEOUT' }]);
+    expect(scene.count('create')).toBe(1);
+    expect(scene.count('read')).toBeGreaterThan(polled);
+  });
+
+  test.concurrent.each(['FAILED', 'CANCELED'])('%s once, then fine', async (status) => {
+    await using scene = await Scene.begin({ faults: { failed: { times: 1, status } } });
+    const result = await expectComplete(scene, scene.pull());
+    expect(scene.count('create')).toBe(2);
+    expect(result.receipt.ranges[0]?.exports).toEqual([scene.far.exports[1]?.id]);
+  });
+
+  test.concurrent('FAILED always: the other ranges are there', async () => {
+    const long = { from: LONG_FROM, to: LONG_TO };
+    const code = 'SOURCE_UNAVAILABLE';
+    await using scene = await Scene.begin({ ...long, orders: 90, faults: { failed: { code } } });
+    // The first range is made before the fault sets in.
+    scene.far.set({});
+    await scene.pull({ from: LONG_FROM, to: '2026-01-07' });
+    scene.far.set({ failed: { code } });
+    const result = await scene.pull(long);
+    expect(result.complete).toBe(false);
+    expect(result.failed.map(({ name }) => name)).toEqual([
+      'orders/2026-01-07_2026-02-06',
+      'orders/2026-02-06_2026-03-02',
+    ]);
+    expect(result.failed[0]).toMatchObject({
+      code: 'EXPORT_FAILED',
+      message: expect.stringMatching(/ended as FAILED: SOURCE_UNAVAILABLE: A fault that was/),
+    });
+    expect(scene.count('create')).toBe(1 + 2 * 3);
+    expect(result.receipt.missing.map(({ name }) => name)).toEqual(
+      result.failed.map(({ name }) => name),
+    );
+    expect(await contents(scene.out)).toEqual(
+      linesOf(scene.far, ['ORDERS'], LONG_FROM, Date.UTC(2026, 0, 7)),
+    );
+    scene.far.set({});
+    await expectComplete(
+      scene,
+      scene.pull(long),
+      linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO),
+    );
+  });
+
+  test.concurrent('forgotten (404) while it is made: asked for anew', async () => {
+    await using scene = await Scene.begin({
+      ready: { polls: 2 },
+      faults: { forgotten: { reads: 1, times: 1 } },
+    });
+    await expectComplete(scene, scene.pull());
+    expect(scene.count('create')).toBe(2);
+  });
+
+  test.concurrent('forgotten between two runs: asked for anew', async () => {
+    await using scene = await Scene.begin({
+      faults: { unfinished: { times: 1 }, forgotten: { reads: 2, times: 1 } },
+    });
+    await scene.pull({}, scene.client({ timeoutMs: 0 }));
+    await expectComplete(scene, scene.pull());
+    expect(scene.count('create')).toBe(2);
+  });
+
+  test.concurrent('files that vanish (410): exported anew for that range alone', async () => {
+    const long = { from: LONG_FROM, to: LONG_TO };
+    await using scene = await Scene.begin({
+      ...long,
+      orders: 240,
+      faults: { vanished: { downloads: 3, after: 1, times: 1 } },
+    });
+    const expected = linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO);
+    await expectComplete(scene, scene.pull(long), expected);
+    const spans = scene.far.exports.map(({ request }) => request.startTime);
+    expect(spans).toHaveLength(4);
+    expect(spans.filter((time) => time === Date.UTC(2026, 0, 7))).toHaveLength(2);
+  });
+
+  test.concurrent('files that always vanish: a few exports, then GONE', async () => {
+    await using scene = await Scene.begin({ faults: { vanished: { downloads: 2 } } });
+    const result = await scene.pull();
+    expect(result.failed).toMatchObject([{ code: 'GONE' }]);
+    expect(scene.count('create')).toBe(3);
+  });
+
+  test.concurrent('DONE without URLs', async () => {
+    await using scene = await Scene.begin({
+      faults: { members: { on: 'read', remove: ['exportUrls'], inStatus: 'DONE' } },
+    });
+    const result = await scene.pull();
+    expect(result.failed).toMatchObject([{ code: 'GONE' }]);
+    expect(result.failed[0]?.message).toContain(scene.far.exports.at(-1)?.id);
+  });
+
+  test.concurrent.each([
+    { id: '..' },
+    { id: '../../M2/exports/X' },
+    { id: 'a/b' },
+    { id: 'x\r\nHost: evil' },
+    { id: '' },
+    { id: 42 },
+    { status: 'SPLENDID' },
+    { type: 'CUSTOMERS' },
+    { exportUrls: { elements: [{}] } },
+    { exportUrls: 7 },
+    { files: { elements: [{ objects: -0.5 }] } },
+    { files: 'none' },
+  ])('an export that says %o is none', async (set) => {
+    await using scene = await Scene.begin({
+      faults: { members: { on: ['create', 'read'], set } },
+    });
+    const result = await scene.pull();
+    expect(result.failed).toMatchObject([{ code: 'PROTOCOL' }]);
+    expect(result.failed[0]?.message).toMatch(/the answer is no export: \{/);
+    expect(scene.far.requests.every(({ kind }) => kind !== 'unknown')).toBe(true);
+  });
+
+  test.concurrent('the answer is about another export', async () => {
+    await using scene = await Scene.begin({
+      faults: { members: { on: 'read', set: { id: 'OTHER00000000' } } },
+    });
+    const result = await scene.pull();
+    expect(result.failed).toMatchObject([{ code: 'PROTOCOL' }]);
+    expect(result.failed[0]?.message).toMatch(/OTHER00000000/);
+  });
+});
+
+describe('a token that is revoked in the middle', () => {
+  test('stops with UNAUTHORIZED; later nothing is fetched twice', async () => {
+    const long = { from: LONG_FROM, to: LONG_TO };
+    await using scene = await Scene.begin({
+      ...long,
+      orders: 240,
+      // Availability aside: create, read, create, read are let through.
+      faults: { status: { on: ['create', 'read'], status: 401, after: 4 } },
+    });
+    const error = await failureOf(scene.pull(long), 'UNAUTHORIZED');
+    expect(error.hint).toMatch(/token/);
+    expect(scene.far.requests.filter(({ status }) => status === 401)).toHaveLength(1);
+    const done = linesOf(scene.far, ['ORDERS'], LONG_FROM, Date.UTC(2026, 1, 6));
+    expect(await contents(scene.out)).toEqual(done);
+    const fetched = scene.count('file');
+    expect(fetched).toBeGreaterThan(10);
+
+    scene.far.set({});
+    const expected = linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO);
+    await expectComplete(scene, scene.pull(long), expected);
+    const files = scene.far.requests.filter(({ kind }) => kind === 'file');
+    expect(new Set(files.map(({ path }) => path)).size).toBe(files.length);
+    expect(scene.count('create')).toBe(4);
+  });
+});

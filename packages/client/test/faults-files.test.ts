@@ -1,0 +1,242 @@
+import { execFile } from 'node:child_process';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Order } from '@tillroll/contract';
+import { describe, expect, test } from 'vitest';
+import { downloadExport } from '../src/files/index.ts';
+import type { FarSideOptions, Faults } from './far-side/index.ts';
+import type { PullOrder, PullOutcome } from './pull-process.ts';
+import { contents, expectComplete, failureOf, linesOf, RETRY, Scene, servedOf, FROM, TO } from './scene.ts';
+
+const run = promisify(execFile);
+
+/** Both ways of getting at the objects must give all of them, whatever happens on the way. */
+async function expectAll(scene: Scene): Promise<void> {
+  await expectComplete(scene, scene.pull());
+  expect(await ordersOf(scene)).toEqual(scene.far.objects('ORDERS', FROM, TO));
+}
+
+async function ordersOf(scene: Scene): Promise<string[]> {
+  const orders: Order[] = [];
+  for await (const order of scene.client().orders({ from: FROM, to: TO })) orders.push(order);
+  return orders.map((order) => JSON.stringify(order));
+}
+
+async function expectFault(scene: Scene, code: string, message: RegExp): Promise<void> {
+  const result = await scene.pull();
+  expect(result.complete).toBe(false);
+  expect(result.failed).toMatchObject([{ code, name: 'orders/2026-01-08_2026-01-28' }]);
+  expect(result.failed[0]?.message).toMatch(message);
+  // Nothing half-written has a name that somebody would read.
+  const names = Object.keys(await contents(scene.out));
+  expect(names.filter((name) => !name.endsWith('.part'))).toEqual([]);
+  const iterated = await failureOf(ordersOf(scene));
+  expect(iterated.code).toBe(code);
+}
+
+const files = (scene: Scene) => scene.far.requests.filter(({ kind }) => kind === 'file');
+
+describe('what passes', () => {
+  test.concurrent.each([
+    ['a reset before the answer', { reset: { on: 'file', at: 'before', per: 'path', times: 2 } }],
+    ['a reset in the headers', { reset: { on: 'file', at: 'headers', per: 'path', times: 1 } }],
+    ['5xx', { status: { on: 'file', status: 502, every: 2 } }],
+    ['429', { status: { on: 'file', status: 429, retryAfter: 0, every: 2 } }],
+    ['a cut', { cut: { on: 'file', bytes: 3000, length: 'promised', per: 'path', times: 1 } }],
+    ['a cut in chunks', { cut: { on: 'file', bytes: -9, length: 'chunked', per: 'path', times: 2 } }],
+    ['a cut that says nothing', { cut: { on: 'file', bytes: -1, per: 'path', times: 2 } }],
+    ['an altered file', { altered: { per: 'path', times: 2 } }],
+    ['HTML', { html: { on: 'file', per: 'path', times: 1 } }],
+    ['gzip unasked', { encoding: { on: 'file', how: 'gzip' } }],
+    ['gzip, not said', { encoding: { on: 'file', how: 'gzip-unmarked' } }],
+    ['gzip that ends early', { encoding: { on: 'file', how: 'gzip-cut', per: 'path', times: 1 } }],
+    ['gzip and more', { encoding: { on: 'file', how: 'gzip-tail', per: 'path', times: 1 } }],
+    ['said to be gzip', { encoding: { on: 'file', how: 'marked-only', per: 'path', times: 1 } }],
+    ['an unknown encoding', { encoding: { on: 'file', how: 'unknown' } }],
+    ['reversed', { order: { how: 'reversed' } }],
+    ['shuffled at each read', { order: { how: 'shuffled' } }],
+    ['a redirect', { redirect: { on: 'file', to: 'same-host' } }],
+    ['another host', { redirect: { on: 'file', to: 'elsewhere' } }],
+    ['URLs of another host', { urls: { how: 'elsewhere' } }],
+    ['URLs that expired (403)', { urlsExpire: { ms: 0, times: 1, status: 403 } }],
+    ['URLs that expired (410)', { urlsExpire: { ms: 0, times: 2 } }],
+    ['a slow one', { slow: { on: 'file', latencyMs: 50, bytesPerSecond: 60_000 } }],
+    ['a byte order mark', { layout: { how: 'bom' } }],
+    ['no manifest', { manifest: { missing: 'all' } }],
+    ['a manifest too short', { manifest: { missing: 'last' } }],
+  ] satisfies [string, Faults][])('%s', async (_name, faults) => {
+    await using scene = await Scene.begin({ faults });
+    await expectAll(scene);
+    expect(scene.count('create')).toBe(2);
+  });
+
+  test.concurrent('no export has objects: files without a byte', async () => {
+    await using scene = await Scene.begin({ faults: { empty: {} } });
+    expect(await ordersOf(scene)).toEqual([]);
+    const result = await scene.pull();
+    expect(result).toMatchObject({ complete: true, receipt: { objects: 0 } });
+    expect(await contents(scene.out)).toEqual(linesOf(scene.far, ['ORDERS'], FROM, TO, () => ''));
+  });
+
+  test.concurrent('one file without objects', async () => {
+    await using scene = await Scene.begin({ faults: { empty: { how: 'empty-file' } } });
+    const result = await scene.pull();
+    expect(result).toMatchObject({ complete: true, receipt: { objects: 0 } });
+  });
+});
+
+describe('broken off in mid-body', () => {
+  const reset: Faults = { reset: { on: 'file', at: { bytes: 3000 }, per: 'path', times: 1 } };
+
+  test.concurrent('goes on by Range: no byte twice', async () => {
+    await using scene = await Scene.begin({ faults: reset });
+    await expectComplete(scene, scene.pull());
+    const resumed = files(scene).filter(({ range }) => range !== undefined);
+    expect(resumed).toHaveLength(5);
+    expect(resumed.every(({ status, range }) => status === 206 && range === 'bytes=3000-')).toBe(true);
+    const sizes = scene.far.exports[0]?.files.map((_, i) => scene.far.exports[0]?.bytesOf(i).length);
+    const sent = files(scene).reduce((sum, { bytesSent }) => sum + bytesSent, 0);
+    expect(sent).toBe(sizes?.reduce((sum: number, size) => sum + (size ?? 0), 0));
+  });
+
+  test.concurrent.each([
+    ['ignored', 'ignored'],
+    ['answered from the start', 'from-start'],
+    ['answered with other bytes', 'lying'],
+    ['refused', 'refused'],
+    ['of a file that changed', 'changed'],
+  ] as const)('Range is %s: begins again', async (_name, how) => {
+    await using scene = await Scene.begin({ faults: { ...reset, range: { how } } });
+    await expectAll(scene);
+  });
+
+  test.concurrent('no Range, and every file breaks off five times', async () => {
+    await using scene = await Scene.begin({
+      tillroll: false,
+      faults: { reset: { on: 'file', at: { bytes: 3000 }, per: 'path', times: 5 } },
+    });
+    await expectComplete(scene, scene.pull());
+    expect(files(scene).some(({ range }) => range !== undefined)).toBe(false);
+    expect(files(scene)).toHaveLength(5 * 6);
+  });
+
+  test.concurrent('for ever: bounded tries', async () => {
+    await using scene = await Scene.begin({
+      tillroll: false,
+      faults: { reset: { on: 'file', at: { bytes: 3000 } } },
+    });
+    const client = scene.client({ retry: { ...RETRY, attempts: 4 } });
+    const error = await failureOf(scene.pull({ downloads: 1 }, client), 'NETWORK');
+    expect(error.message).toMatch(/file 0 of export \w{13} broke off again and again/);
+    expect(files(scene)).toHaveLength(4);
+  });
+
+  test.concurrent('cut off politely, without a manifest: the JSON tells', async () => {
+    await using scene = await Scene.begin({
+      tillroll: false,
+      faults: { cut: { on: 'file', bytes: -1, per: 'path', times: 1 } },
+    });
+    await expectAll(scene);
+  });
+});
+
+describe('what does not pass', () => {
+  test.concurrent.each([
+    ['right length, other bytes', 'BAD_FILE', /damaged: its SHA-256 is \w+, and \w+ was/, { altered: {} }],
+    ['a wrong sum', 'BAD_FILE', /SHA-256/, { manifest: { sha256: 'wrong' } }],
+    ['a wrong count', 'BAD_FILE', /holds 10 objects, and 11 were promised/, { manifest: { at: 1, objects: 1 } }],
+    ['a wrong length', 'BAD_FILE', /has \d+ bytes of \d+/, { manifest: { bytes: 1 } }],
+    ['too long', 'BAD_FILE', /is longer than \d+ bytes/, { manifest: { bytes: -1 } }],
+    ['a cut', 'BAD_FILE', /has \d+ bytes of \d+/, { cut: { on: 'file', bytes: -1 } }],
+    ['HTML', 'BAD_FILE', /does not begin with/, { html: { on: 'file' } }],
+    ['an endless one', 'BAD_FILE', /is longer than/, { endless: { on: 'file' } }],
+    ['a bomb', 'BAD_FILE', /is longer than/, { bomb: { on: 'file' } }],
+    ['a loop', 'PROTOCOL', /redirects over and over/, { redirect: { on: 'file', to: 'loop' } }],
+    ['a sum that is none', 'PROTOCOL', /no export/, { manifest: { sha256: 'garbage' } }],
+    ['a file on this disk', 'PROTOCOL', /neither http nor https: "file:\/\/\/etc/, { urls: { how: 'file' } }],
+    ['a redirect to it', 'PROTOCOL', /neither http/, { redirect: { on: 'file', to: 'file:///etc/passwd' } }],
+    ['ftp', 'PROTOCOL', /neither http nor https/, { urls: { how: 'ftp' } }],
+    ['a script', 'PROTOCOL', /neither http nor https/, { urls: { how: 'javascript' } }],
+    ['data', 'PROTOCOL', /neither http nor https/, { urls: { how: 'data' } }],
+    ['a user', 'PROTOCOL', /a user or a password/, { urls: { how: 'userinfo' } }],
+    ['a part of a URL', 'PROTOCOL', /is no URL/, { urls: { how: 'relative' } }],
+    ['no URL', 'PROTOCOL', /is no URL: "no URL at all"/, { urls: { how: 'text' } }],
+    ['403 for ever', 'GONE', /HTTP 403/, { urlsExpire: { ms: 0, status: 403 } }],
+  ] satisfies [string, string, RegExp, Faults][])('%s', async (_name, code, message, faults) => {
+    await using scene = await Scene.begin({ faults });
+    await expectFault(scene, code, message);
+    expect(files(scene).length).toBeLessThan(60);
+    scene.far.set({});
+    await expectComplete(scene, scene.pull());
+  });
+
+  test.concurrent.each([
+    ['gzip that ends early', { encoding: { on: 'file', how: 'gzip-cut' } }],
+    ['said to be gzip', { encoding: { on: 'file', how: 'marked-only' } }],
+  ] satisfies [string, Faults][])('%s, always', async (_name, faults) => {
+    await using scene = await Scene.begin({ faults });
+    const error = await failureOf(
+      scene.pull().then(({ failed: [failure] }) => Promise.reject(failure as unknown as Error)),
+    ).catch((failure: unknown) => failure as { code: string });
+    expect(['NETWORK', 'BAD_FILE']).toContain(error.code);
+    expect(files(scene).length).toBeLessThan(70);
+  });
+
+  test.concurrent('from https to http: not followed', async () => {
+    const { checkedFileUrl } = await import('../src/download.ts');
+    const at = new URL('https://a.example');
+    expect(() => checkedFileUrl('http://a.example/f', at)).toThrow(/leaves https for http/);
+    expect(checkedFileUrl('https://b.example/f', at).host).toBe('b.example');
+  });
+});
+
+describe('memory is bounded, and it ends', () => {
+  const endless: [string, RegExp, FarSideOptions][] = [
+    ['objects without end', /more than/, { faults: { endless: { on: 'file' } } }],
+    ['blanks without end', /blanks/, { faults: { endless: { on: 'file', how: 'space' } } }],
+    ['a bomb', /an object is over 64 MiB/, { faults: { bomb: { on: 'file' } } }],
+  ];
+  test.each(endless)('%s', { timeout: 60_000 }, async (_name, message, options) => {
+    await using scene = await Scene.begin({ ...options, tillroll: false, orders: 5 });
+    const { url, merchant, token } = scene.far;
+    const client = { url, merchant, token, retry: { ...RETRY, badFile: 2 } };
+    const pull = { types: ['ORDERS' as const], from: FROM, to: TO, out: scene.out };
+    const order = JSON.stringify({ client, pull } satisfies PullOrder);
+    const { stdout } = await run(process.execPath, [join(import.meta.dirname, 'pull-process.ts'), order]);
+    const outcome = JSON.parse(stdout) as PullOutcome;
+    expect(outcome).toMatchObject({ complete: false, failed: [{ code: 'BAD_FILE' }] });
+    expect(outcome.failed[0]?.message).toMatch(message);
+    expect(outcome.peakBytes / 2 ** 20).toBeLessThan(350);
+  });
+});
+
+describe('downloadExport', () => {
+  test('gives the files as they are served', async () => {
+    await using scene = await Scene.begin({ faults: { order: { how: 'shuffled' } } });
+    const client = scene.client();
+    const request = { type: 'ORDERS', startTime: FROM, endTime: TO } as const;
+    const { id } = await client.create(request);
+    await client.wait(id);
+    const result = await downloadExport(client, id, { out: scene.out });
+    const expected = Object.entries(servedOf(scene.far, ['ORDERS'], FROM, TO, 10)).map(
+      ([path, sum]) => [path.split('/').at(-1), sum],
+    );
+    expect(await contents(scene.out)).toEqual(Object.fromEntries(expected));
+    expect(result).toMatchObject({ objects: 45, files: [{ path: '0000.json', objects: 10 }, {}, {}, {}, {}] });
+    expect((await failureOf(downloadExport(client, id, { out: scene.out }))).message).toMatch(
+      /not empty: it holds 000\d.json/,
+    );
+  });
+
+  test('an altered file leaves nothing under its name', async () => {
+    await using scene = await Scene.begin({ faults: { altered: { position: 2 } as never } });
+    const client = scene.client();
+    const { id } = await client.create({ type: 'ORDERS', startTime: FROM, endTime: TO });
+    await client.wait(id);
+    await failureOf(downloadExport(client, id, { out: scene.out }), 'BAD_FILE');
+    expect(await readdir(scene.out)).not.toContain('0002.json');
+    const error = await failureOf(downloadExport(client, 'NOSUCHEXPORT0', { out: scene.out }));
+    expect(error.code).toBe('NOT_FOUND');
+  });
+});

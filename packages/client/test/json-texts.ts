@@ -1,0 +1,153 @@
+import fc from 'fast-check';
+import { NUMBER_MEMBERS, TEXT_MEMBERS, type Members } from '../src/json/members.ts';
+
+/** JSON as text, in all the ways in which it may be written; `JSON.parse` is the judge of what it means. */
+
+export const blanks = fc
+  .array(fc.constantFrom(' ', '\n', '\r', '\t', '\r\n'), { maxLength: 2 })
+  .map((all) => all.join(''));
+
+/** One character of a string, possibly escaped. Lone surrogates can only be written as escapes. */
+const unit = fc.oneof(
+  { weight: 6, arbitrary: fc.constantFrom(...'abz019 _-/{}[]:,.\u007f\u0080\u00dfé€\ufeff\ufffd\uffff') },
+  { weight: 2, arbitrary: fc.constantFrom('😀', '𐍈', 'e\u0301', '\u2028', '\u2029', '\u00a0') },
+  { weight: 2, arbitrary: fc.constantFrom('\\"', '\\\\', '\\/', '\\b', '\\f', '\\n', '\\r', '\\t') },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(fc.integer({ min: 0, max: 0xffff }), fc.boolean())
+      .map(([code, isUpper]) => {
+        const hex = code.toString(16).padStart(4, '0');
+        return `\\u${isUpper ? hex.toUpperCase() : hex}`;
+      }),
+  },
+  { weight: 1, arbitrary: fc.constantFrom('\\ud83d\\ude00', '\\ud800', '\\uDC00x', '\\u0000', '\\u0022') },
+);
+const stringText = fc.array(unit, { maxLength: 8 }).map((units) => `"${units.join('')}"`);
+
+const digits = fc.oneof(fc.nat({ max: 999 }).map(String), fc.stringMatching(/^[0-9]{1,22}$/));
+const numberText = fc.oneof(
+  fc.constantFrom('0', '-0', '1250', '1250.0', '12.5e2', '-1', '1e3', '1E+3', '5e-324', '1e999', '-0.0'),
+  fc.constantFrom(
+    '999999999999999',
+    '9007199254740991',
+    '9007199254740992',
+    '-9007199254740991',
+    '1767225600000',
+    '1.0000000000000000001',
+  ),
+  fc
+    .tuple(
+      fc.constantFrom('', '-'),
+      fc.oneof(fc.constant('0'), fc.tuple(fc.integer({ min: 1, max: 9 }), digits).map(([a, b]) => `${a}${b}`)),
+      fc.option(digits, { nil: undefined }),
+      fc.option(fc.tuple(fc.constantFrom('e', 'E', 'e+', 'E-'), digits), { nil: undefined }),
+    )
+    .map(
+      ([sign, whole, fraction, exponent]) =>
+        `${sign}${whole}${fraction === undefined ? '' : `.${fraction}`}${exponent?.join('') ?? ''}`,
+    ),
+);
+
+/** The names of members, as they are and with some of their characters escaped; and names that are close. */
+const memberName = fc.constantFrom(...TEXT_MEMBERS, ...NUMBER_MEMBERS);
+const keyText = fc.oneof(
+  { weight: 5, arbitrary: memberName.map((name) => `"${name}"`) },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(memberName, fc.nat()).map(([name, at]) => {
+      const i = at % name.length;
+      const code = name.charCodeAt(i).toString(16).padStart(4, '0');
+      return `"${name.slice(0, i)}\\u${code}${name.slice(i + 1)}"`;
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom('"__proto__"', '"constructor"', '""', '"Id"', '"id "', '"ids"', '"createdTim"', '"toString"'),
+  },
+  { weight: 3, arbitrary: stringText },
+);
+
+function listed(open: string, items: readonly string[], close: string, layout: readonly string[]): string {
+  let text = open;
+  for (const [i, item] of items.entries())
+    text += `${i > 0 ? ',' : ''}${layout[i % layout.length]}${item}${layout[(i + 1) % layout.length]}`;
+  return `${text}${items.length === 0 ? layout[0] : ''}${close}`;
+}
+
+const layout = fc.array(blanks, { minLength: 1, maxLength: 4 });
+
+const { object } = fc.letrec<{ value: string; object: string; array: string }>((tie) => ({
+  value: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    fc.oneof(stringText, numberText, fc.constantFrom('true', 'false', 'null')),
+    tie('object'),
+    tie('array'),
+  ),
+  array: fc
+    .tuple(fc.array(tie('value'), { maxLength: 4 }), layout)
+    .map(([items, between]) => listed('[', items, ']', between)),
+  object: fc
+    .tuple(fc.array(fc.tuple(keyText, blanks, blanks, tie('value')), { maxLength: 6 }), layout)
+    .map(([members, between]) =>
+      listed(
+        '{',
+        members.map(([key, before, after, value]) => `${key}${before}:${after}${value}`),
+        '}',
+        between,
+      ),
+    ),
+}));
+
+/** An object without blanks around it; names repeat. */
+export const objectText: fc.Arbitrary<string> = object;
+
+/** What `Members` should be of an object, by `JSON.parse`. */
+export function membersOf(text: string): Members {
+  const parsed = JSON.parse(text) as Record<string, unknown>;
+  const members: Record<string, unknown> = { hasBreaks: /[\r\n]/.test(text) };
+  for (const name of TEXT_MEMBERS) members[name] = typeof parsed[name] === 'string' ? parsed[name] : '';
+  for (const name of NUMBER_MEMBERS)
+    members[name] = Number.isSafeInteger(parsed[name]) ? parsed[name] : Number.NaN;
+  return members as unknown as Members;
+}
+
+/** What is wrong with bytes: some are replaced, left out, put in, doubled or cut off. */
+export const damage = fc.array(
+  fc.record({
+    kind: fc.constantFrom('replace', 'remove', 'insert', 'double', 'cut'),
+    at: fc.nat(),
+    byte: fc.oneof(
+      fc.constantFrom(...Buffer.from('{}[]:,"\\/ \n\r\t0123456789-+.eEutfnasld\u000b\u000c\u0000')),
+      fc.constantFrom(0xa0, 0x80, 0xbf, 0xc0, 0xc1, 0xc3, 0xe2, 0xed, 0xef, 0xf0, 0xf4, 0xf5, 0xff),
+      fc.integer({ min: 0, max: 255 }),
+    ),
+  }),
+  { minLength: 1, maxLength: 2 },
+);
+export type Damage = typeof damage extends fc.Arbitrary<infer T> ? T : never;
+
+export function damaged(bytes: Buffer, how: Damage): Buffer {
+  let now = bytes;
+  for (const { kind, at: anywhere, byte } of how) {
+    const at = now.length === 0 ? 0 : anywhere % now.length;
+    const before = now.subarray(0, at);
+    const after = now.subarray(at);
+    const put = Buffer.of(byte);
+    if (kind === 'replace') now = Buffer.concat([before, put, after.subarray(1)]);
+    else if (kind === 'remove') now = Buffer.concat([before, after.subarray(1)]);
+    else if (kind === 'insert') now = Buffer.concat([before, put, after]);
+    else if (kind === 'double') now = Buffer.concat([before, after.subarray(0, 1), after]);
+    else now = before;
+  }
+  return now;
+}
+
+/** What `JSON.parse` makes of bytes that are UTF-8; undefined when they are not, or no JSON. */
+export function judged(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
