@@ -42,7 +42,7 @@ test('the formats are the ones that the library knows', () => {
 });
 
 describe('help', () => {
-  test.each(COMMANDS)('%s %s', async (...command) => {
+  test.concurrent.each(COMMANDS)('%s %s', async (...command) => {
     const { code, out, err } = await run([...command.filter(Boolean), '--help']);
     expect({ code, err }).toEqual({ code: 0, err: '' });
     expect(out).toContain(`Usage: tillroll ${command.filter(Boolean).join(' ')}`);
@@ -73,7 +73,7 @@ describe('help', () => {
 describe('mistakes are one line and exit 2', () => {
   const pull = ['pull', ...SPAN, '--out', 'x', ...CONNECTION];
   const create = ['exports', 'create', ...SPAN, ...CONNECTION];
-  test.each([
+  test.concurrent.each([
     [['pulls'], /unknown command 'pulls'.*Did you mean pull/],
     [[...pull, '--form', 'x'], /unknown option '--form'/],
     [['pull'], /missing: --from .*--since-last.*, --out/],

@@ -7,7 +7,17 @@ import { describe, expect, test } from 'vitest';
 import { downloadExport } from '../src/files/index.ts';
 import type { FarSideOptions, Faults } from './far-side/index.ts';
 import type { PullOrder, PullOutcome } from './pull-process.ts';
-import { contents, expectComplete, failureOf, linesOf, RETRY, Scene, servedOf, FROM, TO } from './scene.ts';
+import {
+  contents,
+  expectComplete,
+  failureOf,
+  linesOf,
+  RETRY,
+  Scene,
+  servedOf,
+  FROM,
+  TO,
+} from './scene.ts';
 
 const run = promisify(execFile);
 
@@ -44,7 +54,10 @@ describe('what passes', () => {
     ['5xx', { status: { on: 'file', status: 502, every: 2 } }],
     ['429', { status: { on: 'file', status: 429, retryAfter: 0, every: 2 } }],
     ['a cut', { cut: { on: 'file', bytes: 3000, length: 'promised', per: 'path', times: 1 } }],
-    ['a cut in chunks', { cut: { on: 'file', bytes: -9, length: 'chunked', per: 'path', times: 2 } }],
+    [
+      'a cut in chunks',
+      { cut: { on: 'file', bytes: -9, length: 'chunked', per: 'path', times: 2 } },
+    ],
     ['a cut that says nothing', { cut: { on: 'file', bytes: -1, per: 'path', times: 2 } }],
     ['an altered file', { altered: { per: 'path', times: 2 } }],
     ['HTML', { html: { on: 'file', per: 'path', times: 1 } }],
@@ -94,8 +107,12 @@ describe('broken off in mid-body', () => {
     await expectComplete(scene, scene.pull());
     const resumed = files(scene).filter(({ range }) => range !== undefined);
     expect(resumed).toHaveLength(5);
-    expect(resumed.every(({ status, range }) => status === 206 && range === 'bytes=3000-')).toBe(true);
-    const sizes = scene.far.exports[0]?.files.map((_, i) => scene.far.exports[0]?.bytesOf(i).length);
+    expect(resumed.every(({ status, range }) => status === 206 && range === 'bytes=3000-')).toBe(
+      true,
+    );
+    const sizes = scene.far.exports[0]?.files.map(
+      (_, i) => scene.far.exports[0]?.bytesOf(i).length,
+    );
     const sent = files(scene).reduce((sum, { bytesSent }) => sum + bytesSent, 0);
     expect(sent).toBe(sizes?.reduce((sum: number, size) => sum + (size ?? 0), 0));
   });
@@ -143,9 +160,19 @@ describe('broken off in mid-body', () => {
 
 describe('what does not pass', () => {
   test.concurrent.each([
-    ['right length, other bytes', 'BAD_FILE', /damaged: its SHA-256 is \w+, and \w+ was/, { altered: {} }],
+    [
+      'right length, other bytes',
+      'BAD_FILE',
+      /damaged: its SHA-256 is \w+, and \w+ was/,
+      { altered: {} },
+    ],
     ['a wrong sum', 'BAD_FILE', /SHA-256/, { manifest: { sha256: 'wrong' } }],
-    ['a wrong count', 'BAD_FILE', /holds 10 objects, and 11 were promised/, { manifest: { at: 1, objects: 1 } }],
+    [
+      'a wrong count',
+      'BAD_FILE',
+      /holds 10 objects, and 11 were promised/,
+      { manifest: { at: 1, objects: 1 } },
+    ],
     ['a wrong length', 'BAD_FILE', /has \d+ bytes of \d+/, { manifest: { bytes: 1 } }],
     ['too long', 'BAD_FILE', /is longer than \d+ bytes/, { manifest: { bytes: -1 } }],
     ['a cut', 'BAD_FILE', /has \d+ bytes of \d+/, { cut: { on: 'file', bytes: -1 } }],
@@ -154,8 +181,18 @@ describe('what does not pass', () => {
     ['a bomb', 'BAD_FILE', /is longer than/, { bomb: { on: 'file' } }],
     ['a loop', 'PROTOCOL', /redirects over and over/, { redirect: { on: 'file', to: 'loop' } }],
     ['a sum that is none', 'PROTOCOL', /no export/, { manifest: { sha256: 'garbage' } }],
-    ['a file on this disk', 'PROTOCOL', /neither http nor https: "file:\/\/\/etc/, { urls: { how: 'file' } }],
-    ['a redirect to it', 'PROTOCOL', /neither http/, { redirect: { on: 'file', to: 'file:///etc/passwd' } }],
+    [
+      'a file on this disk',
+      'PROTOCOL',
+      /neither http nor https: "file:\/\/\/etc/,
+      { urls: { how: 'file' } },
+    ],
+    [
+      'a redirect to it',
+      'PROTOCOL',
+      /neither http/,
+      { redirect: { on: 'file', to: 'file:///etc/passwd' } },
+    ],
     ['ftp', 'PROTOCOL', /neither http nor https/, { urls: { how: 'ftp' } }],
     ['a script', 'PROTOCOL', /neither http nor https/, { urls: { how: 'javascript' } }],
     ['data', 'PROTOCOL', /neither http nor https/, { urls: { how: 'data' } }],
@@ -203,7 +240,10 @@ describe('memory is bounded, and it ends', () => {
     const client = { url, merchant, token, retry: { ...RETRY, badFile: 2 } };
     const pull = { types: ['ORDERS' as const], from: FROM, to: TO, out: scene.out };
     const order = JSON.stringify({ client, pull } satisfies PullOrder);
-    const { stdout } = await run(process.execPath, [join(import.meta.dirname, 'pull-process.ts'), order]);
+    const { stdout } = await run(process.execPath, [
+      join(import.meta.dirname, 'pull-process.ts'),
+      order,
+    ]);
     const outcome = JSON.parse(stdout) as PullOutcome;
     expect(outcome).toMatchObject({ complete: false, failed: [{ code: 'BAD_FILE' }] });
     expect(outcome.failed[0]?.message).toMatch(message);
@@ -223,7 +263,10 @@ describe('downloadExport', () => {
       ([path, sum]) => [path.split('/').at(-1), sum],
     );
     expect(await contents(scene.out)).toEqual(Object.fromEntries(expected));
-    expect(result).toMatchObject({ objects: 45, files: [{ path: '0000.json', objects: 10 }, {}, {}, {}, {}] });
+    expect(result).toMatchObject({
+      objects: 45,
+      files: [{ path: '0000.json', objects: 10 }, {}, {}, {}, {}],
+    });
     expect((await failureOf(downloadExport(client, id, { out: scene.out }))).message).toMatch(
       /not empty: it holds 000\d.json/,
     );

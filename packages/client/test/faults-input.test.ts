@@ -21,9 +21,15 @@ function tmpfs(path: string, size: string): boolean {
 
 describe('dates that are none', () => {
   test.concurrent.each([
-    [{ from: '2026-01-28', to: '2026-01-08' }, /to must be later than from.*2026-01-28.*2026-01-08/],
+    [
+      { from: '2026-01-28', to: '2026-01-08' },
+      /to must be later than from.*2026-01-28.*2026-01-08/,
+    ],
     [{ from: '2026-01-08', to: '2026-01-08' }, /to must be later than from/],
-    [{ from: '2026-02-29', to: '2026-03-10' }, /from must be .*"2026-02-29": 2026-02 has no day 29/],
+    [
+      { from: '2026-02-29', to: '2026-03-10' },
+      /from must be .*"2026-02-29": 2026-02 has no day 29/,
+    ],
     [{ from: '2026-01-08', to: '2026-02-29' }, /to must be .*"2026-02-29": 2026-02 has no day 29/],
     [{ from: '1900-02-29', to: '2026-01-28' }, /1900-02 has no day 29/],
     [{ from: '2026-13-01', to: '2026-01-28' }, /from must be .*"2026-13-01"/],
@@ -82,7 +88,10 @@ describe('the connection', () => {
     [{ url: 'ftp://a.example' }, /http or https/],
     [{ merchant: '../M2' }, /merchant must be .*"\.\.\/M2"/],
   ])('%o is refused', async (options, message) => {
-    const error = await failureOf(Promise.resolve().then(() => client(options)), 'USAGE');
+    const error = await failureOf(
+      Promise.resolve().then(() => client(options)),
+      'USAGE',
+    );
     expect(error.message).toMatch(message);
     expect(`${error.message} ${error.hint}`).not.toContain('secret');
     expect(`${error.message} ${error.hint}`).not.toContain('word@');

@@ -84,7 +84,7 @@ describe.each(KINDS)('merging $format, gzip $gzip', (kind) => {
         expect(journal.done('incoming')).toEqual([]);
         expect(filesBelow(layout.out)).toEqual(done.files.map(({ path }) => path).toSorted());
       }),
-      { numRuns: 40 },
+      { numRuns: 15 },
     );
   });
 
@@ -193,7 +193,7 @@ describe.each(KINDS)('edges of $format, gzip $gzip', (kind) => {
         expectSettled(journal, all);
         expect(await settleEdges(journal, 'ORDERS', UTC, signal)).toBe(0);
       }),
-      { numRuns: 25 },
+      { numRuns: 8 },
     );
   });
 

@@ -188,9 +188,9 @@ describe('a file as served', () => {
   test('may hold only ids that can be told apart and are no burden', () => {
     const of = (id: string): string => `{"elements":[{"id":"${id}","createdTime":1}]}`;
     expect(refusal('elements', of('x'.repeat(1024)))).toBeUndefined();
-    expect(refusal('elements', of('x'.repeat(1025)))).toMatch(/an id is over 1024 long/);
+    expect(refusal('elements', of('x'.repeat(1025)))).toMatch(/object 1 has an id of over 1024/);
     expect(refusal('elements', of('x'.repeat(70_000)))?.length).toBeLessThan(200);
-    expect(refusal('elements', of('\\ud800'))).toMatch(/object 1 has half a character/);
+    expect(refusal('elements', of('\\ud800'))).toMatch(/object 1 has an id/);
     expect(refusal('elements', of('\\ud83d\\ude00'))).toBeUndefined();
   });
 

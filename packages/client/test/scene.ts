@@ -10,6 +10,7 @@ import {
   ExportError,
   type ClientOptions,
   type ErrorCode,
+  type PullEvent,
   type PullOptions,
   type PullResult,
   type Waiting,
@@ -39,7 +40,8 @@ export class Scene implements AsyncDisposable {
   readonly far: FarSide;
   /** For output directories. */
   readonly directory: string;
-  readonly waits: Waiting[] = [];
+  /** What was told of waits, and how long each was to be, in ms, as it was told. */
+  readonly waits: (Waiting & { ms: number })[] = [];
 
   private constructor(far: FarSide, directory: string) {
     this.far = far;
@@ -58,7 +60,7 @@ export class Scene implements AsyncDisposable {
 
   client(options: Partial<ClientOptions> = {}): ExportClient {
     const { url, merchant, token } = this.far;
-    const onWaiting = (waiting: Waiting): void => void this.waits.push(waiting);
+    const onWaiting = (waiting: Waiting): void => this.#noteWait(waiting);
     return new ExportClient({ url, merchant, token, onWaiting, retry: RETRY, ...options });
   }
 
@@ -68,8 +70,8 @@ export class Scene implements AsyncDisposable {
     client: ExportClient = this.client(),
   ): Promise<PullResult> {
     const { sinceLast } = options;
-    const onProgress = (event: Parameters<NonNullable<PullOptions['onProgress']>>[0]): void => {
-      if (event.event === 'waiting') this.waits.push(event);
+    const onProgress = (event: PullEvent): void => {
+      if (event.event === 'waiting') this.#noteWait(event);
     };
     return client.pull({
       types: ['ORDERS'],
@@ -79,6 +81,21 @@ export class Scene implements AsyncDisposable {
       onProgress,
       ...options,
     });
+  }
+
+  /** A pull that is broken off as soon as it has to wait. */
+  async pullUntilWaiting(): Promise<void> {
+    const stop = new AbortController();
+    const onProgress = (event: PullEvent): void => {
+      if (event.event !== 'waiting') return;
+      this.#noteWait(event);
+      stop.abort();
+    };
+    await failureOf(this.pull({ signal: stop.signal, onProgress }), 'INTERRUPTED');
+  }
+
+  #noteWait(waiting: Waiting): void {
+    this.waits.push({ ...waiting, ms: waiting.until - Date.now() });
   }
 
   count(kind: RequestKind): number {
@@ -154,7 +171,7 @@ function day(time: number): string {
 /** The ranges of whole days from `from` to `to`, as they must be asked for and named. */
 export function rangesOf(from: number, to: number): { name: string; from: number; to: number }[] {
   const ranges = [];
-  for (let start = from; start < to; ) {
+  for (let start = from; start < to;) {
     const end = Math.min(to, (Math.floor(start / CELL_MS) + 1) * CELL_MS);
     ranges.push({ name: `${day(start)}_${day(end)}`, from: start, to: end });
     start = end;

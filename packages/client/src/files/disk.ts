@@ -1,11 +1,11 @@
-import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { ExportError } from '../errors.ts';
 
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
-const REFUSED = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP']);
+const REFUSED = new Set(['ENOENT', 'EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP']);
 
 /** What the file system said, as an error of this library; anything else as it is. */
 export function diskError(error: unknown): unknown {
@@ -23,6 +23,27 @@ export function diskError(error: unknown): unknown {
   if (REFUSED.has(code))
     return new ExportError('DIRECTORY', `${where} cannot be written (${code})`, { cause: error });
   return new ExportError('DISK', `${syscall} of ${where} failed (${code})`, { cause: error });
+}
+
+/**
+ * Makes a directory and those above it. Node's own `recursive` never ends where the system answers
+ * ENOENT below a directory that exists, as in /proc.
+ */
+export async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
+    const above = dirname(path);
+    const isAboveMissing =
+      code === 'ENOENT' &&
+      above !== path &&
+      (await stat(above).catch(() => undefined)) === undefined;
+    if (!isAboveMissing) throw error;
+    await makeDirectory(above);
+    await makeDirectory(path);
+  }
 }
 
 /** Makes a directory's entries last, where the system can. */
@@ -45,7 +66,7 @@ export async function syncDirectory(path: string): Promise<void> {
 
 /** Gives a file that is complete and synced its name. */
 export async function moveIntoPlace(part: string, final: string): Promise<void> {
-  await mkdir(dirname(final), { recursive: true });
+  await makeDirectory(dirname(final));
   await rename(part, final);
   await syncDirectory(dirname(final));
 }

@@ -1,10 +1,10 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { ExportClient } from '../client.ts';
 import { ExportError } from '../errors.ts';
 import { interrupted } from '../http/backoff.ts';
 import { Zone } from '../zone.ts';
-import { diskError } from './disk.ts';
+import { diskError, makeDirectory } from './disk.ts';
 import type { DownloadProgress } from './pull-types.ts';
 import { RangeDownload } from './range-download.ts';
 
@@ -40,7 +40,7 @@ export async function downloadExport(
       hint: 'Wait for it first',
     });
   try {
-    await mkdir(out, { recursive: true });
+    await makeDirectory(out);
     const [other] = (await readdir(out)).filter((name) => !name.startsWith('.'));
     if (other !== undefined)
       throw new ExportError('DIRECTORY', `${out} is not empty: it holds ${other}`, {

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rm, type FileHandle } from 'node:fs/promises';
+import { open, readdir, readFile, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EXPORT_TYPES, type ExportType } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';
-import { moveIntoPlace, removeFiles, syncDirectory, writeWhole } from './disk.ts';
+import { makeDirectory, moveIntoPlace, removeFiles, syncDirectory, writeWhole } from './disk.ts';
 import {
   absolute,
   JOURNAL,
@@ -131,7 +131,10 @@ export class Journal {
   /** Opens or begins a directory's state, which the caller has locked. */
   static async open(layout: Layout, head: DirectoryHead): Promise<Journal> {
     const journal = new Journal(layout, head);
-    for (const line of (await readLines(layout.out)) ?? []) await journal.#apply(line, true);
+    const lines = (await readLines(layout.out)) ?? [];
+    // What a commit promised is done before the next line is written: only the last one's may be left.
+    const last = lines.findLastIndex(({ is }) => is === 'done' || is === 'dropped');
+    for (const [i, line] of lines.entries()) await journal.#apply(line, i === last);
     await journal.#compact();
     return journal;
   }
@@ -218,7 +221,7 @@ export class Journal {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#last;
+    await this.#last.catch(() => undefined);
     await this.#file?.close();
     this.#file = undefined;
   }
@@ -230,8 +233,8 @@ export class Journal {
       if (isCommit) await this.#file.datasync();
       await this.#apply(line, true);
     });
-    // One that failed is its caller's; the next one may still work.
-    this.#last = turn.catch(() => undefined);
+    // Nothing is written behind a line that may be half there, or whose promise is not kept yet.
+    this.#last = turn;
     await turn;
   }
 
@@ -252,10 +255,10 @@ export class Journal {
         return;
       case 'segment': {
         const { is: _is, range, ...segment } = line;
-        const pending = this.#pending.get(range);
-        // Fetched again where the one before was found damaged.
-        const others = pending?.segments.filter(({ position }) => position !== segment.position);
-        if (pending) pending.segments = [...(others ?? []), segment];
+        const segments = this.#pending.get(range)?.segments ?? [];
+        // Fetched again where the one before was found damaged: it takes its place.
+        const before = segments.findIndex(({ position }) => position === segment.position);
+        segments[before < 0 ? segments.length : before] = segment;
         return;
       }
       case 'restart':
@@ -316,7 +319,7 @@ export class Journal {
     }
     if (this.#converted) lines.push({ is: 'converted', ...this.#converted });
     const path = absolute(this.layout, JOURNAL);
-    await mkdir(dirname(path), { recursive: true });
+    await makeDirectory(dirname(path));
     await writeWhole(path, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
     this.#file = await open(path, 'a');
   }
@@ -351,7 +354,7 @@ async function readLines(out: string): Promise<Line[] | undefined> {
 
 /** Makes the directory's own folder; refuses one that holds anything else. @throws ExportError DIRECTORY */
 export async function prepareDirectory(out: string, isKnown: boolean): Promise<void> {
-  await mkdir(out, { recursive: true });
+  await makeDirectory(out);
   if (!isKnown) {
     const others = (await readdir(out)).filter((name) => !name.startsWith('.'));
     if (others.length > 0)
@@ -363,6 +366,6 @@ export async function prepareDirectory(out: string, isKnown: boolean): Promise<v
         },
       );
   }
-  await mkdir(absolute({ out }, OWN), { recursive: true });
+  await makeDirectory(absolute({ out }, OWN));
   await syncDirectory(out);
 }

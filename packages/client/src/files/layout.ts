@@ -10,6 +10,8 @@ export const JOURNAL = `${OWN}/state.jsonl`;
 export const LOCK = `${OWN}/lock`;
 /** Pieces that are merged into a range before anybody sees them. */
 export const INCOMING = `${OWN}/incoming`;
+/** What is being merged, until it is moved to its place. */
+export const MERGE = `${OWN}/merge`;
 export const PART = '.part';
 
 export interface TypedRange extends TimeRange {

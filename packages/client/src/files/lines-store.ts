@@ -1,12 +1,12 @@
 import { createHash, type Hash } from 'node:crypto';
-import { mkdir, open, type FileHandle } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { interrupted } from '../http/backoff.ts';
 import type { Members } from '../json/members.ts';
 import type { ObjectReader } from '../json/object-reader.ts';
-import { inflated, writeAll } from './disk.ts';
+import { inflated, makeDirectory, writeAll } from './disk.ts';
 import type { Segment, StoredFile } from './journal.ts';
 import { absolute, PART, type Layout } from './layout.ts';
 import type { Counted, RangeStore, SegmentWriter, Written } from './range-store.ts';
@@ -57,7 +57,7 @@ export class LinesStore implements RangeStore {
     reader: ObjectReader,
   ): Promise<{ store: LinesStore; kept: Segment[] }> {
     const part = absolute(layout, `${path}${PART}`);
-    await mkdir(dirname(part), { recursive: true });
+    await makeDirectory(dirname(part));
     const file = await open(part, segments.length > 0 ? 'a+' : 'w+');
     await file.close();
     const store = new LinesStore(layout, path, 0);

@@ -1,17 +1,18 @@
-import { open, mkdir, rm, type FileHandle } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { open, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { OBJECTS_PER_FILE } from '@tillroll/contract';
 import { throwIfAborted } from '../http/backoff.ts';
 import { ObjectReader } from '../json/object-reader.ts';
 import type { Zone } from '../zone.ts';
-import { removeFiles } from './disk.ts';
+import { makeDirectory, removeFiles } from './disk.ts';
 import type { DoneRange, Journal } from './journal.ts';
 import {
   absolute,
   isServed,
   type Layout,
   linesPath,
-  OWN,
+  MERGE,
   rangeName,
   servedFolder,
   type TypedRange,
@@ -61,9 +62,10 @@ export async function merge(
   const { journal, inputs, into, zone, signal } = merging;
   const { type, startTime, endTime } = into;
   const { layout } = journal;
-  const scratch = `${OWN}/merge`;
-  await rm(absolute(layout, scratch), { recursive: true, force: true });
-  await mkdir(absolute(layout, scratch), { recursive: true });
+  await rm(absolute(layout, MERGE), { recursive: true, force: true });
+  // A name of its own: what a commit promised to move from here must never be the half of a later merge.
+  const scratch = `${MERGE}/${randomUUID()}`;
+  await makeDirectory(absolute(layout, scratch));
   const inputFiles = new InputFiles(!isServed(layout));
   try {
     const entries = await indexOf(merging, inputFiles, absolute(layout, scratch));
@@ -153,7 +155,7 @@ class InputFiles {
     if (isGzip) {
       plain = `${scratch}/${this.#handles.length}.plain`;
       this.#inflated.push(plain);
-      await mkdir(dirname(plain), { recursive: true });
+      await makeDirectory(dirname(plain));
       const file = await open(plain, 'w');
       try {
         for await (const chunk of contentOf(path, true)) await file.write(chunk);

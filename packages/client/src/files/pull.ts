@@ -15,6 +15,7 @@ import {
   byTypeAndTime,
   isConverted,
   linesPath,
+  MERGE,
   PART,
   rangeKey,
   servedFolder,
@@ -303,12 +304,12 @@ class PullRun {
       ]);
       await removeFiles(begun.map((path) => absolute(layout, path)));
     }
-    await rm(absolute(layout, '.tillroll/merge'), { recursive: true, force: true });
+    await rm(absolute(layout, MERGE), { recursive: true, force: true });
   }
 
   async #fetch(plans: readonly TypePlan[]): Promise<PullResult> {
-    const { signal: outer } = this.#options;
-    const signal = outer ? AbortSignal.any([outer, this.#abort.signal]) : this.#abort.signal;
+    const { signal: outer = new AbortController().signal } = this.#options;
+    const signal = AbortSignal.any([outer, this.#abort.signal]);
     const openExport = limited(this.#wanted.concurrency, signal);
     const tasks = plans
       .flatMap(({ tasks: ofType }) => ofType)
@@ -335,15 +336,17 @@ class PullRun {
       ranges: tasks.map(({ progress }) => progress),
     });
     try {
-      await this.#runAll(tasks.filter(({ isKept }) => !isKept));
-      if (this.#failed.length === 0) await this.#complete(plans, signal);
+      try {
+        await this.#runAll(tasks.filter(({ isKept }) => !isKept));
+      } finally {
+        // Exports of ranges that failed, or are not fetched any more, may still be waited for.
+        this.#abort.abort();
+      }
+      if (this.#failed.length === 0) await this.#complete(plans, outer);
     } catch (error) {
       // Whatever ended it, the directory's receipt says what is there.
       await this.#writeReceipt(plans, tasks).catch(() => undefined);
       throw error;
-    } finally {
-      // Exports of a range that failed may still be waited for.
-      this.#abort.abort();
     }
     const receipt = await this.#writeReceipt(plans, tasks);
     this.#tell({ event: 'done', complete: receipt.complete });

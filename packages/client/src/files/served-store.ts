@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, rm, type FileHandle } from 'node:fs/promises';
+import { open, readdir, rm, type FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { ObjectReader } from '../json/object-reader.ts';
-import { inflated, moveIntoPlace, removeFiles, writeAll } from './disk.ts';
+import { inflated, makeDirectory, moveIntoPlace, removeFiles, writeAll } from './disk.ts';
 import type { Segment, StoredFile } from './journal.ts';
 import { absolute, PART, servedPath, type Layout } from './layout.ts';
 import type { Counted, RangeStore, SegmentWriter, Written } from './range-store.ts';
@@ -35,7 +35,7 @@ export class ServedStore implements RangeStore {
     readerOf: () => ObjectReader,
   ): Promise<{ store: ServedStore; kept: Segment[] }> {
     const store = new ServedStore(layout, folder);
-    await mkdir(absolute(layout, folder), { recursive: true });
+    await makeDirectory(absolute(layout, folder));
     const kept: Segment[] = [];
     for (const segment of segments) {
       const { file, position } = segment;

@@ -1,7 +1,6 @@
 import type { ExportType } from '@tillroll/contract';
 import { CsvFile } from './csv-file.ts';
 import { textOf } from './csv-text.ts';
-import { failureOf } from './failure.ts';
 import type { Conversion, ConvertedFile } from './format.ts';
 import { LAYOUTS, ROWS } from './layouts.ts';
 import { walkLines } from './lines.ts';
@@ -74,7 +73,7 @@ export async function toCsv(conversion: Conversion): Promise<ConvertedFile[]> {
     return made;
   } catch (error) {
     for (const file of files.values()) await file.remove();
-    throw failureOf(error, conversion.signal, 'csv');
+    throw error;
   }
 }
 

@@ -6,11 +6,12 @@ const MEMORY = /Out of Memory Error/;
 const TWICE = /duplicate key "([^"]*)"/i;
 const NOT_JSON = /Malformed JSON|Invalid unicode|Conversion Error/;
 
-export const isOutOfMemory = (error: unknown) => error instanceof Error && MEMORY.test(error.message);
+export const isOutOfMemory = (error: unknown) =>
+  error instanceof Error && MEMORY.test(error.message);
 
 /** What a failed conversion was about, for the caller; a fault of our own stays as it is. */
 export function failureOf(cause: unknown, signal: AbortSignal, what: string): unknown {
-  if (signal.aborted) return new ExportError('INTERRUPTED', 'interrupted', { cause });
+  if (signal.aborted) return new ExportError('INTERRUPTED', `${what}: interrupted`, { cause });
   if (cause instanceof ExportError || !(cause instanceof Error)) return cause;
   const { code = '' } = cause as NodeJS.ErrnoException;
   const [line = ''] = cause.message.split('\n');

@@ -58,13 +58,14 @@ export async function writeParquet(
     (error: unknown) => ({ error }),
   );
   let inspected: Lines | undefined;
+  let alone = large;
   try {
     inspected = await inspect(file, signal, onBytes);
     if (inspected !== undefined && inspected.longest <= USUAL_LONGEST) {
       const failed = await attempt;
       if (failed === undefined) return inspected.objects;
       if (large || !isOutOfMemory(failed.error)) throw failed.error;
-      inspected.longest = USUAL_LONGEST + 1;
+      alone = true;
     }
   } finally {
     database.interrupt();
@@ -72,7 +73,7 @@ export async function writeParquet(
   }
   const made = join(database.folder, 'lines.jsonl');
   const lines = inspected ?? (await rewritten(file, made, signal, onBytes));
-  await copy(database, lines, file, path, large || lines.longest > USUAL_LONGEST);
+  await copy(database, lines, file, path, alone || lines.longest > USUAL_LONGEST);
   await rm(made, { force: true });
   return lines.objects;
 }

@@ -1,7 +1,6 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openDatabase } from './duckdb.ts';
-import { failureOf } from './failure.ts';
 import type { Conversion, ConvertedFile, LinesFile } from './format.ts';
 import { place, partOf, removePart } from './place.ts';
 import { writeParquet } from './parquet-file.ts';
@@ -33,7 +32,7 @@ export async function toParquet(conversion: Conversion): Promise<ConvertedFile[]
         await place(final);
       } catch (error) {
         await removePart(final);
-        throw failureOf(error, conversion.signal, path);
+        throw error;
       }
       done += range.bytes;
       onProgress?.({ path, fraction: done / total });

@@ -1,19 +1,18 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openDatabase } from './duckdb.ts';
-import { failureOf } from './failure.ts';
 import type { Conversion, ConvertedFile } from './format.ts';
 import { writeParquet } from './parquet-file.ts';
 import { partOf, place, removePart } from './place.ts';
-import { DAILY_TOTALS, INSERT_REFUNDS, INSERTS, quoted, tableStatements } from './sql.ts';
+import { pattern, quoted } from './sql.ts';
+import { DAILY_TOTALS, INSERT_REFUNDS, INSERTS, tableStatements } from './sales-sql.ts';
 import { TABLES } from './tables.ts';
 
 const PATH = 'sales.duckdb';
 
 /** One database with all tables. */
 export async function toDuckdb(conversion: Conversion): Promise<ConvertedFile[]> {
-  const { out, signal } = conversion;
-  const final = join(out, PATH);
+  const final = join(conversion.out, PATH);
   const part = partOf(final);
   const clear = async () => {
     await removePart(final);
@@ -29,7 +28,7 @@ export async function toDuckdb(conversion: Conversion): Promise<ConvertedFile[]>
     return TABLES.map(({ name }, index) => ({ path: PATH, table: name, rows: rows[index] ?? 0 }));
   } catch (error) {
     await clear();
-    throw failureOf(error, signal, PATH);
+    throw error;
   }
 }
 
@@ -55,9 +54,8 @@ async function fill(conversion: Conversion, part: string): Promise<number[]> {
       }),
     );
     await database.run(
-      `CREATE OR REPLACE TEMP VIEW objects AS FROM read_parquet(${quoted(
-        staged.replaceAll(/[[*?]/g, '[$&]'),
-      )}, hive_partitioning = false)`,
+      `CREATE OR REPLACE TEMP VIEW objects AS
+        FROM read_parquet(${pattern(staged)}, hive_partitioning = false)`,
     );
     for (const sql of INSERTS[range.type]) await database.run(sql);
     await rm(staged);

@@ -6,10 +6,10 @@ import { INCOMPLETE, JsonFault, scanObject } from './scan-object.ts';
 
 /** The largest object that is taken; Tillroll's own service exports none above 64 MiB. */
 export const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
+/** The longest id that is taken; a till's have 13 characters. */
+const MAX_ID_LENGTH = 256;
 /** A hundred times what a file holds by the contract: what is kept of each object must not grow for ever. */
 const MAX_FILE_OBJECTS = 100 * OBJECTS_PER_FILE;
-/** Ids of tills are 13 characters. */
-const MAX_ID_LENGTH = 1024;
 /** Small chunks are gathered first: each pass has its price. */
 const GATHER_BYTES = 64 * 1024;
 /** Blanks around the envelope that are still taken for layout. */
@@ -176,8 +176,6 @@ export class ObjectReader {
         `object ${this.#objects + 1} has an id of over ${MAX_ID_LENGTH} characters, or of broken ones`,
         start,
       );
-    if (m.id.length > MAX_ID_LENGTH)
-      throw this.#fault(`an id is over ${MAX_ID_LENGTH} long`, start);
     if (!(m.createdTime >= 0 && m.createdTime <= MAX_TIME_MS))
       throw this.#fault(`object ${m.id} has no createdTime in whole milliseconds`, start);
     if (Number.isNaN(m.modifiedTime)) m.modifiedTime = m.createdTime;

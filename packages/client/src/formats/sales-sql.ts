@@ -1,0 +1,91 @@
+import type { ExportType } from '@tillroll/contract';
+import { quoted } from './sql.ts';
+import { OTHER, TABLES, columnsOf, type Table, type TableName } from './tables.ts';
+
+/** `CREATE TABLE` and its comments. */
+export function tableStatements(table: Table): string[] {
+  const { name: title, comment, primaryKey } = table;
+  const required = new Set([...primaryKey, ...(table.keys.length === 0 ? ['created_time'] : [])]);
+  const columns = columnsOf(table);
+  const lines = columns.map(
+    (column) => `${column.name} ${column.type}${required.has(column.name) ? ' NOT NULL' : ''}`,
+  );
+  lines.push(`${OTHER} JSON`);
+  if (primaryKey.length > 0) lines.push(`PRIMARY KEY (${primaryKey.join(', ')})`);
+  else lines.push('UNIQUE (id)');
+  return [
+    `CREATE TABLE ${title} (${lines.join(', ')})`,
+    `COMMENT ON TABLE ${title} IS ${quoted(comment)}`,
+    ...columns.map(
+      ({ name: column, from, unit }) =>
+        `COMMENT ON COLUMN ${title}.${column} IS ${quoted(unit === '' ? from : `${from}; ${unit}`)}`,
+    ),
+    `COMMENT ON COLUMN ${title}.${OTHER} IS 'JSON object of the members that no column holds'`,
+  ];
+}
+
+/** The columns of a table that are members of `item`, in their order. */
+function list(table: TableName, item: string): string {
+  const columns = TABLES.find((each) => each.name === table)?.columns ?? [];
+  return [...columns.map(({ name }) => name), OTHER].map((name) => `${item}.${name}`).join(', ');
+}
+
+const DISCOUNTS = `list_concat(
+  list_transform(discounts, lambda d: struct_pack(
+    line_item_id := NULL::VARCHAR, line_item_position := NULL::BIGINT, d := d)),
+  flatten(list_transform(line_items, lambda l, i: list_transform(l.discounts, lambda d:
+    struct_pack(line_item_id := l.id, line_item_position := i, d := d)))))`;
+
+/** Nested lists become rows of their own, numbered from 1 in the order that they came in. */
+function unnested(key: string, items: string, columns: string): string {
+  return `SELECT ${key}, position, ${columns} FROM (SELECT id AS ${key}, unnest(items) AS x,
+    generate_subscripts(items, 1) AS position FROM (SELECT id, ${items} AS items FROM objects))`;
+}
+
+/** What fills the tables from the view `objects`, which is what `objectsOf` selected. */
+export const INSERTS: Record<ExportType, readonly string[]> = {
+  ORDERS: [
+    `INSERT INTO orders SELECT ${list('orders', 'objects')} FROM objects`,
+    `INSERT INTO line_items ${unnested('order_id', 'line_items', list('line_items', 'x'))}`,
+    `INSERT INTO order_discounts ${unnested(
+      'order_id',
+      DISCOUNTS,
+      `x.line_item_id, x.line_item_position, ${list('order_discounts', 'x.d')}`,
+    )}`,
+    `INSERT INTO order_payments ${unnested('order_id', 'payments', list('order_payments', 'x'))}`,
+    `INSERT INTO all_refunds SELECT 'order', parent, x.payment_id, ${list('refunds', 'x')}
+      FROM (SELECT id AS parent, unnest(refunds) AS x FROM objects)`,
+  ],
+  PAYMENTS: [
+    `INSERT INTO payments SELECT ${list('payments', 'objects')} FROM objects`,
+    `INSERT INTO payment_tax_rates ${unnested(
+      'payment_id',
+      'tax_rates',
+      list('payment_tax_rates', 'x'),
+    )}`,
+    `INSERT INTO all_refunds SELECT 'payment', order_id, parent, ${list('refunds', 'x')}
+      FROM (SELECT order_id, id AS parent, unnest(refunds) AS x FROM objects)`,
+  ],
+};
+
+/** The first copy of each refund: payments are read before orders. */
+export const INSERT_REFUNDS = `INSERT INTO refunds FROM all_refunds WHERE id IS NULL
+  OR rowid IN (SELECT min(rowid) FROM all_refunds GROUP BY id) ORDER BY rowid`;
+
+export const DAILY_TOTALS = `CREATE VIEW daily_totals AS
+WITH part AS (
+  SELECT created_time::DATE AS day, currency, 1 AS orders, total AS order_total,
+    0 AS payments, 0 AS amount, 0 AS tip_amount, 0 AS tax_amount, 0 AS refunds, 0 AS refund_amount
+  FROM orders
+  UNION ALL
+  SELECT created_time::DATE, currency, 0, 0, 1, amount, tip_amount, tax_amount, 0, 0
+  FROM payments WHERE result = 'SUCCESS'
+  UNION ALL
+  SELECT r.created_time::DATE, coalesce(p.currency, o.currency), 0, 0, 0, 0, 0, 0, 1, r.amount
+  FROM refunds r LEFT JOIN payments p ON p.id = r.payment_id LEFT JOIN orders o ON o.id = r.order_id
+)
+SELECT day, currency, sum(orders)::BIGINT AS orders, coalesce(sum(order_total), 0)::BIGINT AS order_total,
+  sum(payments)::BIGINT AS payments, coalesce(sum(amount), 0)::BIGINT AS amount,
+  coalesce(sum(tip_amount), 0)::BIGINT AS tip_amount, coalesce(sum(tax_amount), 0)::BIGINT AS tax_amount,
+  sum(refunds)::BIGINT AS refunds, coalesce(sum(refund_amount), 0)::BIGINT AS refund_amount
+FROM part GROUP BY ALL ORDER BY ALL`;
