@@ -25,6 +25,15 @@ test('the summary says what is there', () => {
   ]);
 });
 
+test('a file that holds several tables counts once', () => {
+  const [file] = receipt().ranges.flatMap(({ files }) => files);
+  if (!file) throw new Error('the fixture has a file');
+  const database = { ...file, path: 'sales.duckdb', bytes: 3_000_000 };
+  const tables = ['orders', 'payments'].map((table) => ({ ...database, table }));
+  const lines = summaryLines(result({ receipt: receipt({ tables }) }), { elapsedMs: 1, terminal });
+  expect(lines).toContain('  1 range, 1,234 objects, 2 files, 4.50 MB on disk');
+});
+
 test('what is missing is said with its reason and what to do next', () => {
   const failed = [
     { name: 'orders/a', message: 'the disk is full.', code: 'DISK', hint: 'Make room' },

@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { connect } from '../src/connection.ts';
 import { ExportError } from '../src/errors.ts';
-import { CLOVER_REGIONS, cloverAvailability, cloverRegion, type CloverRegion } from '../src/regions.ts';
+import {
+  CLOVER_REGIONS,
+  cloverAvailability,
+  cloverRegion,
+  type CloverRegion,
+} from '../src/regions.ts';
 
 const GOOD = { url: 'https://api.clover.com', merchant: 'ABCDEFGHJKMNP', token: 'tr_secret-token' };
 
@@ -41,23 +46,31 @@ describe('a connection', () => {
   });
 
   test('says where the address should end', () => {
-    expect(refusal({ url: 'https://shop.example/tillroll/v3/merchants/X' }).hint).toBe('Use https://shop.example/tillroll');
+    expect(refusal({ url: 'https://shop.example/tillroll/v3/merchants/X' }).hint).toBe(
+      'Use https://shop.example/tillroll',
+    );
     expect(refusal({ url: 'https://api.clover.com/v3/' }).hint).toBe('Use https://api.clover.com');
   });
 
   test('shows no password', () => {
-    for (const url of ['https://user:hunter2@api.clover.com', 'ftp://user:hunter2@api.clover.com']) {
+    for (const url of [
+      'https://user:hunter2@api.clover.com',
+      'ftp://user:hunter2@api.clover.com',
+    ]) {
       const { message, hint } = refusal({ url });
       expect(message).toMatch(/user or a password/);
       expect(`${message}${hint}`).not.toContain('hunter2');
     }
   });
 
-  test.each(['', 'a b', '../x', 'a/b', 'x'.repeat(65), 'ä', 'a\n', undefined, null])('is not for merchant %j', (merchant) => {
-    const { message } = refusal({ merchant });
-    expect(message).toMatch(/^merchant must be 1 to 64/);
-    expect(message).toContain(`got ${JSON.stringify(merchant)}`);
-  });
+  test.each(['', 'a b', '../x', 'a/b', 'x'.repeat(65), 'ä', 'a\n', undefined, null])(
+    'is not for merchant %j',
+    (merchant) => {
+      const { message } = refusal({ merchant });
+      expect(message).toMatch(/^merchant must be 1 to 64/);
+      expect(message).toContain(`got ${JSON.stringify(merchant)}`);
+    },
+  );
 
   test.each([
     ['', /must not be empty/],

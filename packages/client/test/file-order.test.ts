@@ -6,7 +6,9 @@ import { filesOf } from '../src/file-order.ts';
 function exported(urls: readonly string[], promised?: readonly string[]): ExportObject {
   return {
     exportUrls: { elements: urls.map((url) => ({ url })) },
-    ...(promised && { files: { elements: promised.map((sha256) => ({ objects: 1, bytes: 1, sha256 })) } }),
+    ...(promised && {
+      files: { elements: promised.map((sha256) => ({ objects: 1, bytes: 1, sha256 })) },
+    }),
   } as unknown as ExportObject;
 }
 
@@ -18,15 +20,26 @@ const SIGNED = 'https://files.example/m/3X7/0000';
 
 describe('the files of an export', () => {
   test('come in the order of the numbers in their names, however they are listed', () => {
-    const url = (from: number, pad: number) => (_: unknown, i: number): string =>
-      `https://h.example/v2/exports/X1Y2/part-${String(i + from).padStart(pad, '0')}.json?sig=${(i * 7919) % 101}`;
+    const url =
+      (from: number, pad: number) =>
+      (_: unknown, i: number): string =>
+        `https://h.example/v2/exports/X1Y2/part-${String(i + from).padStart(pad, '0')}.json?sig=${(i * 7919) % 101}`;
     fc.assert(
-      fc.property(fc.integer({ min: 2, max: 300 }), fc.nat({ max: 5 }), fc.constantFrom(1, 4), fc.nat(), (count, from, pad, seed) => {
-        const inOrder = Array.from({ length: count }, url(from, pad));
-        const listed = inOrder.toSorted((a, b) => ((a.length * 31 + seed) % 7) - ((b.length * 31 + seed) % 7) || (a < b ? 1 : -1));
-        expect(order(listed)).toEqual(inOrder);
-        expect(order(inOrder.toReversed())).toEqual(inOrder);
-      }),
+      fc.property(
+        fc.integer({ min: 2, max: 300 }),
+        fc.nat({ max: 5 }),
+        fc.constantFrom(1, 4),
+        fc.nat(),
+        (count, from, pad, seed) => {
+          const inOrder = Array.from({ length: count }, url(from, pad));
+          const listed = inOrder.toSorted(
+            (a, b) =>
+              ((a.length * 31 + seed) % 7) - ((b.length * 31 + seed) % 7) || (a < b ? 1 : -1),
+          );
+          expect(order(listed)).toEqual(inOrder);
+          expect(order(inOrder.toReversed())).toEqual(inOrder);
+        },
+      ),
       { numRuns: 50 },
     );
   });
@@ -40,7 +53,10 @@ describe('the files of an export', () => {
     ['different depths', ['https://h/2/x', 'https://h/1']],
     ['numbers in the query alone', ['https://h/f?2', 'https://h/f?1']],
     ['random names', ['https://h/9f3a', 'https://h/1c7b', 'https://h/000d']],
-    ['numbers too large to tell apart', ['https://h/90071992547409931', 'https://h/90071992547409930']],
+    [
+      'numbers too large to tell apart',
+      ['https://h/90071992547409931', 'https://h/90071992547409930'],
+    ],
     ['one', ['https://h/7']],
     ['none', []],
   ])('stay as listed: %s', (_, urls) => {
@@ -55,7 +71,10 @@ describe('the files of an export', () => {
       [`${SIGNED}2.json`, 'two'],
     ]);
     // A list of another length promises nothing.
-    expect(filesOf(exported(urls, ['two']))?.map(({ promised }) => promised)).toEqual([undefined, undefined]);
+    expect(filesOf(exported(urls, ['two']))?.map(({ promised }) => promised)).toEqual([
+      undefined,
+      undefined,
+    ]);
   });
 
   test('may be as many as an answer can list', () => {

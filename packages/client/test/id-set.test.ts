@@ -33,7 +33,20 @@ describe('a set of ids', () => {
 
   test('tells ids apart that hold the bytes of others', () => {
     const set = new IdSet();
-    for (const id of ['', '\0', '\0\0', 'a', 'ab', 'b', 'a\0b', '\u0001a', 'aa', 'aaa', 'x'.repeat(256), 'x'.repeat(65_535)])
+    for (const id of [
+      '',
+      '\0',
+      '\0\0',
+      'a',
+      'ab',
+      'b',
+      'a\0b',
+      '\u0001a',
+      'aa',
+      'aaa',
+      'x'.repeat(256),
+      'x'.repeat(65_535),
+    ])
       expect(set.add(id)).toBe(true);
     for (const id of ['', 'a', 'aaa', 'x'.repeat(65_535)]) expect(set.add(id)).toBe(false);
     expect(() => set.add('x'.repeat(65_536))).toThrow(RangeError);

@@ -9,9 +9,17 @@ export const blanks = fc
 
 /** One character of a string, possibly escaped. Lone surrogates can only be written as escapes. */
 const unit = fc.oneof(
-  { weight: 6, arbitrary: fc.constantFrom(...'abz019 _-/{}[]:,.\u007f\u0080\u00dfé€\ufeff\ufffd\uffff') },
+  {
+    weight: 6,
+    arbitrary: fc.constantFrom(
+      ...Array.from('abz019 _-/{}[]:,.\u007f\u0080\u00dfé€\ufeff\ufffd\uffff'),
+    ),
+  },
   { weight: 2, arbitrary: fc.constantFrom('😀', '𐍈', 'e\u0301', '\u2028', '\u2029', '\u00a0') },
-  { weight: 2, arbitrary: fc.constantFrom('\\"', '\\\\', '\\/', '\\b', '\\f', '\\n', '\\r', '\\t') },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom('\\"', '\\\\', '\\/', '\\b', '\\f', '\\n', '\\r', '\\t'),
+  },
   {
     weight: 2,
     arbitrary: fc
@@ -21,13 +29,28 @@ const unit = fc.oneof(
         return `\\u${isUpper ? hex.toUpperCase() : hex}`;
       }),
   },
-  { weight: 1, arbitrary: fc.constantFrom('\\ud83d\\ude00', '\\ud800', '\\uDC00x', '\\u0000', '\\u0022') },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom('\\ud83d\\ude00', '\\ud800', '\\uDC00x', '\\u0000', '\\u0022'),
+  },
 );
 const stringText = fc.array(unit, { maxLength: 8 }).map((units) => `"${units.join('')}"`);
 
 const digits = fc.oneof(fc.nat({ max: 999 }).map(String), fc.stringMatching(/^[0-9]{1,22}$/));
 const numberText = fc.oneof(
-  fc.constantFrom('0', '-0', '1250', '1250.0', '12.5e2', '-1', '1e3', '1E+3', '5e-324', '1e999', '-0.0'),
+  fc.constantFrom(
+    '0',
+    '-0',
+    '1250',
+    '1250.0',
+    '12.5e2',
+    '-1',
+    '1e3',
+    '1E+3',
+    '5e-324',
+    '1e999',
+    '-0.0',
+  ),
   fc.constantFrom(
     '999999999999999',
     '9007199254740991',
@@ -39,7 +62,10 @@ const numberText = fc.oneof(
   fc
     .tuple(
       fc.constantFrom('', '-'),
-      fc.oneof(fc.constant('0'), fc.tuple(fc.integer({ min: 1, max: 9 }), digits).map(([a, b]) => `${a}${b}`)),
+      fc.oneof(
+        fc.constant('0'),
+        fc.tuple(fc.integer({ min: 1, max: 9 }), digits).map(([a, b]) => `${a}${b}`),
+      ),
       fc.option(digits, { nil: undefined }),
       fc.option(fc.tuple(fc.constantFrom('e', 'E', 'e+', 'E-'), digits), { nil: undefined }),
     )
@@ -63,12 +89,26 @@ const keyText = fc.oneof(
   },
   {
     weight: 2,
-    arbitrary: fc.constantFrom('"__proto__"', '"constructor"', '""', '"Id"', '"id "', '"ids"', '"createdTim"', '"toString"'),
+    arbitrary: fc.constantFrom(
+      '"__proto__"',
+      '"constructor"',
+      '""',
+      '"Id"',
+      '"id "',
+      '"ids"',
+      '"createdTim"',
+      '"toString"',
+    ),
   },
   { weight: 3, arbitrary: stringText },
 );
 
-function listed(open: string, items: readonly string[], close: string, layout: readonly string[]): string {
+function listed(
+  open: string,
+  items: readonly string[],
+  close: string,
+  layout: readonly string[],
+): string {
   let text = open;
   for (const [i, item] of items.entries())
     text += `${i > 0 ? ',' : ''}${layout[i % layout.length]}${item}${layout[(i + 1) % layout.length]}`;
@@ -106,7 +146,8 @@ export const objectText: fc.Arbitrary<string> = object;
 export function membersOf(text: string): Members {
   const parsed = JSON.parse(text) as Record<string, unknown>;
   const members: Record<string, unknown> = { hasBreaks: /[\r\n]/.test(text) };
-  for (const name of TEXT_MEMBERS) members[name] = typeof parsed[name] === 'string' ? parsed[name] : '';
+  for (const name of TEXT_MEMBERS)
+    members[name] = typeof parsed[name] === 'string' ? parsed[name] : '';
   for (const name of NUMBER_MEMBERS)
     members[name] = Number.isSafeInteger(parsed[name]) ? parsed[name] : Number.NaN;
   return members as unknown as Members;

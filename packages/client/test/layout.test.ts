@@ -21,16 +21,23 @@ const instant = fc.oneof(
   fc.integer({ min: 0, max: 30_000 }).map((day) => day * 86_400_000),
   fc.integer({ min: 0, max: 30_000_000 }).map((minute) => minute * 60_000),
 );
-const range: fc.Arbitrary<TypedRange> = fc.record({
-  type: fc.constantFrom(...EXPORT_TYPES),
-  startTime: instant,
-}).chain(({ type, startTime }) =>
-  fc.oneof(fc.integer({ min: 1, max: MAX_RANGE_MS }), fc.constantFrom(1, 1000, 86_400_000, MAX_RANGE_MS)).map((length) => ({
-    type,
-    startTime,
-    endTime: startTime + length,
-  })),
-);
+const range: fc.Arbitrary<TypedRange> = fc
+  .record({
+    type: fc.constantFrom(...EXPORT_TYPES),
+    startTime: instant,
+  })
+  .chain(({ type, startTime }) =>
+    fc
+      .oneof(
+        fc.integer({ min: 1, max: MAX_RANGE_MS }),
+        fc.constantFrom(1, 1000, 86_400_000, MAX_RANGE_MS),
+      )
+      .map((length) => ({
+        type,
+        startTime,
+        endTime: startTime + length,
+      })),
+  );
 const layout: fc.Arbitrary<Layout> = fc.record({
   out: fc.constant('/out'),
   format: fc.constantFrom(...FORMATS),
@@ -95,13 +102,24 @@ describe('names', () => {
   });
 
   test('are read as people read them', () => {
-    const january = { type: 'ORDERS', startTime: Date.UTC(2026, 0, 1), endTime: Date.UTC(2026, 0, 31) } as const;
+    const january = {
+      type: 'ORDERS',
+      startTime: Date.UTC(2026, 0, 1),
+      endTime: Date.UTC(2026, 0, 31),
+    } as const;
     expect(shownRange(january)).toBe('orders/2026-01-01_2026-01-31');
-    const odd = { ...january, type: 'PAYMENTS', startTime: january.startTime + 18_000_000, endTime: january.endTime + 1 } as const;
+    const odd = {
+      ...january,
+      type: 'PAYMENTS',
+      startTime: january.startTime + 18_000_000,
+      endTime: january.endTime + 1,
+    } as const;
     expect(shownRange(odd)).toBe('payments/2026-01-01T05-00-00Z_2026-01-31T00-00-00.001Z');
     const plain: Layout = { out: '/out', format: 'jsonl', gzip: false };
     expect(linesPath(plain, 'final', january)).toBe('orders/2026-01-01_2026-01-31.jsonl');
-    expect(linesPath({ ...plain, gzip: true }, 'final', january)).toBe('orders/2026-01-01_2026-01-31.jsonl.gz');
+    expect(linesPath({ ...plain, gzip: true }, 'final', january)).toBe(
+      'orders/2026-01-01_2026-01-31.jsonl.gz',
+    );
     expect(servedPath(plain, 'orders/x', 7)).toBe('orders/x/0007.json');
   });
 

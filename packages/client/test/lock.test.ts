@@ -15,7 +15,9 @@ function directory(): { out: string; lock: string; own: string } {
 }
 
 /** A process that takes the lock and holds it until its input ends. @returns what it said. */
-async function holder(out: string): Promise<{ said: string; kill: () => Promise<void>; end: () => Promise<void>; pid: number }> {
+async function holder(
+  out: string,
+): Promise<{ said: string; kill: () => Promise<void>; end: () => Promise<void>; pid: number }> {
   const program = `
     const { DirectoryLock } = await import(${JSON.stringify(new URL('../src/files/lock.ts', import.meta.url).href)});
     try {
@@ -25,7 +27,9 @@ async function holder(out: string): Promise<{ said: string; kill: () => Promise<
     } catch (error) {
       console.log(error.code + ' ' + error.message);
     }`;
-  const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', program], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', program], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const gone = once(child, 'exit');
   onTestFinished(() => void child.kill('SIGKILL'));
   child.stdout.setEncoding('utf8');
@@ -76,7 +80,10 @@ describe('the lock of a directory', () => {
 
   test('of a process whose number was given to another one is taken over', async () => {
     const { out, lock } = directory();
-    writeFileSync(lock, JSON.stringify({ pid: process.pid, host: hostname(), started: '1', nonce: 'x' }));
+    writeFileSync(
+      lock,
+      JSON.stringify({ pid: process.pid, host: hostname(), started: '1', nonce: 'x' }),
+    );
     using _lock = await DirectoryLock.take({ out });
   });
 
@@ -105,16 +112,29 @@ describe('the lock of a directory', () => {
   test('is given to one of many that want it at once, also when a dead one’s lies there', async () => {
     for (let round = 0; round < 60; round++) {
       const { out, own, lock } = directory();
-      if (round % 3 > 0) writeFileSync(lock, round % 3 === 1 ? 'rubbish' : JSON.stringify({ pid: 2 ** 22 + 1, host: hostname(), started: null, nonce: `dead${round}` }));
+      if (round % 3 > 0)
+        writeFileSync(
+          lock,
+          round % 3 === 1
+            ? 'rubbish'
+            : JSON.stringify({
+                pid: 2 ** 22 + 1,
+                host: hostname(),
+                started: null,
+                nonce: `dead${round}`,
+              }),
+        );
       // Some come later than others.
       const taken = await Promise.allSettled(
         Array.from({ length: 12 }, async (_, i) => {
-          for (let turns = 0; turns < (i * 7 * round) % 31; turns++) await new Promise(setImmediate);
+          for (let turns = 0; turns < (i * 7 * round) % 31; turns++)
+            await new Promise(setImmediate);
           return DirectoryLock.take({ out });
         }),
       );
       const held = taken.filter((result) => result.status === 'fulfilled');
-      for (const result of taken) if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'LOCKED' });
+      for (const result of taken)
+        if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'LOCKED' });
       expect(held, `round ${round}`).toHaveLength(1);
       held[0]?.value[Symbol.dispose]();
       expect(readdirSync(own)).toEqual([]);

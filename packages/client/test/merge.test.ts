@@ -7,7 +7,17 @@ import { settleEdges } from '../src/files/edges.ts';
 import { Journal, type DoneRange } from '../src/files/journal.ts';
 import { absolute, type Layout, type Place, type TypedRange } from '../src/files/layout.ts';
 import { merge } from '../src/files/merge.ts';
-import { contentOf, filesBelow, headOf, inOrder, stored, tallyOf, temporary, UTC, type Sale } from './output-directory.ts';
+import {
+  contentOf,
+  filesBelow,
+  headOf,
+  inOrder,
+  stored,
+  tallyOf,
+  temporary,
+  UTC,
+  type Sale,
+} from './output-directory.ts';
 
 const DAY = 86_400_000;
 const START = Date.UTC(2026, 0, 1);
@@ -30,7 +40,12 @@ async function journalIn(kind: Omit<Layout, 'out'>, out = temporary()): Promise<
   return journal;
 }
 
-async function hold(journal: Journal, place: Place, range: TypedRange, sales: readonly Sale[]): Promise<DoneRange> {
+async function hold(
+  journal: Journal,
+  place: Place,
+  range: TypedRange,
+  sales: readonly Sale[],
+): Promise<DoneRange> {
   const done = stored(journal.layout, place, range, sales);
   await journal.rangeDone(done, []);
   return done;
@@ -49,7 +64,10 @@ function merged(inputs: readonly (readonly Sale[])[]): Sale[] {
 
 const sale: fc.Arbitrary<Sale> = fc.record(
   {
-    id: fc.oneof(fc.stringMatching(/^[A-D]{1,2}$/), fc.constantFrom('é', '😀', '\uffff', '"', '\n', 'a')),
+    id: fc.oneof(
+      fc.stringMatching(/^[A-D]{1,2}$/),
+      fc.constantFrom('é', '😀', '\uffff', '"', '\n', 'a'),
+    ),
     createdTime: fc.integer({ min: -1, max: 9 }).map((hours) => START + hours * 3_600_000),
     modifiedTime: fc.integer({ min: 0, max: 3 }).map((hours) => START + hours * 3_600_000),
     currency: fc.constantFrom('USD', 'EUR'),
@@ -71,9 +89,16 @@ describe.each(KINDS)('merging $format, gzip $gzip', (kind) => {
         for (const [i, of] of inputs.entries())
           held.push(await hold(journal, i === 0 ? 'final' : 'incoming', days(i, i + 1), of));
         const into = days(0, inputs.length);
-        const { done, moves } = await merge({ journal, inputs: held.map((range) => ({ range })), into, zone: UTC, signal });
+        const { done, moves } = await merge({
+          journal,
+          inputs: held.map((range) => ({ range })),
+          into,
+          zone: UTC,
+          signal,
+        });
         // Nothing has happened yet to what was there.
-        for (const [i, range] of held.entries()) expect(contentOf(layout, range)).toEqual(inputs[i]);
+        for (const [i, range] of held.entries())
+          expect(contentOf(layout, range)).toEqual(inputs[i]);
         await journal.rangeDone(done, moves, held);
 
         const expected = merged(inputs);
@@ -100,10 +125,21 @@ describe.each(KINDS)('merging $format, gzip $gzip', (kind) => {
     // Runs of neighbours, single objects, and one that is larger than what is copied at a time.
     const odd = all.filter((_, i) => (i >> (i % 700 > 350 ? 0 : 5)) % 2 === 1);
     const even = all.filter((one) => !odd.includes(one));
-    const held = [await hold(journal, 'final', days(0, 1), odd), await hold(journal, 'incoming', days(1, 2), even)];
-    const { done, moves } = await merge({ journal, inputs: held.map((range) => ({ range })), into: days(0, 2), zone: UTC, signal });
+    const held = [
+      await hold(journal, 'final', days(0, 1), odd),
+      await hold(journal, 'incoming', days(1, 2), even),
+    ];
+    const { done, moves } = await merge({
+      journal,
+      inputs: held.map((range) => ({ range })),
+      into: days(0, 2),
+      zone: UTC,
+      signal,
+    });
     await journal.rangeDone(done, moves, held);
-    expect(done.files.map(({ objects }) => objects)).toEqual(kind.format === 'json' ? [1000, 1000, 500] : [2500]);
+    expect(done.files.map(({ objects }) => objects)).toEqual(
+      kind.format === 'json' ? [1000, 1000, 500] : [2500],
+    );
     expect(contentOf(journal.layout, done)).toEqual(all);
   });
 
@@ -114,11 +150,23 @@ describe.each(KINDS)('merging $format, gzip $gzip', (kind) => {
     const [a, b, c] = ['A', 'B', 'C'].map((id): Sale => ({ id, createdTime: START, note: 'x' }));
     const first = await hold(journal, 'final', range, [a as Sale]);
     const second = await hold(journal, 'incoming', range, [b as Sale]);
-    const made = await merge({ journal, inputs: [{ range: first }, { range: second }], into: range, zone: UTC, signal });
+    const made = await merge({
+      journal,
+      inputs: [{ range: first }, { range: second }],
+      into: range,
+      zone: UTC,
+      signal,
+    });
     await journal.rangeDone(made.done, made.moves, [first, second]);
     // The next one into the same range comes as far as all of its files, but is not committed.
     const third = await hold(journal, 'incoming', range, [c as Sale]);
-    await merge({ journal, inputs: [{ range: made.done }, { range: third }], into: range, zone: UTC, signal });
+    await merge({
+      journal,
+      inputs: [{ range: made.done }, { range: third }],
+      into: range,
+      zone: UTC,
+      signal,
+    });
     const killed = temporary();
     cpSync(layout.out, killed, { recursive: true });
     const again = await journalIn(kind, killed);
@@ -130,7 +178,13 @@ describe.each(KINDS)('merging $format, gzip $gzip', (kind) => {
   test('is ended by the signal, and changes nothing then', async () => {
     const journal = await journalIn(kind);
     const held = await hold(journal, 'final', days(0, 1), [{ id: 'A', createdTime: START }]);
-    const merging = merge({ journal, inputs: [{ range: held }], into: days(0, 1), zone: UTC, signal: AbortSignal.abort() });
+    const merging = merge({
+      journal,
+      inputs: [{ range: held }],
+      into: days(0, 1),
+      zone: UTC,
+      signal: AbortSignal.abort(),
+    });
     await expect(merging).rejects.toMatchObject({ code: 'INTERRUPTED' });
     expect(contentOf(journal.layout, held)).toHaveLength(1);
   });
@@ -138,7 +192,13 @@ describe.each(KINDS)('merging $format, gzip $gzip', (kind) => {
   test('of nothing is an empty range', async () => {
     const journal = await journalIn(kind);
     const held = await hold(journal, 'final', days(0, 1), []);
-    const { done, moves } = await merge({ journal, inputs: [{ range: held }], into: days(0, 1), zone: UTC, signal });
+    const { done, moves } = await merge({
+      journal,
+      inputs: [{ range: held }],
+      into: days(0, 1),
+      zone: UTC,
+      signal,
+    });
     await journal.rangeDone(done, moves, [held]);
     expect(contentOf(journal.layout, done)).toEqual([]);
     expect(done.tally.objects).toBe(0);
@@ -165,13 +225,18 @@ describe.each(KINDS)('edges of $format, gzip $gzip', (kind) => {
   function given(all: readonly Sale[], { startTime, endTime }: TypedRange): Sale[] {
     return all
       .filter(({ createdTime }) => createdTime >= startTime && createdTime <= endTime)
-      .map((one) => ({ ...one, modifiedTime: one.createdTime === startTime ? one.createdTime + 5 : one.createdTime }))
+      .map((one) => ({
+        ...one,
+        modifiedTime: one.createdTime === startTime ? one.createdTime + 5 : one.createdTime,
+      }))
       .toSorted(inOrder);
   }
 
   function expectSettled(journal: Journal, all: readonly Sale[]): void {
     const ranges = journal.done('final');
-    expect(ranges.map(({ startTime, endTime }) => ({ type: 'ORDERS', startTime, endTime }))).toEqual(RANGES);
+    expect(
+      ranges.map(({ startTime, endTime }) => ({ type: 'ORDERS', startTime, endTime })),
+    ).toEqual(RANGES);
     for (const done of ranges) {
       const expected = given(all, done).filter(({ createdTime }) => createdTime < done.endTime);
       expect(contentOf(journal.layout, done)).toEqual(expected);
@@ -188,7 +253,9 @@ describe.each(KINDS)('edges of $format, gzip $gzip', (kind) => {
       fc.asyncProperty(edgy, async (all) => {
         const journal = await journalIn(kind);
         for (const range of RANGES) await hold(journal, 'final', range, given(all, range));
-        const onEdges = all.filter(({ createdTime }) => RANGES.some(({ endTime }) => endTime === createdTime)).length;
+        const onEdges = all.filter(({ createdTime }) =>
+          RANGES.some(({ endTime }) => endTime === createdTime),
+        ).length;
         expect(await settleEdges(journal, 'ORDERS', UTC, signal)).toBe(onEdges);
         expectSettled(journal, all);
         expect(await settleEdges(journal, 'ORDERS', UTC, signal)).toBe(0);
@@ -198,10 +265,12 @@ describe.each(KINDS)('edges of $format, gzip $gzip', (kind) => {
   });
 
   test('are kept once also when it is killed between any two steps', async () => {
-    const all = [0, 1, 2, 3].flatMap((day): Sale[] => [
-      { id: `E${day}`, createdTime: START + day * DAY },
-      { id: `I${day}`, createdTime: START + day * DAY + 7 },
-    ]).filter(({ createdTime }) => createdTime <= START + 3 * DAY);
+    const all = [0, 1, 2, 3]
+      .flatMap((day): Sale[] => [
+        { id: `E${day}`, createdTime: START + day * DAY },
+        { id: `I${day}`, createdTime: START + day * DAY + 7 },
+      ])
+      .filter(({ createdTime }) => createdTime <= START + 3 * DAY);
     const untouched = await journalIn(kind);
     for (const range of RANGES) await hold(untouched, 'final', range, given(all, range));
     let steps = 0;
@@ -215,7 +284,10 @@ describe.each(KINDS)('edges of $format, gzip $gzip', (kind) => {
         if (left-- === 0) throw new Error('killed');
         await commit(...args);
       };
-      isKilled = await settleEdges(dying, 'ORDERS', UTC, signal).then(() => false, () => true);
+      isKilled = await settleEdges(dying, 'ORDERS', UTC, signal).then(
+        () => false,
+        () => true,
+      );
       steps++;
       // What lies in the scratch folder lies there as after a kill.
       const again = await journalIn(kind, out);
@@ -228,7 +300,9 @@ describe.each(KINDS)('edges of $format, gzip $gzip', (kind) => {
   function expectSettledBesidesScratch(journal: Journal, all: readonly Sale[]): void {
     const scratch = absolute(journal.layout, '.tillroll/merge');
     if (existsSync(scratch)) {
-      const left = readdirSync(scratch, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+      const left = readdirSync(scratch, { recursive: true, withFileTypes: true }).filter((entry) =>
+        entry.isFile(),
+      );
       expect(left).toEqual([]);
     }
     expectSettled(journal, all);
@@ -241,6 +315,12 @@ test('a lines file that is no line anywhere is refused, not merged', async () =>
   const path = absolute(journal.layout, held.files[0]?.path ?? '');
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, '{"id":"A"');
-  const merging = merge({ journal, inputs: [{ range: held }], into: days(0, 1), zone: UTC, signal });
+  const merging = merge({
+    journal,
+    inputs: [{ range: held }],
+    into: days(0, 1),
+    zone: UTC,
+    signal,
+  });
   await expect(merging).rejects.toMatchObject({ code: 'BAD_FILE' });
 });

@@ -104,7 +104,8 @@ export function contentOf(layout: Layout, { files }: Pick<DoneRange, 'files'>): 
           .split('\n')
           .slice(0, -1)
           .map((line) => JSON.parse(line) as Sale);
-    if (sales.length !== file.objects) throw new Error(`${file.path} holds ${sales.length} objects`);
+    if (sales.length !== file.objects)
+      throw new Error(`${file.path} holds ${sales.length} objects`);
     const times = sales.map(({ createdTime }) => createdTime);
     if (times.length > 0 && (file.first !== Math.min(...times) || file.last !== Math.max(...times)))
       throw new Error(`${file.path} has other times`);

@@ -5,7 +5,11 @@ import { backoffMs, RETRY_POLICY, sleep, throwIfAborted } from '../src/http/back
 import { Pace } from '../src/http/pace.ts';
 
 /** Begins of requests, ms. */
-async function begins(pace: Pace, count: number, each = async (): Promise<void> => {}): Promise<number[]> {
+async function begins(
+  pace: Pace,
+  count: number,
+  each = async (): Promise<void> => {},
+): Promise<number[]> {
   const times: number[] = [];
   await Promise.all(
     Array.from({ length: count }, () =>
@@ -26,7 +30,8 @@ describe('requests that carry the token', () => {
   test('are never over 16 in a second', async () => {
     const times = await begins(new Pace(), 20);
     // The first 17 take longer than a second.
-    for (const [i, time] of times.entries()) if (i >= 16) expect(time - (times[i - 16] as number)).toBeGreaterThan(1000);
+    for (const [i, time] of times.entries())
+      if (i >= 16) expect(time - (times[i - 16] as number)).toBeGreaterThan(1000);
     expect(Math.min(...gaps(times))).toBeGreaterThan(1000 / 16);
   });
 
@@ -40,7 +45,11 @@ describe('requests that carry the token', () => {
         log.push(`${name} ends`);
         return name;
       });
-    expect(await Promise.all([request('a', 90), request('b', 1), request('c', 5)])).toEqual(['a', 'b', 'c']);
+    expect(await Promise.all([request('a', 90), request('b', 1), request('c', 5)])).toEqual([
+      'a',
+      'b',
+      'c',
+    ]);
     expect(log).toEqual(['a begins', 'a ends', 'b begins', 'b ends', 'c begins', 'c ends']);
   });
 
@@ -89,7 +98,9 @@ describe('backing off', () => {
       fc.property(fc.integer({ min: 0, max: 10_000 }), (attempt) => {
         const ms = backoffMs(attempt, RETRY_POLICY);
         expect(ms).toBeGreaterThanOrEqual(0);
-        expect(ms).toBeLessThanOrEqual(Math.min(RETRY_POLICY.capMs, RETRY_POLICY.baseMs * 2 ** attempt));
+        expect(ms).toBeLessThanOrEqual(
+          Math.min(RETRY_POLICY.capMs, RETRY_POLICY.baseMs * 2 ** attempt),
+        );
       }),
     );
     const many = Array.from({ length: 2000 }, () => backoffMs(3, RETRY_POLICY));

@@ -46,15 +46,22 @@ describe('an object', () => {
 
   test('is the same in the midst of other bytes, and leaves nothing of the one before', () => {
     fc.assert(
-      fc.property(objectText, objectText, fc.string({ unit: 'binary', maxLength: 9 }), (a, b, around) => {
-        const bytes = Buffer.from(`${around}${a},${b}${around}`);
-        const members = emptyMembers();
-        const start = Buffer.byteLength(around);
-        const after = scanObject(bytes, start, bytes.length, members);
-        expect(after).toBe(start + Buffer.byteLength(a));
-        expect(scanObject(bytes, after + 1, bytes.length, members)).toBe(after + 1 + Buffer.byteLength(b));
-        expect(members).toEqual(membersOf(b));
-      }),
+      fc.property(
+        objectText,
+        objectText,
+        fc.string({ unit: 'binary', maxLength: 9 }),
+        (a, b, around) => {
+          const bytes = Buffer.from(`${around}${a},${b}${around}`);
+          const members = emptyMembers();
+          const start = Buffer.byteLength(around);
+          const after = scanObject(bytes, start, bytes.length, members);
+          expect(after).toBe(start + Buffer.byteLength(a));
+          expect(scanObject(bytes, after + 1, bytes.length, members)).toBe(
+            after + 1 + Buffer.byteLength(b),
+          );
+          expect(members).toEqual(membersOf(b));
+        },
+      ),
     );
   });
 

@@ -101,10 +101,14 @@ describe('a bound', () => {
 
   test('that was written by toISOString is read as what it was', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: Date.UTC(9999, 11, 31) }), fc.constantFrom('UTC', 'Asia/Tokyo'), (time, zone) => {
-        expect(parseWhen('from', new Date(time).toISOString(), new Zone(zone))).toBe(time);
-        expect(parseWhen('from', instantText(time), new Zone(zone))).toBe(time);
-      }),
+      fc.property(
+        fc.integer({ min: 0, max: Date.UTC(9999, 11, 31) }),
+        fc.constantFrom('UTC', 'Asia/Tokyo'),
+        (time, zone) => {
+          expect(parseWhen('from', new Date(time).toISOString(), new Zone(zone))).toBe(time);
+          expect(parseWhen('from', instantText(time), new Zone(zone))).toBe(time);
+        },
+      ),
     );
   });
 
@@ -113,7 +117,11 @@ describe('a bound', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1971, max: 2100 }), part(13), part(32), (year, month, day) => {
         const two = (value: number): string => String(value).padStart(2, '0');
-        const isDay = month >= 1 && month <= 12 && day >= 1 && day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
+        const isDay =
+          month >= 1 &&
+          month <= 12 &&
+          day >= 1 &&
+          day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
         const text = `${year}-${two(month)}-${two(day)}`;
         if (isDay) expect(at(text)).toBe(`${text}T00:00:00.000Z`);
         else expect(() => at(text)).toThrow(ExportError);
@@ -140,12 +148,17 @@ describe('a span', () => {
   });
 
   test('is UTC without a zone', () => {
-    expect(parseSpan({ from: '1970-01-01', to: '1970-01-02' })).toEqual({ startTime: 0, endTime: 24 * HOUR });
+    expect(parseSpan({ from: '1970-01-01', to: '1970-01-02' })).toEqual({
+      startTime: 0,
+      endTime: 24 * HOUR,
+    });
   });
 
   test('must end after it begins, and says both', () => {
     const error = refusal(() => parseSpan({ from: '2026-02-01', to: '2026-01-31T12:00' }));
-    expect(error.message).toBe('to must be later than from; got from 2026-02-01T00:00:00Z and to 2026-01-31T12:00:00Z');
+    expect(error.message).toBe(
+      'to must be later than from; got from 2026-02-01T00:00:00Z and to 2026-01-31T12:00:00Z',
+    );
     expect(error.hint).toMatch(/The end is exclusive/);
     refusal(() => parseSpan({ from: 5, to: 5 }));
     // A day that Samoa never had is empty.

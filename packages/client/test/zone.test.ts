@@ -41,7 +41,9 @@ const time = fc.oneof(
       fc.integer({ min: -3 * 24 * 4, max: 3 * 24 * 4 }),
       fc.constantFrom(-1, 0, 1, 12_345),
     )
-    .map(([year, month, quarters, more]) => Date.UTC(year, month, 1) + quarters * 15 * MINUTE + more)
+    .map(
+      ([year, month, quarters, more]) => Date.UTC(year, month, 1) + quarters * 15 * MINUTE + more,
+    )
     .filter((at) => at >= 0),
 );
 
@@ -53,16 +55,23 @@ function iso(at: number): string {
 function beginOfDay(of: Zone, midnight: number): number {
   let low = midnight - 2 * DAY;
   // Minute by minute would be slow: hours first, then minutes, then seconds.
-  for (const step of [60 * MINUTE, MINUTE, 1000]) while (of.local(low + step) < midnight) low += step;
+  for (const step of [60 * MINUTE, MINUTE, 1000])
+    while (of.local(low + step) < midnight) low += step;
   return low + 1000;
 }
 
 describe('the clocks of a zone', () => {
   test('show what Intl shows', () => {
-    expect(iso(new Zone('America/New_York').local(Date.UTC(2026, 6, 1, 12, 34, 56, 789)))).toBe('2026-07-01T08:34:56.789Z');
-    expect(iso(new Zone('Asia/Kathmandu').local(Date.UTC(2026, 6, 1)))).toBe('2026-07-01T05:45:00.000Z');
+    expect(iso(new Zone('America/New_York').local(Date.UTC(2026, 6, 1, 12, 34, 56, 789)))).toBe(
+      '2026-07-01T08:34:56.789Z',
+    );
+    expect(iso(new Zone('Asia/Kathmandu').local(Date.UTC(2026, 6, 1)))).toBe(
+      '2026-07-01T05:45:00.000Z',
+    );
     // Midnight is hour 0, never 24.
-    expect(iso(new Zone('Europe/Berlin').local(Date.UTC(2026, 0, 31, 23)))).toBe('2026-02-01T00:00:00.000Z');
+    expect(iso(new Zone('Europe/Berlin').local(Date.UTC(2026, 0, 31, 23)))).toBe(
+      '2026-02-01T00:00:00.000Z',
+    );
     expect(iso(new Zone('America/New_York').local(0))).toBe('1969-12-31T19:00:00.000Z');
     expect(iso(new Zone('America/New_York').local(-1))).toBe('1969-12-31T18:59:59.999Z');
   });

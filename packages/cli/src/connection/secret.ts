@@ -61,17 +61,14 @@ async function ask(context: Context, question: string): Promise<string> {
   const lines = createInterface({ input: context.stdin, output: silent, terminal: true });
   context.stderr.write(question);
   try {
-    // Readline has the terminal in raw mode, in which Ctrl-C is a key and no signal.
-    const interrupted = new Promise<never>((_resolve, reject) => {
-      lines.once('SIGINT', () => {
-        process.kill(process.pid, 'SIGINT');
-        reject(new Error('interrupted'));
-      });
-      lines.once('close', () => reject(new UsageError('missing: the token; nothing was typed')));
+    // Readline has the terminal in raw mode, in which Ctrl-C is a key and no signal. As a signal it
+    // aborts the question, as everything else.
+    lines.once('SIGINT', () => process.kill(process.pid, 'SIGINT'));
+    const closed = new Promise<string>((resolve) => {
+      lines.once('close', () => resolve(''));
     });
-    return (
-      await Promise.race([lines.question('', { signal: context.signal }), interrupted])
-    ).trim();
+    const typed = lines.question('', { signal: context.signal });
+    return (await Promise.race([typed, closed])).trim();
   } finally {
     lines.close();
     context.stderr.write('\n');

@@ -1,4 +1,4 @@
-import type { PullResult, Receipt } from '@tillroll/client/files';
+import type { PullResult, Receipt, ReceiptFile } from '@tillroll/client/files';
 import { instant } from '../display/instant.ts';
 import type { Terminal } from '../display/terminal.ts';
 import { durationInWords } from '../durations.ts';
@@ -38,9 +38,14 @@ function spanLines({ spans }: Receipt): string[] {
   );
 }
 
-/** The receipt lists what lies there: ranges, or the tables that were made of them. */
+/** Files by path: a DuckDB file is listed once for each of its tables. */
+function filesOf({ ranges, tables }: Receipt): ReceiptFile[] {
+  const files = [...ranges.flatMap((range) => range.files), ...tables];
+  return [...new Map(files.map((file) => [file.path, file])).values()];
+}
+
 function amountLines({ receipt, received }: PullResult, elapsedMs: number): string[] {
-  const files = [...receipt.ranges.flatMap((range) => range.files), ...receipt.tables];
+  const files = filesOf(receipt);
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   const speed = received.bytes / Math.max(1, elapsedMs);
   return [

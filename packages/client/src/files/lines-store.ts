@@ -82,7 +82,9 @@ export class LinesStore implements RangeStore {
       if (length < end - this.#end || hash.copy().digest('hex') !== digest) break;
       // Read once more, and only now looked into: it is what was written.
       const stored = this.#read(this.#end, end);
-      for await (const chunk of this.#layout.gzip ? inflated(stored) : stored) reader.push(chunk);
+      // A file without objects left no byte, which is no gzip.
+      const isGzip = this.#layout.gzip && end > this.#end;
+      for await (const chunk of isGzip ? inflated(stored) : stored) reader.push(chunk);
       this.#hash = hash;
       this.#end = end;
       this.#count(tally);

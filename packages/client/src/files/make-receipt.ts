@@ -50,6 +50,18 @@ export function totalsOf(orders: Tally, payments: Tally): Receipt['totals'] {
   };
 }
 
+export function monthsOf(tallies: Record<ExportType, Tally>): Receipt['months'] {
+  return EXPORT_TYPES.flatMap((type) =>
+    sorted(tallies[type].months).map(([[month = '', currency = ''], { objects, amount }]) => ({
+      type,
+      month,
+      currency,
+      objects,
+      amount,
+    })),
+  );
+}
+
 /**
  * What the directory holds by now.
  * @param spans what it is to cover, where that is more than it does.
@@ -85,14 +97,7 @@ export function makeReceipt(
       ? (journal.converted?.files ?? []).map((file) => ({ ...fileOf(file), table: file.table }))
       : [],
     totals: totalsOf(tallies.ORDERS, tallies.PAYMENTS),
-    months: EXPORT_TYPES.flatMap((type) =>
-      sorted(tallies[type].months).map(([[month = '', currency = ''], sums]) => ({
-        type,
-        month,
-        currency,
-        ...sums,
-      })),
-    ),
+    months: monthsOf(tallies),
     missing,
   };
 }

@@ -11,7 +11,7 @@ import { absolute, folderOf } from './layout.ts';
 import { RECEIPT_FILE, RECEIPT_VERSION, type Receipt, type ReceiptFile } from './receipt.ts';
 import { contentOf } from './served-store.ts';
 import { addTally, Counter, emptyTally, type Tally } from './tally.ts';
-import { totalsOf } from './make-receipt.ts';
+import { monthsOf, totalsOf } from './make-receipt.ts';
 
 export interface VerifyOptions {
   signal?: AbortSignal | undefined;
@@ -42,10 +42,12 @@ async function readReceipt(directory: string): Promise<Receipt> {
   }
   try {
     const receipt = JSON.parse(text) as Receipt;
+    const { ranges, tables, spans, months, missing, totals } = receipt;
+    const lists = [ranges, tables, spans, months, missing, totals.orders, totals.payments];
     const isOne =
       receipt.receipt === RECEIPT_VERSION &&
-      Array.isArray(receipt.ranges) &&
-      Array.isArray(receipt.tables);
+      lists.every(Array.isArray) &&
+      ranges.every(({ type, files }) => EXPORT_TYPES.includes(type) && Array.isArray(files));
     if (isOne) return receipt;
   } catch {
     // Said below.
@@ -55,7 +57,7 @@ async function readReceipt(directory: string): Promise<Receipt> {
 
 /**
  * Checks a directory against its receipt, offline: every file's length and SHA-256, the objects in it,
- * that ranges follow one another without a gap, and that counts and totals add up.
+ * that ranges follow one another without a gap, and that counts, times and totals are right.
  * @throws ExportError DIRECTORY when there is no receipt, INTERRUPTED.
  */
 export async function verify(
@@ -93,12 +95,19 @@ export async function verify(
           path: file.path,
           message: `holds ${counter.tally.objects} objects, and the receipt says ${file.objects}`,
         });
+      else if (!isOfTimes(counter.tally, file))
+        faults.push({ path: file.path, message: 'has other times than the receipt says' });
       addTally(tally, counter.tally);
     }
     if (tally.objects !== range.objects)
       faults.push({
         path: `${folderOf(range.type)}/${range.name}`,
         message: `the files hold ${tally.objects} objects, and the receipt says ${range.objects}`,
+      });
+    else if (!isOfTimes(tally, range) || tally.outside !== range.outside)
+      faults.push({
+        path: `${folderOf(range.type)}/${range.name}`,
+        message: 'the files have other times than the receipt says',
       });
     addTally(tallies[range.type], tally);
     checked.objects += tally.objects;
@@ -110,6 +119,13 @@ export async function verify(
   for (const { name, reason } of receipt.missing)
     faults.push({ path: name, message: `is missing: ${reason}` });
   return { complete: receipt.complete && faults.length === 0, receipt, checked, faults };
+}
+
+function isOfTimes(
+  { first, last }: Tally,
+  said: { firstCreatedTime: number | null; lastCreatedTime: number | null },
+): boolean {
+  return first === said.firstCreatedTime && last === said.lastCreatedTime;
 }
 
 async function faultOf(
@@ -156,6 +172,8 @@ async function count(
 
 /** The ranges of a type must follow one another through its whole span. */
 function gapsOf({ spans, ranges }: Receipt): string[] {
+  const lost = ranges.find((range) => !spans.some(({ type }) => type === range.type));
+  if (lost) return [`${folderOf(lost.type)}: there are ranges, and no span`];
   return spans.flatMap(({ type, from, to }) => {
     const faults: string[] = [];
     let at = Date.parse(from);
@@ -178,6 +196,8 @@ function sumFaults(receipt: Receipt, tallies: Record<ExportType, Tally>): string
       ? []
       : [`the totals of ${key} are not those of the files`];
   });
+  if (JSON.stringify(monthsOf(tallies)) !== JSON.stringify(receipt.months))
+    faults.push('the months are not those of the files');
   const objects = tallies.ORDERS.objects + tallies.PAYMENTS.objects;
   if (objects !== receipt.objects)
     faults.push(`the files hold ${objects} objects, and it says ${receipt.objects}`);

@@ -3,6 +3,7 @@ import type { LinesFile } from './format.ts';
 import { LAYOUTS } from './layouts.ts';
 import { walkLines } from './lines.ts';
 import { lineOf, rowOf } from './rows.ts';
+import { othersOf } from './others.ts';
 
 /** JSON lines, and what DuckDB must know before it reads them. */
 export interface Lines {
@@ -65,12 +66,25 @@ export async function rewritten(
     (walker, { bytes, start, end }) => {
       if (bytes !== block) [block, from] = [bytes, 0];
       made.objects++;
-      made.longest = Math.max(made.longest, end - start);
-      if (!walker.irregular) return;
-      const line = Buffer.from(`${lineOf(rowOf(walker, layout, bytes), layout)}\n`);
-      made.longest = Math.max(made.longest, line.length);
-      pieces.push(bytes.subarray(from, start), line);
-      from = end + 1;
+      if (!walker.irregular) {
+        made.longest = Math.max(made.longest, end - start);
+        return;
+      }
+      if (walker.unreadable) {
+        const line = Buffer.from(`${lineOf(rowOf(walker, layout, bytes), layout)}\n`);
+        made.longest = Math.max(made.longest, line.length);
+        pieces.push(bytes.subarray(from, start), line);
+        from = end + 1;
+        return;
+      }
+      let { length } = bytes.subarray(start, end);
+      for (const { at, text } of othersOf(walker, layout, bytes)) {
+        const member = Buffer.from(text);
+        length += member.length;
+        pieces.push(bytes.subarray(from, at), member);
+        from = at;
+      }
+      made.longest = Math.max(made.longest, length);
     },
     async (bytes) => {
       pieces.push(block.subarray(from));

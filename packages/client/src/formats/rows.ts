@@ -13,7 +13,7 @@ export interface Row {
 }
 
 /** Members by the object they stand in, which is a path from the row's own. */
-interface Rest {
+export interface Rest {
   members: string[];
   inner: Map<string, Rest>;
 }
@@ -38,23 +38,26 @@ export function rowOf(walker: Walker, layout: Layout, bytes: Buffer): Row {
         at += 4;
         (lists[a] ??= []).push(row());
       } else {
-        rest ??= { members: [], inner: new Map() };
-        within(rest, layout.shapes[a] as Shape).members.push(bytes.toString('utf8', b, c));
+        rest = addRest(rest, layout.shapes[a] as Shape, bytes.toString('utf8', b, c));
       }
     }
-    return { values, lists, other: rest && storable(restText(rest)) };
+    return { values, lists, other: rest && otherOf(rest) };
   }
 
   return row();
 }
 
-function within(rest: Rest, { path }: Shape): Rest {
+/** @param member the JSON text of a name and its value. */
+export function addRest(rest: Rest | undefined, { path }: Shape, member: string): Rest {
+  const outermost = rest ?? { members: [], inner: new Map() };
+  let at = outermost;
   for (const name of path) {
-    let inner = rest.inner.get(name);
-    if (inner === undefined) rest.inner.set(name, (inner = { members: [], inner: new Map() }));
-    rest = inner;
+    let inner = at.inner.get(name);
+    if (inner === undefined) at.inner.set(name, (inner = { members: [], inner: new Map() }));
+    at = inner;
   }
-  return rest;
+  at.members.push(member);
+  return outermost;
 }
 
 function restText({ members, inner }: Rest): string {
@@ -63,10 +66,12 @@ function restText({ members, inner }: Rest): string {
 }
 
 /**
- * Half a surrogate pair, which JSON can write and UTF-8 cannot, would make DuckDB refuse all of the
- * text: it stays readable as the six characters that it was written with.
+ * The text of `other`. Half a surrogate pair, which JSON can write and UTF-8 cannot, would make
+ * DuckDB refuse all of it: it stays readable as the six characters that it was written with.
  */
-function storable(json: string): string {
+export function otherOf(rest: Rest): string {
+  const json = restText(rest);
+  if (!json.includes('\\')) return json;
   return json.replaceAll(
     /\\(?:u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|(u[dD][89a-fA-F][\da-fA-F]{2})|[^])/g,
     (escape, half: string | undefined) => (half === undefined ? escape : `\\\\${half}`),

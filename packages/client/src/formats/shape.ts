@@ -1,4 +1,4 @@
-import type { ColumnType, Rows } from './tables.ts';
+import { OTHER, type ColumnType, type Rows } from './tables.ts';
 
 /** What a member of a known name is. Indexes are into the row that it belongs to. */
 export type Field =
@@ -18,6 +18,8 @@ export interface Shape {
   /** UTF-8 of `names`. */
   keys: Buffer[];
   fields: Field[];
+  /** `names` and `other`, in lower case. */
+  taken: Set<string>;
   /** An open hash table of indexes into `keys`; -1 is free. Its length is a power of two. */
   slots: Int8Array;
   /** Which member came last time after each; shifted by one, so that 0 is the start. */
@@ -51,6 +53,7 @@ export function layoutOf(rows: Rows): Layout {
       names: [],
       keys: [],
       fields: [],
+      taken: new Set(),
       slots: new Int8Array(128).fill(-1),
       next: new Int8Array(MOST_FIELDS + 1).fill(-1),
       index: shapes.length,
@@ -95,6 +98,7 @@ export function layoutOf(rows: Rows): Layout {
 
 function fillSlots(shape: Shape): void {
   if (shape.names.length > MOST_FIELDS) throw new Error('too many members for the bit mask');
+  shape.taken = new Set([...shape.names, OTHER].map((name) => name.toLowerCase()));
   shape.keys = shape.names.map((name) => Buffer.from(name));
   for (const [index, key] of shape.keys.entries()) {
     let slot = hashOf(key) & 127;

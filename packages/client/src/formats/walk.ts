@@ -7,6 +7,7 @@ export const TAPE = {
   VALUE: 0,
   /** list: a row below the present one begins. */
   OPEN: 1,
+  /** place of its closing brace. */
   CLOSE: 2,
   /** shape, start of the member's name, end of its value: no column holds it. */
   OTHER: 3,
@@ -36,8 +37,12 @@ export class Walker {
   tape = new Int32Array(4096);
   /** Entries of `tape`, times four. */
   length = 0;
-  /** Whether the last object had members that no column holds, or a text that needs care. */
+  /** Whether the last object had members that no column holds, or names in escapes. */
   irregular = false;
+  /** Whether DuckDB's reader, which skips what it was not told about, would stumble over them. */
+  unreadable = false;
+  /** Where the closing brace of the last object is. */
+  close = 0;
   private bytes: Buffer = Buffer.alloc(0);
   private at = 0;
   private end = 0;
@@ -56,10 +61,12 @@ export class Walker {
     this.end = end;
     this.length = 0;
     this.irregular = false;
+    this.unreadable = false;
     this.rootId = 0;
     this.rootIdEnd = 0;
     this.space();
     this.object(this.layout.root);
+    this.close = this.at - 1;
     this.space();
     if (this.at < end) this.fail();
   }
@@ -119,6 +126,7 @@ export class Walker {
         this.skip();
         this.irregular = true;
         this.push(TAPE.OTHER, shape.index, start, this.at);
+        if (index !== -1 || this.isNearly(shape, start)) this.unreadable = true;
       } else seen |= 1 << index;
       this.space();
       const next = bytes[this.at];
@@ -170,9 +178,16 @@ export class Walker {
     }
   }
 
+  /** Whether an unknown name is a known one but for upper and lower case. */
+  private isNearly(shape: Shape, start: number): boolean {
+    const end = this.bytes.indexOf(QUOTE, start + 1);
+    return shape.taken.has(this.bytes.toString('latin1', start + 1, end).toLowerCase());
+  }
+
   /** A name in escapes is the same name; its line is written anew for readers that compare bytes. */
   private escapedKey(shape: Shape, start: number): number {
     this.irregular = true;
+    this.unreadable = true;
     return shape.names.indexOf(JSON.parse(this.bytes.toString('utf8', start, this.at)) as string);
   }
 
@@ -226,7 +241,7 @@ export class Walker {
       if (bytes[this.at] !== OPEN_OBJECT) return false;
       this.push(TAPE.OPEN, list, 0, 0);
       this.object(shape);
-      this.push(TAPE.CLOSE, 0, 0, 0);
+      this.push(TAPE.CLOSE, this.at - 1, 0, 0);
       this.space();
       const next = bytes[this.at++];
       if (next === CLOSE_ARRAY) return true;
@@ -304,7 +319,7 @@ export class Walker {
       this.space();
       const byte = bytes[this.at];
       if (this.at >= end) this.fail();
-      if (byte === QUOTE) this.text();
+      if (byte === QUOTE) this.unreadable = !this.text() || this.unreadable;
       else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
         depth++;
         this.at++;

@@ -49,14 +49,17 @@ async function* paced(
   const chunks = Buffer.isBuffer(body) ? [body] : body;
   const step =
     bytesPerSecond === undefined ? Infinity : Math.max(1, (bytesPerSecond * PACE_MS) / 1000);
+  let isFirst = true;
   for await (const chunk of chunks) {
     if (step === Infinity) {
       yield chunk;
       continue;
     }
     for (let i = 0; i < chunk.length; i += Math.ceil(step)) {
+      // Not behind the last one: who has all bytes does not wait for more.
+      if (!isFirst) await delay(PACE_MS, undefined, { signal });
+      isFirst = false;
       yield chunk.subarray(i, i + Math.ceil(step));
-      await delay(PACE_MS, undefined, { signal });
     }
   }
 }
