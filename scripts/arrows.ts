@@ -8,6 +8,7 @@ import { dirname, join, relative, sep } from 'node:path';
 const ROOT = join(import.meta.dirname, '..');
 const SERVER = 'packages/server';
 const CONTRACT = '@tillroll/contract';
+const CLIENT = '@tillroll/client';
 
 /** Files at the root of the server's src that any room may import and that import nothing of ours. */
 const LEAVES = ['abort.ts', 'clock.ts', 'errors.ts', 'log.ts'];
@@ -103,6 +104,7 @@ function refusal(file: string, specifier: string): string | undefined {
   for (const [own, may] of [
     ['packages/contract', []],
     ['packages/client', [CONTRACT]],
+    ['packages/cli', [CONTRACT, CLIENT]],
   ] as const) {
     if (!isIn(file, own)) continue;
     const isAlien = isFile

@@ -115,31 +115,37 @@ export class FileDownload {
 
   async *#body(): AsyncGenerator<Uint8Array, void, void> {
     const from = this.#received;
-    let url = checkedFileUrl(this.#source.url, this.#transport.connection.base);
-    for (let redirects = 0; ; redirects++) {
-      const init = { headers: this.#headers(url, from) };
-      using answered = await exchange(url, init, this.#signal, this.#transport.retry.silenceMs);
+    const answered = await this.#open(from);
+    try {
       const { response } = answered;
       const { status } = response;
-      if (status >= 300 && status < 400 && status !== 304) {
-        if (redirects === MAX_REDIRECTS)
-          throw new ExportError('PROTOCOL', `${this.#source.name} redirects over and over`);
-        const location = new URL(response.headers.get('location') ?? '', url);
-        url = checkedFileUrl(location.href, this.#transport.connection.base);
-        continue;
-      }
-      if (from > 0 && status !== 206) {
-        // The whole file, or no such range: what is there cannot be joined to it.
-        if (response.ok || status === 416 || status === 412)
-          throw new Restart(`Range answered ${status}`);
-      }
+      // The whole file, or no such range: what is there cannot be joined to it.
+      if (from > 0 && (status === 200 || status === 416 || status === 412))
+        throw new Restart(`Range answered ${status}`);
       if (!response.ok) throw this.#refusal(response);
       if (from > 0) this.#checkRange(response, from);
       else this.#noteTag(response);
       yield* this.#bounded(this.#unpacked(received(answered, this.#signal)));
       this.#checkLength();
-      return;
+    } finally {
+      answered.end();
     }
+  }
+
+  /** The answer to which the file's URL leads. */
+  async #open(from: number): Promise<Exchange> {
+    const { connection, retry } = this.#transport;
+    let url = checkedFileUrl(this.#source.url, connection.base);
+    for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+      const init = { headers: this.#headers(url, from) };
+      const answered = await exchange(url, init, this.#signal, retry.silenceMs);
+      const { status, headers } = answered.response;
+      if (status < 300 || status >= 400 || status === 304) return answered;
+      answered.end();
+      const location = new URL(headers.get('location') ?? '', url);
+      url = checkedFileUrl(location.href, connection.base);
+    }
+    throw new ExportError('PROTOCOL', `${this.#source.name} redirects over and over`);
   }
 
   #headers(url: URL, from: number): Record<string, string> {

@@ -1,15 +1,19 @@
-import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { Order } from '@tillroll/contract';
 import { describe, expect, test } from 'vitest';
 import { downloadExport } from '../src/files/index.ts';
 import type { FarSideOptions, Faults } from './far-side/index.ts';
-import type { PullOrder, PullOutcome } from './pull-process.ts';
-import { contents, expectComplete, failureOf, RETRY, Scene, servedOf, FROM, TO } from './scene.ts';
-
-const run = promisify(execFile);
+import {
+  contents,
+  expectComplete,
+  failureOf,
+  pullAsProcess,
+  RETRY,
+  Scene,
+  servedOf,
+  FROM,
+  TO,
+} from './scene.ts';
 
 /** Both ways of getting at the objects must give all of them, whatever happens on the way. */
 async function expectAll(scene: Scene): Promise<void> {
@@ -228,15 +232,7 @@ describe('memory is bounded, and it ends', () => {
   ];
   test.each(endless)('%s', { timeout: 60_000 }, async (_name, message, options) => {
     await using scene = await Scene.begin({ ...options, tillroll: false, orders: 5 });
-    const { url, merchant, token } = scene.far;
-    const client = { url, merchant, token, retry: { ...RETRY, badFile: 2 } };
-    const pull = { types: ['ORDERS' as const], from: FROM, to: TO, out: scene.out };
-    const order = JSON.stringify({ client, pull } satisfies PullOrder);
-    const { stdout } = await run(process.execPath, [
-      join(import.meta.dirname, 'pull-process.ts'),
-      order,
-    ]);
-    const outcome = JSON.parse(stdout) as PullOutcome;
+    const outcome = await pullAsProcess(scene, { client: { retry: { ...RETRY, badFile: 2 } } });
     expect(outcome).toMatchObject({ complete: false, failed: [{ code: 'BAD_FILE' }] });
     expect(outcome.failed[0]?.message).toMatch(message);
     expect(outcome.peakBytes / 2 ** 20).toBeLessThan(350);

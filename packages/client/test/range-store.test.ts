@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
@@ -187,6 +187,7 @@ describe.each(KINDS)('a store of $format, gzip $gzip', (kind) => {
             ]),
           );
           results.push(bytes);
+          rmSync(layout.out, { recursive: true });
         }
         // Lines are the same bytes in every run, compressed or not.
         if (!isServed(kind)) expect(results[0]).toEqual(results[1]);

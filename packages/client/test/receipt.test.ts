@@ -221,7 +221,7 @@ describe('the JSON Schema of receipt.json', () => {
           member.description ?? schema.$defs?.[member.$ref?.split('/').at(-1) ?? '']?.description;
         expect(described, name).toMatch(/\S/);
         if (/amount|total$/i.test(name)) expect(described, name).toMatch(/minor units/i);
-        if (/Time$/.test(name)) expect(described, name).toMatch(/epoch milliseconds/);
+        if (name.endsWith('Time')) expect(described, name).toMatch(/epoch milliseconds/);
         if (name === 'bytes') expect(described, name).toMatch(/bytes/);
       }
     }

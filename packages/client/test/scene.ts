@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { EXPORT_TYPES, type ExportType } from '@tillroll/contract';
 import { expect } from 'vitest';
@@ -23,6 +25,7 @@ import {
   type FarSideOptions,
   type RequestKind,
 } from './far-side/index.ts';
+import type { PullOrder, PullOutcome } from './pull-process.ts';
 
 /** Inside one cell of 30 days: one range. */
 export const FROM = Date.UTC(2026, 0, 8);
@@ -119,6 +122,23 @@ function expectManners({ requests }: FarSide): void {
   expect(leaks).toEqual([]);
   expect(mostPerSecond(requests.filter(({ kind }) => kind !== 'file'))).toBeLessThanOrEqual(16);
   expect(mostAtOnce(requests)).toBeLessThanOrEqual(5);
+}
+
+/** The same pull as by default, in a process of its own. */
+export async function pullAsProcess(
+  scene: Scene,
+  how: { env?: NodeJS.ProcessEnv; client?: Partial<ClientOptions> } = {},
+): Promise<PullOutcome> {
+  const { url, merchant, token } = scene.far;
+  const order: PullOrder = {
+    client: { url, merchant, token, retry: RETRY, ...how.client },
+    pull: { types: ['ORDERS'], from: FROM, to: TO, out: scene.out },
+  };
+  const script = join(import.meta.dirname, 'pull-process.ts');
+  const env = { ...process.env, ...how.env };
+  const run = promisify(execFile);
+  const { stdout } = await run(process.execPath, [script, JSON.stringify(order)], { env });
+  return JSON.parse(stdout) as PullOutcome;
 }
 
 /** The error that a promise ends with. */

@@ -70,10 +70,18 @@ async function pullInto(client: ExportClient, options: PullOptions): Promise<Pul
   // A bad date should leave no directory behind.
   checkDates(options, head.timezone);
   await prepareDirectory(out, known !== undefined);
-  using _lock = await DirectoryLock.take(layout);
-  await using journal = await Journal.open(layout, head);
-  // Awaited here: the lock and the journal are held until it ends.
-  return await new PullRun(client, options, journal, wanted).run();
+  // Not `using`: Node 22 does not know it, and runs this as it is.
+  const lock = await DirectoryLock.take(layout);
+  try {
+    const journal = await Journal.open(layout, head);
+    try {
+      return await new PullRun(client, options, journal, wanted).run();
+    } finally {
+      await journal[Symbol.asyncDispose]();
+    }
+  } finally {
+    lock[Symbol.dispose]();
+  }
 }
 
 interface CheckedOptions {

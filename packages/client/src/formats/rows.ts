@@ -49,7 +49,7 @@ export function rowOf(walker: Walker, layout: Layout, bytes: Buffer): Row {
 
 /** @param member the JSON text of a name and its value. */
 export function addRest(rest: Rest | undefined, { path }: Shape, member: string): Rest {
-  const outermost = rest ?? { members: [], inner: new Map() };
+  const outermost: Rest = rest ?? { members: [], inner: new Map() };
   let at = outermost;
   for (const name of path) {
     let inner = at.inner.get(name);

@@ -22,7 +22,7 @@ export interface Exchange {
   /** While we are the one who is silent. */
   pause(): void;
   /** Ends the exchange, whether read to its end or not. */
-  [Symbol.dispose](): void;
+  end(): void;
 }
 
 /**
@@ -44,7 +44,7 @@ export async function exchange(
     pause();
     timer = setTimeout(onSilence, silenceMs);
   };
-  const dispose = (): void => {
+  const end = (): void => {
     pause();
     silent.abort(new Error('no longer wanted'));
   };
@@ -54,9 +54,9 @@ export async function exchange(
       redirect: 'manual',
       signal: signal ? AbortSignal.any([signal, silent.signal]) : silent.signal,
     });
-    return { response, alive, pause, [Symbol.dispose]: dispose };
+    return { response, alive, pause, end };
   } catch (error) {
-    dispose();
+    end();
     throw networkError(error, signal);
   }
 }

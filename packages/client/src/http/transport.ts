@@ -121,14 +121,17 @@ export class Transport {
     };
     try {
       return await this.#pace.take(call.signal, async () => {
-        using answered = await exchange(address, init, call.signal, this.retry.silenceMs);
-        const { response } = answered;
-        this.#noteClock(response.headers);
-        if (!response.ok) return await this.#refusal(response, address);
-        const json = await jsonOf(response, address);
-        this.#hasAnswered = true;
-        this.#pace.faster();
-        return { json };
+        const { response, end } = await exchange(address, init, call.signal, this.retry.silenceMs);
+        try {
+          this.#noteClock(response.headers);
+          if (!response.ok) return await this.#refusal(response, address);
+          const json = await jsonOf(response, address);
+          this.#hasAnswered = true;
+          this.#pace.faster();
+          return { json };
+        } finally {
+          end();
+        }
       });
     } catch (error) {
       const failed = networkError(error, call.signal);
