@@ -179,6 +179,11 @@ describe('the journal', () => {
       ends.push(Buffer.byteLength(textOf(out)));
     }
     expectSound(journal);
+    expect(journal.done('final').map(({ startTime, endTime }) => [startTime, endTime])).toEqual([
+      [AB.startTime, AB.endTime],
+    ]);
+    // Whatever was begun is complete, or was given up.
+    expect(journal.begun).toEqual([]);
     const bytes = readFileSync(absolute({ out }, JOURNAL));
     const other = temporary();
     mkdirSync(join(other, '.tillroll'));

@@ -99,11 +99,16 @@ describe('the lock of a directory', () => {
 
   test('of another host is respected: nobody here knows whether it lives', async () => {
     const { out, lock } = directory();
-    const theirs = JSON.stringify({ pid: 1, host: 'elsewhere', started: null, nonce: 'x' });
+    const theirs = JSON.stringify({
+      pid: 2 ** 22 + 1,
+      host: 'elsewhere',
+      started: null,
+      nonce: 'x',
+    });
     writeFileSync(lock, theirs);
     await expect(DirectoryLock.take({ out })).rejects.toMatchObject({
       code: 'LOCKED',
-      message: `${out} is in use by process 1 on elsewhere`,
+      message: `${out} is in use by process 4194305 on elsewhere`,
       hint: expect.stringContaining('.tillroll/lock') as unknown,
     });
     expect(readFileSync(lock, 'utf8')).toBe(theirs);

@@ -149,24 +149,13 @@ describe.each(KINDS)('merging $format, gzip $gzip', (kind) => {
     const range = days(0, 1);
     const [a, b, c] = ['A', 'B', 'C'].map((id): Sale => ({ id, createdTime: START, note: 'x' }));
     const first = await hold(journal, 'final', range, [a as Sale]);
-    const second = await hold(journal, 'incoming', range, [b as Sale]);
-    const made = await merge({
-      journal,
-      inputs: [{ range: first }, { range: second }],
-      into: range,
-      zone: UTC,
-      signal,
-    });
+    const second = await hold(journal, 'incoming', days(1, 2), [b as Sale]);
+    const third = await hold(journal, 'incoming', days(2, 3), [c as Sale]);
+    const into = { into: range, zone: UTC, signal, journal };
+    const made = await merge({ ...into, inputs: [{ range: first }, { range: second }] });
     await journal.rangeDone(made.done, made.moves, [first, second]);
     // The next one into the same range comes as far as all of its files, but is not committed.
-    const third = await hold(journal, 'incoming', range, [c as Sale]);
-    await merge({
-      journal,
-      inputs: [{ range: made.done }, { range: third }],
-      into: range,
-      zone: UTC,
-      signal,
-    });
+    await merge({ ...into, inputs: [{ range: made.done }, { range: third }] });
     const killed = temporary();
     cpSync(layout.out, killed, { recursive: true });
     const again = await journalIn(kind, killed);

@@ -202,7 +202,7 @@ describe.each(KINDS)('a store of $format, gzip $gzip', (kind) => {
         files,
         way,
         fc.nat(),
-        fc.constantFrom('kept', 'torn', 'longer', 'altered', 'gone'),
+        fc.constantFrom('kept', 'torn', 'longer', 'altered', 'gone', 'forgotten'),
         async (all, how, after, harm) => {
           const layout: Layout = { out: temporary(), ...kind };
           const first = await opened(layout, []);
@@ -223,6 +223,8 @@ describe.each(KINDS)('a store of $format, gzip $gzip', (kind) => {
               writeFileSync(path, bytes);
             } else if (harm === 'gone') truncateSync(path, 0);
           }
+          // A line that never came to the journal.
+          if (harm === 'forgotten') log.splice(log.length >> 1, 1);
           const second = await opened(layout, log);
           const kept = second.kept.map(({ position }) => position);
           if (harm === 'kept' || harm === 'longer')

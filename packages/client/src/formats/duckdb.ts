@@ -8,10 +8,11 @@ import { ExportError } from '../errors.ts';
 const LEAST_MEMORY = 2 * 1024 ** 3;
 const MAX_THREADS = 8;
 
-export interface Database extends AsyncDisposable {
+export interface Database {
   run(sql: string): Promise<void>;
   /** The single number that a query gives. */
   count(sql: string): Promise<number>;
+  close(): Promise<void>;
   /** Ends the statement that runs, if any. */
   interrupt(): void;
   /** A directory of this conversion alone; it goes with the database. */
@@ -42,7 +43,7 @@ function memory(): number {
 }
 
 /** An empty database in memory, which never asks the network for an extension. */
-export async function openDatabase(out: string, signal: AbortSignal): Promise<Database> {
+async function openDatabase(out: string, signal: AbortSignal): Promise<Database> {
   const { DuckDBInstance } = await loadDuckdb();
   const folder = join(out, '.tillroll', 'tmp');
   await rm(folder, { recursive: true, force: true });
@@ -67,7 +68,7 @@ export async function openDatabase(out: string, signal: AbortSignal): Promise<Da
     },
     interrupt,
     count: (sql) => one(connection, sql),
-    async [Symbol.asyncDispose]() {
+    async close() {
       signal.removeEventListener('abort', interrupt);
       connection.closeSync();
       instance.closeSync();
@@ -79,4 +80,17 @@ export async function openDatabase(out: string, signal: AbortSignal): Promise<Da
 async function one(connection: DuckDBConnection, sql: string): Promise<number> {
   const result = await connection.runAndReadAll(sql);
   return Number(result.getRows()[0]?.[0]);
+}
+
+/** Does `work` with a database that is closed afterwards. Node 22 has no `using` yet. */
+export async function withDatabase<T>(
+  { out, signal }: { out: string; signal: AbortSignal },
+  work: (database: Database) => Promise<T>,
+): Promise<T> {
+  const database = await openDatabase(out, signal);
+  try {
+    return await work(database);
+  } finally {
+    await database.close();
+  }
 }

@@ -68,8 +68,10 @@ export async function writeParquet(
       alone = true;
     }
   } finally {
-    database.interrupt();
+    // Again and again: between two statements there is nothing to interrupt yet.
+    const ending = setInterval(() => database.interrupt(), 10);
     await attempt;
+    clearInterval(ending);
   }
   const made = join(database.folder, 'lines.jsonl');
   const lines = inspected ?? (await rewritten(file, made, signal, onBytes));

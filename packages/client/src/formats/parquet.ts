@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openDatabase } from './duckdb.ts';
+import { withDatabase, type Database } from './duckdb.ts';
 import type { Conversion, ConvertedFile, LinesFile } from './format.ts';
 import { place, partOf, removePart } from './place.ts';
 import { writeParquet } from './parquet-file.ts';
@@ -9,40 +9,48 @@ const relativeOf = ({ type, name }: LinesFile) => `${type.toLowerCase()}/${name}
 
 /** One file a range. */
 export async function toParquet(conversion: Conversion): Promise<ConvertedFile[]> {
-  const { ranges, out, onProgress } = conversion;
+  const { ranges } = conversion;
   const kept = new Set<LinesFile>();
   for (const range of ranges) if (await mayKeep(range, conversion)) kept.add(range);
   const todo = ranges.filter((range) => !kept.has(range));
-  const total = Math.max(
-    1,
-    todo.reduce((sum, { bytes }) => sum + bytes, 0),
-  );
   await removeStrangers(conversion);
   if (todo.length > 0) {
-    await using database = await openDatabase(out, conversion.signal);
-    let done = 0;
-    for (const range of todo) {
-      const path = relativeOf(range);
-      const final = join(out, path);
-      await mkdir(join(final, '..'), { recursive: true });
-      try {
-        await writeParquet(database, range, partOf(final), conversion, (fraction) =>
-          onProgress?.({ path, fraction: Math.min(1, (done + fraction * range.bytes) / total) }),
-        );
-        await place(final);
-      } catch (error) {
-        await removePart(final);
-        throw error;
-      }
-      done += range.bytes;
-      onProgress?.({ path, fraction: done / total });
-    }
+    await withDatabase(conversion, (database) => makeAll(database, todo, conversion));
   }
   return ranges.map((range) => ({
     path: relativeOf(range),
     table: range.type.toLowerCase(),
     rows: range.objects,
   }));
+}
+
+async function makeAll(
+  database: Database,
+  ranges: readonly LinesFile[],
+  conversion: Conversion,
+): Promise<void> {
+  const { out, onProgress } = conversion;
+  const total = Math.max(
+    1,
+    ranges.reduce((sum, { bytes }) => sum + bytes, 0),
+  );
+  let done = 0;
+  for (const range of ranges) {
+    const path = relativeOf(range);
+    const final = join(out, path);
+    await mkdir(join(final, '..'), { recursive: true });
+    try {
+      await writeParquet(database, range, partOf(final), conversion, (fraction) =>
+        onProgress?.({ path, fraction: Math.min(1, (done + fraction * range.bytes) / total) }),
+      );
+      await place(final);
+    } catch (error) {
+      await removePart(final);
+      throw error;
+    }
+    done += range.bytes;
+    onProgress?.({ path, fraction: done / total });
+  }
 }
 
 async function mayKeep(range: LinesFile, { incremental, out }: Conversion): Promise<boolean> {

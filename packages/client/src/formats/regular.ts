@@ -54,46 +54,50 @@ export async function rewritten(
 ): Promise<Lines> {
   const layout = LAYOUTS[file.type];
   const made = { path, gzip: false, longest: 0, bytes: 0, objects: 0 };
-  await using out = await open(path, 'w');
+  const out = await open(path, 'w');
   let pieces: Buffer[] = [];
   let block: Buffer = Buffer.alloc(0);
   let from = 0;
   let read = 0;
-  await walkLines(
-    file,
-    layout,
-    signal,
-    (walker, { bytes, start, end }) => {
-      if (bytes !== block) [block, from] = [bytes, 0];
-      made.objects++;
-      if (!walker.irregular) {
-        made.longest = Math.max(made.longest, end - start);
-        return;
-      }
-      if (walker.unreadable) {
-        const line = Buffer.from(`${lineOf(rowOf(walker, layout, bytes), layout)}\n`);
-        made.longest = Math.max(made.longest, line.length);
-        pieces.push(bytes.subarray(from, start), line);
-        from = end + 1;
-        return;
-      }
-      let { length } = bytes.subarray(start, end);
-      for (const { at, text } of othersOf(walker, layout, bytes)) {
-        const member = Buffer.from(text);
-        length += member.length;
-        pieces.push(bytes.subarray(from, at), member);
-        from = at;
-      }
-      made.longest = Math.max(made.longest, length);
-    },
-    async (bytes) => {
-      pieces.push(block.subarray(from));
-      from = block.length;
-      for (const piece of pieces) made.bytes += piece.length;
-      await out.writeFile(Buffer.concat(pieces));
-      pieces = [];
-      onBytes((read += bytes));
-    },
-  );
+  try {
+    await walkLines(
+      file,
+      layout,
+      signal,
+      (walker, { bytes, start, end }) => {
+        if (bytes !== block) [block, from] = [bytes, 0];
+        made.objects++;
+        if (!walker.irregular) {
+          made.longest = Math.max(made.longest, end - start);
+          return;
+        }
+        if (walker.unreadable) {
+          const line = Buffer.from(`${lineOf(rowOf(walker, layout, bytes), layout)}\n`);
+          made.longest = Math.max(made.longest, line.length);
+          pieces.push(bytes.subarray(from, start), line);
+          from = end + 1;
+          return;
+        }
+        let { length } = bytes.subarray(start, end);
+        for (const { at, text } of othersOf(walker, layout, bytes)) {
+          const member = Buffer.from(text);
+          length += member.length;
+          pieces.push(bytes.subarray(from, at), member);
+          from = at;
+        }
+        made.longest = Math.max(made.longest, length);
+      },
+      async (bytes) => {
+        pieces.push(block.subarray(from));
+        from = block.length;
+        for (const piece of pieces) made.bytes += piece.length;
+        await out.writeFile(Buffer.concat(pieces));
+        pieces = [];
+        onBytes((read += bytes));
+      },
+    );
+  } finally {
+    await out.close();
+  }
   return made;
 }

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openDatabase } from './duckdb.ts';
+import { withDatabase, type Database } from './duckdb.ts';
 import type { Conversion, ConvertedFile } from './format.ts';
 import { writeParquet } from './parquet-file.ts';
 import { partOf, place, removePart } from './place.ts';
@@ -20,7 +20,7 @@ export async function toDuckdb(conversion: Conversion): Promise<ConvertedFile[]>
   };
   await clear();
   try {
-    const rows = await fill(conversion, part);
+    const rows = await withDatabase(conversion, (database) => fill(database, conversion, part));
     await rm(`${part}.wal`, { force: true });
     await place(final);
     // A journal left beside the database that this one replaces is not for this one.
@@ -32,9 +32,8 @@ export async function toDuckdb(conversion: Conversion): Promise<ConvertedFile[]>
   }
 }
 
-async function fill(conversion: Conversion, part: string): Promise<number[]> {
-  const { out, ranges, signal, onProgress } = conversion;
-  await using database = await openDatabase(out, signal);
+async function fill(database: Database, conversion: Conversion, part: string): Promise<number[]> {
+  const { ranges, onProgress } = conversion;
   await database.run(`ATTACH ${quoted(part)} AS sales (TYPE duckdb)`);
   await database.run('USE sales');
   for (const table of TABLES) for (const sql of tableStatements(table)) await database.run(sql);

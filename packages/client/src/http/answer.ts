@@ -19,7 +19,7 @@ async function boundedText(response: Response): Promise<string> {
 
 /** The beginning of a text, fit for a line of an error message. */
 function shownText(text: string): string {
-  const line = text.replaceAll(/[\s\x00-\x1f]+/g, ' ').trim();
+  const line = text.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
   return line.length > 120 ? `${line.slice(0, 120)}...` : line;
 }
 

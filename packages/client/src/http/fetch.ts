@@ -18,11 +18,11 @@ export function reasonOf(error: unknown): string {
 export interface Exchange {
   response: Response;
   /** To be called whenever something arrived: the clock of silence starts anew. */
-  alive(): void;
+  alive: () => void;
   /** While we are the one who is silent. */
-  pause(): void;
+  pause: () => void;
   /** Ends the exchange, whether read to its end or not. */
-  end(): void;
+  end: () => void;
 }
 
 /**

@@ -16,8 +16,11 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const run = promisify(execFile);
-const CHECKOUT = join(import.meta.dirname, '../../..');
-const PACKED = ['contract', 'client', 'server'];
+const CHECKOUT = join(import.meta.dirname, '..');
+const LIBRARIES = ['contract', 'client', 'formats'];
+/** What whoever wants the data installs. */
+const COMMAND = [...LIBRARIES, 'cli'];
+const PACKED = [...COMMAND, 'server'];
 const MINUTE = 60_000;
 
 /** The first Node of PATH that is older than what the server needs, or undefined. */
@@ -55,29 +58,39 @@ async function copyWorkspace(to: string): Promise<void> {
 describe('the packages as they are published', () => {
   let directory: string;
   let workspace: string;
+  /** Bytes of the tarballs. */
+  const sizes = new Map<string, number>();
   let project: string;
+  /** With the command alone. */
+  let shop: string;
 
   beforeAll(async () => {
     directory = await realpath(await mkdtemp(join(tmpdir(), 'tillroll-packed-')));
     workspace = join(directory, 'workspace');
     project = join(directory, 'project');
     await mkdir(workspace);
+    shop = join(directory, 'shop');
     await mkdir(project);
+    await mkdir(shop);
     await copyWorkspace(workspace);
 
-    const tarballs: string[] = [];
+    const tarballs = new Map<string, string>();
     for (const name of PACKED) {
       const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', directory], {
         cwd: join(workspace, 'packages', name),
       });
-      const [packed] = JSON.parse(stdout) as [{ filename: string }];
-      tarballs.push(join(directory, packed.filename));
+      const [packed] = JSON.parse(stdout) as [{ filename: string; size: number }];
+      tarballs.set(name, join(directory, packed.filename));
+      sizes.set(name, packed.size);
     }
 
-    await run('npm', ['init', '-y'], { cwd: project });
-    await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', ...tarballs], {
-      cwd: project,
-    });
+    const install = async (names: readonly string[], cwd: string): Promise<void> => {
+      const files = names.map((name) => tarballs.get(name) ?? name);
+      await run('npm', ['init', '-y'], { cwd });
+      await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', ...files], { cwd });
+    };
+    await install(PACKED, project);
+    await install(COMMAND, shop);
   }, 10 * MINUTE);
 
   afterAll(async () => {
@@ -120,13 +133,69 @@ describe('the packages as they are published', () => {
     MINUTE,
   );
 
-  test.each(['@tillroll/contract', '@tillroll/client'])('%s can be imported', async (name) => {
+  test('the packed client stays below 40 kB', () => {
+    expect(sizes.get('client')).toBeLessThan(40_000);
+  });
+
+  const entries = [
+    '@tillroll/contract',
+    '@tillroll/client',
+    '@tillroll/client/files',
+    '@tillroll/formats',
+  ];
+  test.each(entries)('%s can be imported', async (name) => {
     const program = `console.log(Object.keys(await import('${name}')).length > 0)`;
     const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program], {
       cwd: project,
     });
     expect(stdout).toBe('true\n');
   });
+
+  test('the receipt schema is published with the client', async () => {
+    const program =
+      "import schema from '@tillroll/client/receipt.schema.json' with { type: 'json' }; console.log(schema.$schema)";
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program], {
+      cwd: project,
+    });
+    expect(stdout).toContain('json-schema.org');
+  });
+
+  test('the command brings neither the server nor DuckDB', async () => {
+    const scopes = await readdir(join(shop, 'node_modules'));
+    expect(scopes).not.toContain('@duckdb');
+    expect(scopes).toContain('tillroll');
+    expect((await readdir(join(shop, 'node_modules/@tillroll'))).toSorted()).toEqual([
+      'client',
+      'contract',
+      'formats',
+    ]);
+  });
+
+  test(
+    'the installed command pulls and verifies, and asks for DuckDB by name',
+    async () => {
+      const bin = join(shop, 'node_modules/.bin/tillroll');
+      const { startFarSide } = await import('../packages/client/test/far-side/index.ts');
+      await using far = await startFarSide({ orders: 1200, payments: 300 });
+      const env = {
+        ...process.env,
+        TILLROLL_URL: far.url,
+        TILLROLL_MERCHANT: far.merchant,
+        TILLROLL_TOKEN: far.token,
+      };
+      const tillroll = (...args: string[]) => run(process.execPath, [bin, ...args], { cwd: shop, env });
+      const span = ['--from', '2026-01-01', '--to', '2026-03-02'];
+      await tillroll('pull', ...span, '--out', 'sales');
+      const { stdout } = await tillroll('verify', 'sales');
+      expect(stdout).toContain('1,500 objects');
+      await tillroll('pull', ...span, '--out', 'tables', '--format', 'csv');
+      expect(await readdir(join(shop, 'tables'))).toContain('line_items.csv');
+      await expect(
+        tillroll('pull', ...span, '--out', 'other', '--format', 'parquet'),
+      ).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('@duckdb/node-api') });
+    },
+    MINUTE,
+  );
 
   test(
     'tillroll-server --help exits 0',
