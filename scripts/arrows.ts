@@ -104,7 +104,8 @@ function refusal(file: string, specifier: string): string | undefined {
   for (const [own, may] of [
     ['packages/contract', []],
     ['packages/client', [CONTRACT]],
-    ['packages/cli', [CONTRACT, CLIENT]],
+    ['packages/formats', [CONTRACT, CLIENT]],
+    ['packages/cli', [CONTRACT, CLIENT, '@tillroll/formats']],
   ] as const) {
     if (!isIn(file, own)) continue;
     const isAlien = isFile

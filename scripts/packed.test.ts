@@ -87,7 +87,9 @@ describe('the packages as they are published', () => {
     const install = async (names: readonly string[], cwd: string): Promise<void> => {
       const files = names.map((name) => tarballs.get(name) ?? name);
       await run('npm', ['init', '-y'], { cwd });
-      await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', ...files], { cwd });
+      await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', ...files], {
+        cwd,
+      });
     };
     await install(PACKED, project);
     await install(COMMAND, shop);
@@ -183,7 +185,8 @@ describe('the packages as they are published', () => {
         TILLROLL_MERCHANT: far.merchant,
         TILLROLL_TOKEN: far.token,
       };
-      const tillroll = (...args: string[]) => run(process.execPath, [bin, ...args], { cwd: shop, env });
+      const tillroll = (...args: string[]) =>
+        run(process.execPath, [bin, ...args], { cwd: shop, env });
       const span = ['--from', '2026-01-01', '--to', '2026-03-02'];
       await tillroll('pull', ...span, '--out', 'sales');
       const { stdout } = await tillroll('verify', 'sales');

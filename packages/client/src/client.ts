@@ -1,6 +1,7 @@
 import {
   EXPORT_STATUSES,
   EXPORT_TYPES,
+  MAX_TIME_MS,
   MINUTE_MS,
   type Availability,
   type ExportList,
@@ -201,8 +202,9 @@ export class ExportClient {
     if (region === undefined) {
       const call = { method: 'GET', path: '/v3/availability', authorized: false } as const;
       // Nobody waits for hours to be told when to wait.
-      const answer = await this.transport.json({ ...call, signal, throwsUnavailable: true });
-      return answer as Availability;
+      return checkedAvailability(
+        await this.transport.json({ ...call, signal, throwsUnavailable: true }),
+      );
     }
     const hours = cloverAvailability(region, this.transport.now());
     if (!hours)
@@ -265,6 +267,22 @@ function checkedExport(json: unknown): ExportObject {
       },
     );
   return exported as ExportObject;
+}
+
+/** Times that are none would become waits that are none. @throws ExportError PROTOCOL */
+function checkedAvailability(json: unknown): Availability {
+  const hours = json as Partial<Availability> | null;
+  const isTime = (time: unknown): boolean =>
+    time === null || (Number.isSafeInteger(time) && Math.abs(time as number) <= MAX_TIME_MS);
+  const isOne =
+    typeof hours === 'object' &&
+    hours !== null &&
+    typeof hours.open === 'boolean' &&
+    typeof hours.hours === 'string' &&
+    isTime(hours.nextOpen) &&
+    isTime(hours.nextClose);
+  if (!isOne) throw new ExportError('PROTOCOL', 'the answer does not tell the hours');
+  return hours as Availability;
 }
 
 function isPromise(file: { objects?: unknown; bytes?: unknown; sha256?: unknown } | null): boolean {

@@ -56,7 +56,11 @@ export class ExportError extends Error {
   readonly hint: string | undefined;
 
   constructor(code: ErrorCode, message: string, detail: ExportErrorDetail = {}) {
-    super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
+    // Some of it is the far side's words: no control character of theirs is to reach a terminal.
+    super(
+      message.replaceAll(/\p{Cc}+/gu, ' '),
+      detail.cause === undefined ? undefined : { cause: detail.cause },
+    );
     this.code = code;
     this.status = detail.status;
     this.retryAfterMs = detail.retryAfterMs;

@@ -21,13 +21,14 @@ async function holder(
   const program = `
     const { DirectoryLock } = await import(${JSON.stringify(new URL('../src/files/lock.ts', import.meta.url).href)});
     try {
-      using lock = await DirectoryLock.take({ out: ${JSON.stringify(out)} });
+      const lock = await DirectoryLock.take({ out: ${JSON.stringify(out)} });
       console.log('held');
       for await (const _ of process.stdin);
+      lock[Symbol.dispose]();
     } catch (error) {
       console.log(error.code + ' ' + error.message);
     }`;
-  const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', program], {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const gone = once(child, 'exit');

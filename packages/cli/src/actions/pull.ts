@@ -4,6 +4,7 @@ import {
   type PullEvent,
   type PullResult,
 } from '@tillroll/client/files';
+import { tables } from '@tillroll/formats';
 import type { PullFlags } from '../commands/pull.ts';
 import { parseTypes } from '../commands/lists.ts';
 import { parseNumber } from '../commands/numbers.ts';
@@ -62,6 +63,7 @@ export async function pull(flags: PullFlags, context: Context): Promise<void> {
       timezone: flags.timezone,
       format: flags.format,
       gzip: flags.gzip,
+      tables,
       sinceLast: flags.sinceLast,
       signal: context.signal,
       onProgress: (event) => {

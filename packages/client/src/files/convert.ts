@@ -1,44 +1,34 @@
 import { stat } from 'node:fs/promises';
 import { ExportError } from '../errors.ts';
-import type { ConversionProgress, ConvertedFile } from '../formats/format.ts';
+import type { ConversionProgress, ConvertedFile, TableMaker } from './conversion.ts';
 import { removeFiles } from './disk.ts';
-import type { ConvertedRecord, DoneRange, Journal, StoredFile } from './journal.ts';
+import type { ConvertedRecord, DoneRange, Journal } from './journal.ts';
 import { absolute, byTypeAndTime, isConverted, rangeName } from './layout.ts';
-import type { ConvertedFormat } from './pull-types.ts';
 import { sha256Of } from './served-store.ts';
-
-/** A later version of the tables makes them anew. */
-const TABLES_VERSION = 1;
 
 /** What the tables of a range depend on. */
 function basisOf(done: DoneRange): string {
   return `${done.type} ${rangeName(done)} ${done.files.map(({ sha256 }) => sha256).join(' ')}`;
 }
 
-/** Fails early where a format needs a package that is not there. @throws ExportError MISSING_PACKAGE */
-export async function requirePackage(format: ConvertedFormat): Promise<void> {
-  if (format === 'csv') return;
-  const { loadDuckdb } = await import('../formats/duckdb.ts');
-  await loadDuckdb();
-}
-
 /** Makes the tables of a directory whose ranges are complete, where its format asks for them. */
 export async function convertRanges(
   journal: Journal,
+  tables: TableMaker | undefined,
   signal: AbortSignal,
   onProgress: (progress: ConversionProgress) => void,
 ): Promise<void> {
   const { layout } = journal;
   const { format } = layout;
-  if (!isConverted(format)) return;
+  if (!isConverted(format) || !tables) return;
   const ranges = journal.done('final').toSorted(byTypeAndTime);
-  const bases = [String(TABLES_VERSION), ...ranges.map(basisOf)];
+  const version = String(tables.version);
+  const bases = [version, ...ranges.map(basisOf)];
   const before = journal.converted;
   const basis = bases.join('\n');
   if (before?.basis === basis && (await areThere(journal, before))) return;
   const known = new Set(before?.basis.split('\n'));
-  const { convert } = await import('../formats/index.ts');
-  const made = await convert(format, {
+  const made = await tables.convert(format, {
     ranges: ranges.map((done) => {
       const [file] = done.files;
       if (!file) throw new ExportError('DIRECTORY', `the objects of ${basisOf(done)} are missing`);
@@ -53,26 +43,34 @@ export async function convertRanges(
       };
     }),
     out: layout.out,
-    incremental: known.has(String(TABLES_VERSION)),
+    incremental: known.has(version),
     signal,
     onProgress,
   });
-  const files: ConvertedRecord['files'] = [];
-  for (const file of made) files.push(await recordOf(journal, file));
+  const files = await recordsOf(journal, made);
   const paths = new Set(files.map(({ path }) => path));
   const gone = (before?.files ?? []).filter(({ path }) => !paths.has(path));
   await journal.setConverted({ basis, files });
   await removeFiles(gone.map(({ path }) => absolute(layout, path)));
 }
 
-async function recordOf(
+async function recordsOf(
   { layout }: Journal,
-  { path, table, rows }: ConvertedFile,
-): Promise<StoredFile & { table: string }> {
-  const at = absolute(layout, path);
-  const { size } = await stat(at);
-  const sha256 = (await sha256Of(at)) ?? '';
-  return { path, table, objects: rows, bytes: size, sha256, first: null, last: null };
+  made: readonly ConvertedFile[],
+): Promise<ConvertedRecord['files']> {
+  // Several tables may lie in one file.
+  const sums = new Map<string, { bytes: number; sha256: string }>();
+  const files: ConvertedRecord['files'] = [];
+  for (const { path, table, rows } of made) {
+    const at = absolute(layout, path);
+    const sum = sums.get(path) ?? {
+      bytes: (await stat(at)).size,
+      sha256: (await sha256Of(at)) ?? '',
+    };
+    sums.set(path, sum);
+    files.push({ path, table, objects: rows, ...sum, first: null, last: null });
+  }
+  return files;
 }
 
 async function areThere({ layout }: Journal, { files }: ConvertedRecord): Promise<boolean> {

@@ -1,6 +1,14 @@
+export type {
+  Conversion,
+  ConversionProgress,
+  ConvertedFile,
+  LinesFile,
+  TableMaker,
+} from './conversion.ts';
 export { pull } from './pull.ts';
 export {
   FORMATS,
+  type ConvertedFormat,
   type Format,
   type PullEvent,
   type PullOptions,

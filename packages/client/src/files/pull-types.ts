@@ -1,5 +1,6 @@
 import type { ExportType } from '@tillroll/contract';
 import type { When } from '../span.ts';
+import type { TableMaker } from './conversion.ts';
 import type { Receipt } from './receipt.ts';
 
 export const FORMATS = ['jsonl', 'json', 'csv', 'parquet', 'duckdb'] as const;
@@ -21,6 +22,8 @@ export interface PullOptions {
   out: string;
   /** Default `jsonl`. */
   format?: Format | undefined;
+  /** What makes tables: `tables` of `@tillroll/formats`. Needed for `csv`, `parquet` and `duckdb`. */
+  tables?: TableMaker | undefined;
   /** Compress JSON and JSON lines. */
   gzip?: boolean | undefined;
   /** Go on where the directory ends, and fetch its last `overlapMs` again. */

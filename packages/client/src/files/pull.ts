@@ -6,7 +6,7 @@ import { ExportError, usageError, type ErrorCode } from '../errors.ts';
 import { interrupted } from '../http/backoff.ts';
 import { instantText, parseSpan, parseWhen } from '../span.ts';
 import { Zone } from '../zone.ts';
-import { convertRanges, requirePackage } from './convert.ts';
+import { convertRanges } from './convert.ts';
 import { diskError, removeFiles, writeWhole } from './disk.ts';
 import { settleEdges } from './edges.ts';
 import { Journal, prepareDirectory, type StoredFile } from './journal.ts';
@@ -61,7 +61,14 @@ async function pullInto(client: ExportClient, options: PullOptions): Promise<Pul
   const known = await Journal.head(out);
   const head = headOf(client, options, known, out);
   const layout: Layout = { out, format: head.format, gzip: head.gzip };
-  if (isConverted(layout.format)) await requirePackage(layout.format);
+  if (isConverted(layout.format)) {
+    if (!options.tables)
+      throw usageError(
+        `format ${layout.format} needs the option tables`,
+        "import { tables } from '@tillroll/formats' and hand it over",
+      );
+    await options.tables.require(layout.format);
+  }
   // A bad date should leave no directory behind.
   checkDates(options, head.timezone);
   await prepareDirectory(out, known !== undefined);
@@ -309,7 +316,7 @@ class PullRun {
         );
       if (this.#journal.refresh(type) !== undefined) await this.#journal.setRefresh(type, null);
     }
-    await convertRanges(this.#journal, signal, ({ path, fraction }) =>
+    await convertRanges(this.#journal, this.#options.tables, signal, ({ path, fraction }) =>
       this.#tell({ event: 'converting', path, fraction }),
     );
   }

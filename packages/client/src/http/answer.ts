@@ -17,10 +17,14 @@ async function boundedText(response: Response): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
+const SHOWN_LENGTH = 120;
+/** What an error of the contract may say: the hours of a week in words, for example. */
+const SAID_LENGTH = 500;
+
 /** The beginning of a text, fit for a line of an error message. */
-function shownText(text: string): string {
+function shownText(text: string, most = SHOWN_LENGTH): string {
   const line = text.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
-  return line.length > 120 ? `${line.slice(0, 120)}...` : line;
+  return line.length > most ? `${line.slice(0, most)}...` : line;
 }
 
 /** The JSON of an answer. @throws ExportError PROTOCOL when it is none. */
@@ -44,7 +48,8 @@ export async function refusalText(response: Response): Promise<string> {
   let said = shownText(text);
   try {
     const body = JSON.parse(text) as Partial<ErrorBody> | null;
-    said = [body?.message, body?.details].filter((part) => typeof part === 'string').join(': ');
+    const parts = [body?.message, body?.details].filter((part) => typeof part === 'string');
+    said = shownText(parts.join(': '), SAID_LENGTH);
   } catch {
     // No JSON: shown as it is.
   }

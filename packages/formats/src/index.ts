@@ -1,19 +1,23 @@
+import type {
+  Conversion,
+  ConvertedFile,
+  ConvertedFormat,
+  TableMaker,
+} from '@tillroll/client/files';
 import { toCsv } from './csv.ts';
+import { loadDuckdb } from './duckdb.ts';
 import { failureOf } from './failure.ts';
-import type { Conversion, ConvertedFile } from './format.ts';
 import { toParquet } from './parquet.ts';
 import { toDuckdb } from './sales.ts';
 
-export type { Conversion, ConversionProgress, ConvertedFile, LinesFile } from './format.ts';
-
-const CONVERTERS = { csv: toCsv, parquet: toParquet, duckdb: toDuckdb };
+const CONVERTERS = { csv: toCsv, parquet: toParquet, duckdb: toDuckdb } as const;
 
 /**
  * Makes tables of JSON lines: files below `conversion.out`, each written aside and then renamed.
  * @throws ExportError `MISSING_PACKAGE`, `BAD_FILE`, `DUPLICATE_ID`, `DISK` or `INTERRUPTED`.
  */
 export async function convert(
-  format: keyof typeof CONVERTERS,
+  format: ConvertedFormat,
   conversion: Conversion,
 ): Promise<ConvertedFile[]> {
   try {
@@ -22,3 +26,12 @@ export async function convert(
     throw failureOf(error, conversion.signal, format);
   }
 }
+
+/** What `pull` takes as `tables`. */
+export const tables: TableMaker = Object.freeze({
+  version: 1,
+  async require(format) {
+    if (format !== 'csv') await loadDuckdb();
+  },
+  convert,
+} satisfies TableMaker);

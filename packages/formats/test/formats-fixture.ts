@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { ExportType } from '@tillroll/contract';
-import { convert, type Conversion, type LinesFile } from '../src/formats/index.ts';
-import { TABLES, columnsOf, type Table } from '../src/formats/tables.ts';
+import type { Conversion, LinesFile } from '@tillroll/client/files';
+import { convert } from '../src/index.ts';
+import { TABLES, columnsOf, type Table } from '../src/tables.ts';
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 export type JsonObject = { [name: string]: Json };

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { TABLES, columnsOf, type Table } from '../src/formats/tables.ts';
+import { TABLES, columnsOf, type Table } from '../src/tables.ts';
 
 const docs = readFileSync(join(import.meta.dirname, '../../../docs/formats.md'), 'utf8');
 

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import type { LinesFile } from './format.ts';
+import type { LinesFile } from '@tillroll/client/files';
 import { LAYOUTS } from './layouts.ts';
 import { walkLines } from './lines.ts';
 import { lineOf, rowOf } from './rows.ts';

@@ -1,4 +1,5 @@
 import type { ExportType } from '@tillroll/contract';
+import type { ConvertedFormat } from './pull-types.ts';
 
 /** What the objects of a finished range look like on disk before they become another format. */
 export interface LinesFile {
@@ -41,4 +42,14 @@ export interface ConvertedFile {
   table: string;
   /** Rows of a table; objects of a file per range. */
   rows: number;
+}
+
+/** Makes tables of the objects of a pull: `@tillroll/formats` has one. */
+export interface TableMaker {
+  /** Of the tables' shape: another one makes them anew. */
+  version: number;
+  /** Called before anything is fetched. @throws ExportError MISSING_PACKAGE when the format needs one. */
+  require(format: ConvertedFormat): Promise<void>;
+  /** Each file is written aside and then renamed. @throws ExportError */
+  convert(format: ConvertedFormat, conversion: Conversion): Promise<ConvertedFile[]>;
 }

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Database } from './duckdb.ts';
 import { isOutOfMemory } from './failure.ts';
-import type { Conversion, LinesFile } from './format.ts';
+import type { Conversion, LinesFile } from '@tillroll/client/files';
 import { inspect, rewritten, type Lines } from './regular.ts';
 import { objectsOf, quoted } from './sql.ts';
 

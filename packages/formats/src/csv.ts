@@ -1,7 +1,7 @@
 import type { ExportType } from '@tillroll/contract';
 import { CsvFile } from './csv-file.ts';
 import { textOf } from './csv-text.ts';
-import type { Conversion, ConvertedFile } from './format.ts';
+import type { Conversion, ConvertedFile } from '@tillroll/client/files';
 import { LAYOUTS, ROWS } from './layouts.ts';
 import { walkLines } from './lines.ts';
 import { rowOf, type Row } from './rows.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ROWS } from '../src/formats/layouts.ts';
-import type { Column, Rows } from '../src/formats/tables.ts';
-import { convert } from '../src/formats/index.ts';
+import { ROWS } from '../src/layouts.ts';
+import type { Column, Rows } from '../src/tables.ts';
+import { convert } from '../src/index.ts';
 import {
   bothTables,
   conversionOf,

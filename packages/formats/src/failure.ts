@@ -1,4 +1,4 @@
-import { ExportError } from '../errors.ts';
+import { ExportError } from '@tillroll/client';
 
 /** Of the system, in the order in which they are worth looking for in a message. */
 const DISK = /ENOSPC|EDQUOT|EIO|EROFS|EFBIG|No space left|Disk quota|IO Error/;

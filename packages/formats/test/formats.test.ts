@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { convert } from '../src/formats/index.ts';
-import { TABLES, columnsOf } from '../src/formats/tables.ts';
+import { convert } from '../src/index.ts';
+import { TABLES, columnsOf } from '../src/tables.ts';
 import { SAMPLE_ORDERS, SAMPLE_PAYMENTS } from './formats-sample.ts';
 import { bothTables, conversionOf, query, rangeOf, temporary } from './formats-fixture.ts';
 

@@ -1,6 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ConvertedFile } from './format.ts';
+import type { ConvertedFile } from '@tillroll/client/files';
 import { partOf, place, removePart } from './place.ts';
 import { record } from './csv-text.ts';
 import { OTHER, columnsOf, type Column, type Table } from './tables.ts';

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withDatabase, type Database } from './duckdb.ts';
-import type { Conversion, ConvertedFile } from './format.ts';
+import type { Conversion, ConvertedFile } from '@tillroll/client/files';
 import { writeParquet } from './parquet-file.ts';
 import { partOf, place, removePart } from './place.ts';
 import { pattern, quoted } from './sql.ts';

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withDatabase, type Database } from './duckdb.ts';
-import type { Conversion, ConvertedFile, LinesFile } from './format.ts';
+import type { Conversion, ConvertedFile, LinesFile } from '@tillroll/client/files';
 import { place, partOf, removePart } from './place.ts';
 import { writeParquet } from './parquet-file.ts';
 

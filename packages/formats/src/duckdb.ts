@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { ExportError } from '../errors.ts';
+import { ExportError } from '@tillroll/client';
 
 /** What does not fit goes to the temporary directory, except texts of one table's row group. */
 const LEAST_MEMORY = 2 * 1024 ** 3;

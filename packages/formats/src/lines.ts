@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { ExportError } from '../errors.ts';
-import type { LinesFile } from './format.ts';
+import { ExportError } from '@tillroll/client';
+import type { LinesFile } from '@tillroll/client/files';
 import type { Layout } from './shape.ts';
 import { Walker } from './walk.ts';
 

@@ -1,8 +1,9 @@
-import { cp, mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, readdir, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { convert, type LinesFile } from '../src/formats/index.ts';
+import type { LinesFile } from '@tillroll/client/files';
+import { convert } from '../src/index.ts';
 import { conversionOf, query, rangeOf, temporary } from './formats-fixture.ts';
 
 const orders = (count: number, more: object = {}) =>
@@ -208,10 +209,14 @@ test('CSV needs no package; the others say which', async () => {
   await using folder = await temporary();
   // Where no node_modules is above it, the package cannot be found.
   await cp(join(import.meta.dirname, '../src'), join(folder.path, 'src'), { recursive: true });
+  const scope = join(folder.path, 'node_modules/@tillroll');
+  await mkdir(scope, { recursive: true });
+  for (const name of ['client', 'contract'])
+    await symlink(join(import.meta.dirname, '../..', name), join(scope, name));
   await writeFile(join(folder.path, 'package.json'), '{"type":"module"}');
   const range = await rangeOf(folder.path, 'ORDERS', orders(2));
   const script = `
-    import { convert } from './src/formats/index.ts';
+    import { convert } from './src/index.ts';
     for (const format of ['csv', 'parquet', 'duckdb']) {
       const conversion = ${JSON.stringify({ ranges: [range], out: folder.path, incremental: false })};
       conversion.signal = new AbortController().signal;
