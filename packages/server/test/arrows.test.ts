@@ -189,6 +189,21 @@ describe('refused', () => {
       'packages/client must not import packages/contract/src/index.ts',
     ],
     [
+      'packages/client/src/planted.ts',
+      `import '@tillroll/formats';`,
+      'packages/client must not import @tillroll/formats',
+    ],
+    [
+      'packages/formats/src/planted.ts',
+      `import '../../client/src/index.ts';`,
+      'packages/formats must not import packages/client/src/index.ts',
+    ],
+    [
+      'packages/cli/src/planted.ts',
+      `import '@tillroll/server';`,
+      'packages/cli must not import @tillroll/server',
+    ],
+    [
       'acceptance/planted.ts',
       `import '@tillroll/contract';`,
       'acceptance must not import @tillroll/contract: it knows a base URL alone',

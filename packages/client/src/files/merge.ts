@@ -158,7 +158,7 @@ class InputFiles {
       await makeDirectory(dirname(plain));
       const file = await open(plain, 'w');
       try {
-        for await (const chunk of contentOf(path, true)) await file.write(chunk);
+        await file.writeFile(contentOf(path, true));
       } finally {
         await file.close();
       }

@@ -23,7 +23,7 @@ export interface RetryPolicy {
 
 /** Over five minutes of an outage are sat out; a region that is closed for two days as well. */
 export const RETRY_POLICY: Readonly<RetryPolicy> = Object.freeze({
-  attempts: 14,
+  attempts: 18,
   firstAttempts: 4,
   baseMs: 500,
   capMs: 60_000,

@@ -88,7 +88,7 @@ export class Transport {
       if (attempt >= attempts) throw outcome;
       await this.wait(
         'retry',
-        asked ?? backoffMs(attempt, this.retry),
+        Math.max(asked ?? 0, backoffMs(attempt, this.retry)),
         outcome.message,
         call.signal,
       );
