@@ -125,8 +125,9 @@ export class ExportClient {
     const hours = await this.#hours(signal);
     const now = this.transport.now();
     const asked = refused.retryAfterMs;
-    const untilOpen =
-      hours && !hours.open && hours.nextOpen !== null ? hours.nextOpen - now : undefined;
+    const nextOpen = hours && !hours.open ? (hours.nextOpen ?? now) : now;
+    // One that is past tells nothing.
+    const untilOpen = nextOpen > now ? nextOpen - now : undefined;
     const isClosed = hours ? !hours.open : (asked ?? 0) > BUSY_MS;
     if (hours && !hours.open && hours.nextOpen === null)
       throw new ExportError('UNAVAILABLE', `${refused.message}; it never opens`, { status: 503 });
@@ -173,7 +174,7 @@ export class ExportClient {
       throw new ExportError('PROTOCOL', 'the list of exports holds no elements', {
         hint: 'Listing is an addition of Tillroll; Clover documents none',
       });
-    return list as ExportList;
+    return { ...(list as ExportList), elements: elements.map(checkedExport) };
   }
 
   /** Polls until the export is DONE. @throws ExportError EXPORT_FAILED when it ended otherwise, TIMEOUT. */

@@ -2,7 +2,7 @@ import type { ExportFile, ExportObject } from '@tillroll/contract';
 
 /** One file of a finished export, in the order in which its objects follow one another. */
 export interface ExportedFile {
-  /** What stays the same when the URL is minted anew: the URL without its query. */
+  /** What stays the same when the URL is minted anew: the URL without its query, or else its place in the list. */
   key: string;
   url: string;
   promised: ExportFile | undefined;
@@ -36,8 +36,10 @@ export function filesOf(exported: ExportObject): ExportedFile[] | undefined {
   const listed = exported.exportUrls?.elements;
   if (!listed) return undefined;
   const promised = exported.files?.elements;
+  const keys = listed.map(({ url }) => keyOf(url));
+  const areDistinct = new Set(keys).size === keys.length;
   const files = listed.map(({ url }, i): ExportedFile => ({
-    key: keyOf(url),
+    key: areDistinct ? keyOf(url) : `${keyOf(url)}#${i}`,
     url,
     promised: promised?.length === listed.length ? promised[i] : undefined,
   }));

@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest';
+import { RETRY_POLICY } from '../src/index.ts';
 import type { Faults } from './far-side/index.ts';
-import { contents, expectComplete, failureOf, LONG_FROM, LONG_TO, RETRY, Scene } from './scene.ts';
+import {
+  contents,
+  expectComplete,
+  failureOf,
+  linesOf,
+  LONG_FROM,
+  LONG_TO,
+  RETRY,
+  Scene,
+} from './scene.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -74,6 +84,20 @@ describe('503 to a create', () => {
     expect(scene.far.requests.length).toBeLessThanOrEqual(3);
   });
 
+  test.concurrent('wait: false: what is there stays, and is gone on with', async () => {
+    const long = { from: LONG_FROM, to: LONG_TO };
+    const status = { on: 'create', status: 503, after: 1 } as const;
+    await using scene = await Scene.begin({ ...long, orders: 120, faults: { status } });
+    await failureOf(scene.pull(long, scene.client({ wait: false })), 'UNAVAILABLE');
+    expect(await contents(scene.out)).toEqual(
+      linesOf(scene.far, ['ORDERS'], LONG_FROM, Date.UTC(2026, 0, 7)),
+    );
+    scene.far.set({});
+    const expected = linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO);
+    await expectComplete(scene, scene.pull(long, scene.client({ wait: false })), expected);
+    expect(scene.far.exports).toHaveLength(3);
+  });
+
   test.concurrent('for ever: after `unavailableMs` it is said', async () => {
     await using scene = await Scene.begin({ faults: { status: { on: 'create', status: 503 } } });
     const client = scene.client({ retry: { ...RETRY, unavailableMs: 300 } });
@@ -109,6 +133,31 @@ describe('hours', () => {
       expect(Math.abs((wait?.until ?? 0) - opens.getTime())).toBeLessThan(3000);
     },
   );
+
+  test.concurrent.each([
+    '{"open":false,"region":"us","hours":"odd","nextOpen":"soon","nextClose":null}',
+    '{"open":false,"region":"us","hours":"odd","nextOpen":1e300,"nextClose":null}',
+    '{"open":false,"region":"us","hours":"odd","nextOpen":1,"nextClose":null}',
+    '{"open":"no"}',
+    'null',
+    '[]',
+    'closed',
+  ])('%s tells no time to come back: backs off', async (body) => {
+    const faults: Faults = {
+      status: [
+        { on: 'availability', status: 200, body },
+        { on: 'create', status: 503, times: 6 },
+      ],
+    };
+    await using scene = await Scene.begin({ faults });
+    await expectComplete(scene, scene.pull());
+    expect(scene.waits).toHaveLength(6);
+    for (const { ms, opens } of scene.waits) {
+      expect(ms).toBeGreaterThanOrEqual(-1);
+      expect(ms).toBeLessThanOrEqual(50);
+      expect(opens).toBeNull();
+    }
+  });
 
   test.concurrent('reading and downloading go on when it has closed', async () => {
     await using scene = await Scene.begin();
@@ -162,7 +211,7 @@ describe('the API refuses or breaks off', () => {
     const error = await failureOf(scene.pull(), 'NETWORK');
     expect(error).toMatchObject({ status: 500, hint: expect.stringMatching(/their side/) });
     expect(error.message).toContain('500 Internal Server Error');
-    expect(scene.count('read')).toBe(14);
+    expect(scene.count('read')).toBe(RETRY_POLICY.attempts);
   });
 
   test.concurrent.each([
@@ -179,6 +228,20 @@ describe('the API refuses or breaks off', () => {
     expect(scene.count('create')).toBe(1);
     expect(await contents(scene.out)).toEqual({});
     expect(`${error.message} ${error.hint}`).not.toContain(scene.far.token);
+  });
+
+  test.concurrent('what it says is shown as one line of bounded length', async () => {
+    const body = JSON.stringify({
+      message: '400 Bad\u001b[2J\nRequest',
+      details: 'because '.repeat(100_000),
+    });
+    await using scene = await Scene.begin({
+      faults: { status: { on: 'create', status: 400, body } },
+    });
+    const error = await failureOf(scene.pull(), 'REFUSED');
+    expect(error.message).toMatch(/answered 400 Bad \[2J Request: because because/);
+    expect(error.message).not.toMatch(/\p{Cc}/u);
+    expect(error.message.length).toBeLessThan(600);
   });
 
   test.concurrent('429 to every other request: slows down and recovers', async () => {

@@ -3,10 +3,12 @@ import {
   contents,
   expectComplete,
   failureOf,
+  FROM,
   linesOf,
   LONG_FROM,
   LONG_TO,
   Scene,
+  TO,
 } from './scene.ts';
 
 describe('the life of an export', () => {
@@ -66,6 +68,27 @@ describe('the life of an export', () => {
       scene.pull(long),
       linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO),
     );
+  });
+
+  test.concurrent('a list that holds something else', async () => {
+    await using scene = await Scene.begin();
+    const client = scene.client();
+    await client.create({ type: 'ORDERS', startTime: FROM, endTime: TO });
+    expect((await client.list()).elements).toMatchObject([{ type: 'ORDERS' }]);
+    for (const body of ['{"elements":[{"id":"../.."}]}', '{"elements":{}}', '[]', 'null']) {
+      scene.far.set({ status: { on: 'list', status: 200, body } });
+      await failureOf(client.list(), 'PROTOCOL');
+    }
+  });
+
+  test.concurrent('what a failure says reaches no terminal raw', async () => {
+    const failure = { code: 'X', message: 'a\u001b]0;b\u0007\nc' };
+    await using scene = await Scene.begin({
+      faults: { members: { on: 'read', set: { status: 'FAILED', failure } } },
+    });
+    const { failed } = await scene.pull();
+    expect(failed).toMatchObject([{ code: 'EXPORT_FAILED' }]);
+    expect(failed[0]?.message).toMatch(/ended as FAILED: X: a \]0;b c$/);
   });
 
   test.concurrent('forgotten (404) while it is made: asked for anew', async () => {

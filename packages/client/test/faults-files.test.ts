@@ -124,6 +124,37 @@ describe('broken off in mid-body', () => {
     await expectAll(scene);
   });
 
+  test.concurrent.each([
+    [undefined, 206],
+    ['ignored', 200],
+    ['lying', 206],
+    ['changed', 200],
+  ] as const)('without a manifest the ETag decides; Range %s', async (how, status) => {
+    const faults = {
+      ...reset,
+      manifest: { missing: 'all' as const },
+      ...(how && { range: { how } }),
+    };
+    await using scene = await Scene.begin({ faults });
+    await expectComplete(scene, scene.pull());
+    const resumed = files(scene).filter(({ range }) => range !== undefined);
+    expect(resumed).toHaveLength(5);
+    expect(resumed.every((request) => request.status === status)).toBe(true);
+    expect(resumed.every(({ headers }) => headers['if-range'] !== undefined)).toBe(true);
+  });
+
+  test.concurrent('of a body that was gzip: goes on with what it inflates to', async () => {
+    const encoding = { on: 'file', how: 'gzip', per: 'path', times: 1 } as const;
+    const at = { bytes: 1000 };
+    await using scene = await Scene.begin({
+      faults: { encoding, reset: { on: 'file', at, per: 'path', times: 1 } },
+    });
+    await expectComplete(scene, scene.pull());
+    const resumed = files(scene).filter(({ range }) => range !== undefined);
+    expect(resumed.length).toBeGreaterThan(0);
+    expect(resumed.every(({ status }) => status === 206)).toBe(true);
+  });
+
   test.concurrent('no Range, and every file breaks off five times', async () => {
     await using scene = await Scene.begin({
       tillroll: false,
@@ -214,6 +245,17 @@ describe('what does not pass', () => {
     ).catch((failure: unknown) => failure as { code: string });
     expect(['NETWORK', 'BAD_FILE']).toContain(error.code);
     expect(files(scene).length).toBeLessThan(70);
+  });
+
+  test.concurrent('files whose URLs differ in their query alone are told apart', async () => {
+    const { filesOf } = await import('../src/file-order.ts');
+    const elements = [1, 2, 3].map((file) => ({
+      url: `https://a.example/export?file=${file}&signature=${file * 7}`,
+      export: { id: 'E' },
+    }));
+    const listed = filesOf({ exportUrls: { elements } } as never);
+    expect(listed?.map(({ url }) => url)).toEqual(elements.map(({ url }) => url));
+    expect(new Set(listed?.map(({ key }) => key)).size).toBe(3);
   });
 
   test.concurrent('from https to http: not followed', async () => {

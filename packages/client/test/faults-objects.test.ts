@@ -113,6 +113,23 @@ describe('bounds of another kind', () => {
     expect(scene.count('create')).toBe(asked);
   });
 
+  test.concurrent.each(['jsonl', 'json'] as const)(
+    'inclusive, and pulled in two steps that meet at an object; %s',
+    async (format) => {
+      const faults: Faults = { bounds: { how: 'inclusive' } };
+      await using scene = await Scene.begin({ ...LONG, orders: 120, perFile: 1000, faults });
+      const [middle = ''] = scene.far.objects('ORDERS', Date.UTC(2026, 0, 20));
+      const to = (JSON.parse(middle) as Order).createdTime;
+      const first = await scene.pull({ from: LONG_FROM, to, format });
+      expect(first.receipt.objects).toBe(scene.far.objects('ORDERS', LONG_FROM, to).length);
+      await scene.pull({ ...LONG, format });
+      const fresh = join(scene.directory, 'fresh');
+      const { receipt } = await scene.pull({ ...LONG, format, out: fresh });
+      expect(await contents(scene.out)).toEqual(await contents(fresh));
+      expect(receipt.objects).toBe(120);
+    },
+  );
+
   test.concurrent.each(['newer', 'older'] as const)(
     'inclusive, and %s in the later export: the newest modifiedTime wins',
     async (how) => {

@@ -1,12 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ExportType } from '@tillroll/contract';
+import type { ExportType, Order } from '@tillroll/contract';
 import { describe, expect, test } from 'vitest';
 import type { PullOptions } from '../src/index.ts';
 import type { Faults, RequestRecord } from './far-side/index.ts';
@@ -33,7 +33,7 @@ class FarProcess implements AsyncDisposable {
     const options = Object.entries({
       from: day(LONG_FROM),
       to: day(LONG_TO),
-      objects: 1200,
+      objects: 800,
       'per-file': 100,
       ready: JSON.stringify({ ms: 30 }),
       faults: JSON.stringify({ slow: SLOW, ...faults }),
@@ -51,6 +51,18 @@ class FarProcess implements AsyncDisposable {
     return (await response.json()) as RequestRecord[];
   }
 
+  /** All that were created since then were modified. */
+  async changeOrders(since: number): Promise<void> {
+    const address = `${this.url}/.far-side/objects/ORDERS`;
+    const texts = (await (await fetch(address)).json()) as string[];
+    const orders = texts.map((line) => JSON.parse(line) as Order);
+    const changed = orders
+      .filter(({ createdTime }) => createdTime >= since)
+      .map((order) => ({ ...order, modifiedTime: (order.modifiedTime ?? 0) + 1 }));
+    const body = changed.map((order) => JSON.stringify(order)).join('\n');
+    await fetch(address, { method: 'PUT', body });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const ended = once(this.#process, 'exit');
     this.#process.stdin?.end();
@@ -66,6 +78,8 @@ function begin(url: string, out: string, how: Partial<PullOptions>): ChildProces
   const script = join(import.meta.dirname, 'pull-process.ts');
   return spawn(process.execPath, [script, JSON.stringify(order)], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    // A new process a second: what one has compiled the others need not.
+    env: { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'tillroll-compiled') },
   });
 }
 
@@ -100,54 +114,112 @@ async function recorded(out: string, known: readonly RequestRecord[]): Promise<S
 /** A scenario's name, how it pulls, and what the far side does. */
 const SCENARIOS: [string, Partial<PullOptions>, Faults][] = [
   ['jsonl', {}, {}],
-  ['json', { format: 'json' }, {}],
-  ['jsonl, gzip', { gzip: true }, {}],
-  ['unsorted, with inclusive bounds', {}, { unsorted: {}, bounds: { how: 'inclusive' } }],
+  ['json', { format: 'json', types: ['PAYMENTS'] }, {}],
+  ['jsonl, gzip', { gzip: true, types: ['ORDERS'] }, {}],
+  [
+    'unsorted, with inclusive bounds',
+    { types: ['ORDERS'] },
+    { unsorted: {}, bounds: { how: 'inclusive' } },
+  ],
 ];
+
+interface Scenario {
+  far: FarProcess;
+  how: Partial<PullOptions>;
+  /** For output directories. */
+  directory: string;
+  /** What a pull begins with: a copy of this directory, or nothing. */
+  base?: string;
+  /** What stands in a directory that was killed in, before it is gone on with. */
+  onKilled?: (out: string, when: string) => Promise<void>;
+  onResumed?: (out: string, when: string) => Promise<void>;
+}
+
+/** Kills a pull `KILLS` times, each in a directory of its own, and lets each be finished. */
+async function kill(scenario: Scenario): Promise<void> {
+  const { far, how, directory, base, onKilled, onResumed } = scenario;
+  const fresh = async (name: string): Promise<string> => {
+    const out = join(directory, name);
+    if (base !== undefined) await cp(base, out, { recursive: true });
+    return out;
+  };
+  const whole = await fresh('whole');
+  const began = performance.now();
+  expect(await toItsEnd(begin(far.url, whole, how))).toMatchObject({ complete: true });
+  const lasts = performance.now() - began;
+  const expected = await contents(whole);
+  expect(Object.keys(expected).length).toBeGreaterThanOrEqual(3);
+
+  let interrupted = 0;
+  for (let i = 0; i < KILLS; i++) {
+    // One in each fifth of its time, so that all of it is tried.
+    const after = (lasts * (i + Math.random())) / KILLS;
+    const when = `killed after ${after.toFixed()} of ${lasts.toFixed()} ms`;
+    const out = await fresh(`killed-${i}`);
+    const child = begin(far.url, out, how);
+    const ended = once(child, 'exit');
+    await delay(after);
+    if (child.kill('SIGKILL')) interrupted++;
+    await ended;
+    await onKilled?.(out, when);
+    expect(await toItsEnd(begin(far.url, out, how)), when).toMatchObject({ complete: true });
+    expect(await contents(out), when).toEqual(expected);
+    await onResumed?.(out, when);
+  }
+  // A kill that always comes too late shows nothing.
+  expect(interrupted).toBeGreaterThanOrEqual(2);
+}
+
+async function inDirectory(run: (directory: string) => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'tillroll-kill-'));
+  try {
+    await run(directory);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
 
 describe('killed at any moment and run again, it gives the same', () => {
   test.concurrent.each(SCENARIOS)('%s', { timeout: 120_000 }, async (_name, how, faults) => {
     await using far = await FarProcess.begin(faults);
-    const directory = await mkdtemp(join(tmpdir(), 'tillroll-kill-'));
-    try {
-      const whole = join(directory, 'whole');
-      const began = performance.now();
-      expect(await toItsEnd(begin(far.url, whole, how))).toMatchObject({ complete: true });
-      const lasts = performance.now() - began;
-      const expected = await contents(whole);
-      expect(Object.keys(expected).length).toBeGreaterThanOrEqual(6);
+    let before: RequestRecord[] = [];
+    let complete = new Set<string>();
+    let spared = 0;
+    await inDirectory((directory) =>
+      kill({
+        far,
+        how,
+        directory,
+        onKilled: async (out) => {
+          before = await far.requests();
+          complete = await recorded(out, before);
+          spared += complete.size;
+        },
+        onResumed: async (_out, when) => {
+          const again = (await far.requests())
+            .slice(before.length)
+            .filter(({ exportId = '', position = -1 }) => complete.has(nameOf(exportId, position)))
+            .map(({ path }) => path);
+          expect(again, when).toEqual([]);
+        },
+      }),
+    );
+    expect(spared).toBeGreaterThan(0);
+  });
 
-      let interrupted = 0;
-      let spared = 0;
-      for (let kill = 0; kill < KILLS; kill++) {
-        // One in each fifth of its time, so that all of it is tried.
-        const after = (lasts * (kill + Math.random())) / KILLS;
-        const when = `killed after ${after.toFixed()} of ${lasts.toFixed()} ms`;
-        const out = join(directory, `killed-${kill}`);
-        const child = begin(far.url, out, how);
-        const ended = once(child, 'exit');
-        await delay(after);
-        if (child.kill('SIGKILL')) interrupted++;
-        await ended;
-        const before = await far.requests();
-        const complete = await recorded(out, before);
-        spared += complete.size;
-
-        expect(await toItsEnd(begin(far.url, out, how)), when).toMatchObject({ complete: true });
-        expect(await contents(out), when).toEqual(expected);
-        const again = (await far.requests())
-          .slice(before.length)
-          .filter(({ exportId, position }) => complete.has(nameOf(exportId ?? '', position ?? -1)));
-        expect(
-          again.map(({ path }) => path),
-          when,
-        ).toEqual([]);
-      }
-      // A kill that always comes too late shows nothing.
-      expect(interrupted).toBeGreaterThanOrEqual(2);
-      expect(spared).toBeGreaterThan(0);
-    } finally {
-      await rm(directory, { recursive: true, force: true });
-    }
+  test.concurrent('sinceLast, over the edge of two ranges', { timeout: 120_000 }, async () => {
+    await using far = await FarProcess.begin({});
+    await inDirectory(async (directory) => {
+      const base = join(directory, 'base');
+      const types: ExportType[] = ['ORDERS'];
+      await toItsEnd(begin(far.url, base, { types, to: '2026-02-09' }));
+      const before = Object.values(await contents(base));
+      await far.changeOrders(Date.UTC(2026, 1, 3));
+      const how = { types, from: undefined, sinceLast: true };
+      await kill({ far, how, directory, base });
+      // Of the first range nothing has changed, and of the others something.
+      const after = Object.values(await contents(join(directory, 'whole')));
+      expect(after.map((sum) => before.includes(sum))).toEqual([true, false, false]);
+    });
   });
 });

@@ -11,18 +11,32 @@ export class IdSet {
 
   /** @returns false when the id is in the set already. */
   add(id: string): boolean {
-    const length = Buffer.byteLength(id);
-    if (length > 0xffff) throw new RangeError(`an id of ${length} bytes`);
-    this.#reserve(length + 2);
     const at = this.#used;
-    this.#bytes.writeUInt16LE(length, at);
-    this.#bytes.write(id, at + 2);
+    const length = this.#put(id, at);
     const slot = this.#find(at, length);
     if (this.#slots[slot] !== 0) return false;
     this.#slots[slot] = at + 1;
     this.#used += length + 2;
     if (++this.#count * 2 > this.#slots.length) this.#grow();
     return true;
+  }
+
+  /** Writes an id behind the last one. Calls into Node cost more than the dozen bytes of an id. */
+  #put(id: string, at: number): number {
+    // No UTF-8 is longer.
+    this.#reserve(id.length * 3 + 2);
+    const bytes = this.#bytes;
+    let length = 0;
+    while (length < id.length) {
+      const code = id.charCodeAt(length);
+      if (code > 0x7f) break;
+      bytes[at + 2 + length++] = code;
+    }
+    if (length < id.length) length = bytes.write(id, at + 2);
+    if (length > 0xffff) throw new RangeError(`an id of ${length} bytes`);
+    bytes[at] = length & 0xff;
+    bytes[at + 1] = length >>> 8;
+    return length;
   }
 
   #find(at: number, length: number): number {
@@ -35,12 +49,7 @@ export class IdSet {
     for (;;) {
       const taken = this.#slots[slot] as number;
       if (taken === 0) return slot;
-      const other = taken - 1;
-      if (
-        bytes.readUInt16LE(other) === length &&
-        bytes.compare(bytes, other + 2, other + 2 + length, at + 2, at + 2 + length) === 0
-      )
-        return slot;
+      if (isSame(bytes, taken - 1, at, length + 2)) return slot;
       slot = (slot + 1) & mask;
     }
   }
@@ -60,4 +69,10 @@ export class IdSet {
       at += length + 2;
     }
   }
+}
+
+/** Whether two ids are equal, their lengths included. */
+function isSame(bytes: Buffer, a: number, b: number, length: number): boolean {
+  for (let i = 0; i < length; i++) if (bytes[a + i] !== bytes[b + i]) return false;
+  return true;
 }

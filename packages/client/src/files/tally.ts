@@ -76,13 +76,17 @@ function label(text: string): string {
 /** Counts objects as they go by. */
 export class Counter {
   readonly tally = emptyTally();
-  readonly #type: ExportType;
+  readonly #isOrder: boolean;
   readonly #range: TimeRange;
   readonly #zone: Zone;
   #month = { name: '', startTime: 0, endTime: 0 };
+  #currency: string | undefined;
+  #result: string | undefined;
+  #sums: Sums = { ...NO_SUMS };
+  #monthSums: MonthSums = { objects: 0, amount: 0 };
 
   constructor(type: ExportType, range: TimeRange, zone: Zone) {
-    this.#type = type;
+    this.#isOrder = type === 'ORDERS';
     this.#range = range;
     this.#zone = zone;
   }
@@ -96,21 +100,30 @@ export class Counter {
     if (tally.first === null || time < tally.first) tally.first = time;
     if (tally.last === null || time > tally.last) tally.last = time;
 
-    const isOrder = this.#type === 'ORDERS';
-    const currency = label(m.currency);
-    const key = isOrder ? `${currency} ` : `${currency} ${label(m.result)}`;
-    const sums = (tally.sums[key] ??= { ...NO_SUMS });
+    this.#turnTo(m);
+    const isOrder = this.#isOrder;
+    const sums = this.#sums;
     sums.objects++;
     sums.total += isOrder ? whole(m.total) : 0;
     sums.amount += whole(m.amount);
     sums.tipAmount += whole(m.tipAmount);
     sums.taxAmount += whole(m.taxAmount);
-
-    if (time < this.#month.startTime || time >= this.#month.endTime)
-      this.#month = this.#zone.month(time);
-    const month = (tally.months[`${this.#month.name} ${currency}`] ??= { objects: 0, amount: 0 });
+    const month = this.#monthSums;
     month.objects++;
     if (isOrder) month.amount += whole(m.total);
     else if (m.result === 'SUCCESS') month.amount += whole(m.amount);
+  }
+
+  /** Finds the sums that an object belongs to; mostly they are those of the object before. */
+  #turnTo({ createdTime: time, currency, result }: Members): void {
+    const isMonth = time >= this.#month.startTime && time < this.#month.endTime;
+    if (isMonth && currency === this.#currency && result === this.#result) return;
+    if (!isMonth) this.#month = this.#zone.month(time);
+    this.#currency = currency;
+    this.#result = result;
+    const name = label(currency);
+    const { sums, months } = this.tally;
+    this.#sums = sums[this.#isOrder ? `${name} ` : `${name} ${label(result)}`] ??= { ...NO_SUMS };
+    this.#monthSums = months[`${this.#month.name} ${name}`] ??= { objects: 0, amount: 0 };
   }
 }

@@ -10,8 +10,8 @@ export const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
 const MAX_ID_LENGTH = 256;
 /** A hundred times what a file holds by the contract: what is kept of each object must not grow for ever. */
 const MAX_FILE_OBJECTS = 100 * OBJECTS_PER_FILE;
-/** Small chunks are gathered first: each pass has its price. */
-const GATHER_BYTES = 64 * 1024;
+/** How much of the next chunk is looked into for the end of an object that began in the last one. */
+const JOIN_BYTES = 8 * 1024;
 /** Blanks around the envelope that are still taken for layout. */
 const MAX_BLANKS = 1024 * 1024;
 
@@ -72,8 +72,11 @@ export class ObjectReader {
 
   /** @param chunk is kept, and handed on: it must not be written to any more. @throws ExportError BAD_FILE */
   push(chunk: Uint8Array): void {
-    this.#pending.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
-    this.#pendingBytes += chunk.length;
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    const [left] = this.#pending;
+    if (left && this.#pending.length === 1 && this.#takeAcross(left, bytes)) return;
+    this.#pending.push(bytes);
+    this.#pendingBytes += bytes.length;
     if (this.#pendingBytes >= this.#wanted) this.#pass();
   }
 
@@ -85,24 +88,51 @@ export class ObjectReader {
       throw this.#fault('it ends too early', this.#pendingBytes);
   }
 
+  /**
+   * The object that lies across two chunks is put together of its two ends; the rest of the second one
+   * is read where it lies. Copying it all would cost a tenth of the whole.
+   * @returns false when that was not to be done: the object is large, or goes on beyond the chunk.
+   */
+  #takeAcross(left: Buffer, bytes: Buffer): boolean {
+    if (left.length > JOIN_BYTES || bytes.length < 2 * JOIN_BYTES) return false;
+    const used = this.#readChecked(Buffer.concat([left, bytes.subarray(0, JOIN_BYTES)]));
+    this.#offset += used;
+    if (used < left.length) {
+      this.#keep(left.subarray(used));
+      return false;
+    }
+    this.#finish(bytes.subarray(used - left.length));
+    return true;
+  }
+
   #pass(): void {
     const [only] = this.#pending;
-    const buffer = this.#pending.length === 1 && only ? only : Buffer.concat(this.#pending);
-    let used: number;
+    this.#finish(this.#pending.length === 1 && only ? only : Buffer.concat(this.#pending));
+  }
+
+  /** Reads on, and keeps what is the beginning of more. */
+  #finish(buffer: Buffer): void {
+    const used = this.#readChecked(buffer);
+    if (buffer.length - used > MAX_OBJECT_BYTES)
+      throw this.#fault(`an object is over ${MAX_OBJECT_BYTES / 1024 / 1024} MiB`, used);
+    this.#offset += used;
+    this.#keep(buffer.subarray(used));
+  }
+
+  #keep(left: Buffer): void {
+    this.#pending = left.length > 0 ? [left] : [];
+    this.#pendingBytes = left.length;
+    // Twice as much each time: an object of n bytes is looked at 2n bytes in all, not n squared.
+    this.#wanted = Math.min(Math.max(1, left.length * 2), MAX_OBJECT_BYTES + JOIN_BYTES);
+  }
+
+  #readChecked(buffer: Buffer): number {
     try {
-      used = this.#read(buffer);
+      return this.#read(buffer);
     } catch (error) {
       if (error instanceof JsonFault) throw this.#fault(error.message, error.at);
       throw error;
     }
-    const left = buffer.length - used;
-    if (left > MAX_OBJECT_BYTES)
-      throw this.#fault(`an object is over ${MAX_OBJECT_BYTES / 1024 / 1024} MiB`, used);
-    this.#offset += used;
-    this.#pending = left > 0 ? [buffer.subarray(used)] : [];
-    this.#pendingBytes = left;
-    // Twice as much each time: an object of n bytes is looked at 2n bytes in all, not n squared.
-    this.#wanted = Math.min(Math.max(GATHER_BYTES, left * 2), MAX_OBJECT_BYTES + GATHER_BYTES);
   }
 
   /** @returns how many bytes are done with. */
