@@ -91,7 +91,7 @@ describe('mistakes are one line and exit 2', () => {
     [[...pull, '--since-last', '--overlap', '7 days'], /--overlap must be a duration/],
     [[...pull, '--timeout', '30d'], /--timeout must be a duration .*at most 24d/],
     [[...pull, '--concurrency', '0'], /--concurrency must be a whole number from 1 to 64/],
-    [[...pull, '--parallel', 'many'], /--parallel must be a whole number from 1 to 64/],
+    [[...pull, '--parallel', 'many'], /--parallel must be a whole number from 1 to 16/],
     [[...pull, '--json', '--quiet'], /--json and --quiet exclude each other/],
     [[...pull, '--timezone', 'Mars/Olympus'], /Mars\/Olympus/],
     [['pull', '--from', '2026-02-30', '--out', 'x', ...CONNECTION], /2026-02-30/],

@@ -55,7 +55,7 @@ export async function wait(id: string, flags: WaitFlags, context: Context): Prom
 
 /** `tillroll exports download` */
 export async function download(id: string, flags: DownloadFlags, context: Context): Promise<void> {
-  const downloads = parseNumber('--parallel', flags.parallel, 1, 64);
+  const downloads = parseNumber('--parallel', flags.parallel, 1, 16);
   const meter = await createMeter(context, flags);
   try {
     const client = await connect(flags, context, {

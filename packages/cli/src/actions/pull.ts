@@ -40,8 +40,8 @@ function checked(flags: PullFlags) {
     types: parseTypes(flags.types),
     overlapMs:
       overlap === undefined ? undefined : parseDuration('--overlap', overlap, LONGEST_OVERLAP),
-    concurrency: parseNumber('--concurrency', flags.concurrency, 1, 64),
-    downloads: parseNumber('--parallel', flags.parallel, 1, 64),
+    concurrency: parseNumber('--concurrency', flags.concurrency, 1, 10),
+    downloads: parseNumber('--parallel', flags.parallel, 1, 16),
     timeoutMs: parseDuration('--timeout', flags.timeout, LONGEST_TIMEOUT),
   };
 }
