@@ -17,7 +17,7 @@ import { LinesStore } from './lines-store.ts';
 import type { RangeStore, SegmentWriter } from './range-store.ts';
 import { ServedStore } from './served-store.ts';
 import { addTally, emptyTally } from './tally.ts';
-import { follows, takeFile, type TakenFile } from './take-file.ts';
+import { follows, takeFile } from './take-file.ts';
 
 /** Where it is noted what is on disk already. */
 export type SegmentLog = Pick<Journal, 'layout' | 'pending' | 'segmentDone'>;
@@ -116,50 +116,42 @@ export class RangeDownload {
     const signal = AbortSignal.any([this.#options.signal, failed.signal]);
     const left = files.map((_, position) => position).filter((position) => !complete.has(position));
     let failure: { error: unknown } | undefined;
-    // The others stop, and what they then say is not the reason.
-    const fail = async (error: unknown): Promise<void> => {
-      failure ??= { error };
-      failed.abort();
-      await store.close();
-    };
     const fetchNext = async (): Promise<void> => {
-      // While a file waits for its turn to be written, the next one is on its way.
-      let committed = Promise.resolve();
       for (let position = left.shift(); position !== undefined; position = left.shift()) {
         const file = files[position];
         if (!file) continue;
         try {
-          const commit = await this.#fetch(exportId, file, position, store, signal);
-          await committed;
-          committed = commit().then(() => this.#report(files.length), fail);
+          await this.#fetch(exportId, file, position, store, signal);
         } catch (error) {
-          await fail(error);
+          // The others stop, and what they then say is not the reason.
+          failure ??= { error };
+          failed.abort();
+          await store.close();
+          return;
         }
-        if (failure) break;
+        this.#report(files.length);
       }
-      await committed;
     };
     await Promise.all(Array.from({ length: this.#options.downloads }, fetchNext));
     if (failure) throw failure.error;
     throwIfAborted(this.#options.signal);
   }
 
-  /** Fetches a file, as often as that can help. @returns what commits it. */
   async #fetch(
     exportId: string,
     file: ExportedFile,
     position: number,
     store: RangeStore,
     signal: AbortSignal,
-  ): Promise<() => Promise<void>> {
+  ): Promise<void> {
     const { transport } = this.#options.client;
     const name = `file ${position} of export ${exportId}`;
     const tries = new FileTries(name, transport.retry);
     for (;;) {
       const writer = store.begin(position);
       try {
-        const taken = await this.#take(exportId, file, writer, name, signal);
-        return () => this.#commit(exportId, position, file.key, writer, taken);
+        await this.#fetchOnce(exportId, file, position, writer, name, signal);
+        return;
       } catch (error) {
         await writer.abandon();
         tries.failed(error);
@@ -167,42 +159,37 @@ export class RangeDownload {
     }
   }
 
-  /** Leads one file into its writer, and sees to it that it is what was promised. */
-  async #take(
+  async #fetchOnce(
     exportId: string,
     file: ExportedFile,
+    position: number,
     writer: SegmentWriter,
     name: string,
     signal: AbortSignal,
-  ): Promise<TakenFile> {
-    const { client, range, zone } = this.#options;
+  ): Promise<void> {
+    const { client, journal, range, zone } = this.#options;
     const hash = file.promised && createHash('sha256');
     const source = { ...file, name, renew: renewal(client, exportId, file.key) };
     const chunks = new FileDownload(client.transport, source, signal).chunks();
-    const taken = await takeFile(this.#watched(chunks, hash), range, zone, writer);
-    if (hash) checkPromise(file, taken.objects, hash.digest('hex'));
-    return taken;
-  }
-
-  async #commit(
-    exportId: string,
-    position: number,
-    key: string,
-    writer: SegmentWriter,
-    { ids, objects: _objects, ...taken }: TakenFile,
-  ): Promise<void> {
-    const { journal, range } = this.#options;
-    try {
-      await writer.commit(async (written) => {
-        for (const id of ids) this.#addId(id, exportId);
-        const segment: Segment = { exportId, position, key, ...taken, ...written };
-        await journal.segmentDone(range, segment);
-        this.#count(segment);
-      }, taken.tally);
-    } catch (error) {
-      await writer.abandon();
-      throw error;
-    }
+    const { ids, objects, ...taken } = await takeFile(
+      this.#watched(chunks, hash),
+      range,
+      zone,
+      writer,
+    );
+    if (hash) checkPromise(file, objects, hash.digest('hex'));
+    await writer.commit(async (written) => {
+      for (const id of ids) this.#addId(id, exportId);
+      const segment: Segment = {
+        exportId,
+        position,
+        key: file.key,
+        ...taken,
+        ...written,
+      };
+      await journal.segmentDone(range, segment);
+      this.#count(segment);
+    }, taken.tally);
   }
 
   async *#watched(
