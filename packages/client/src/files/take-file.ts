@@ -35,15 +35,18 @@ export async function takeFile(
   const counter = new Counter(range.type, range, zone);
   const ids: string[] = [];
   let firstKey: Key | null = null;
-  let lastKey: Key | null = null;
+  // The key of the last object, apart: a pair for each object would be the most of all garbage.
+  let lastTime = -Infinity;
+  let lastId = '';
   let isAscending = true;
   const onObject = (buffer: Buffer, start: number, end: number, members: Members): void => {
-    const key: Key = [members.createdTime, members.id];
+    const { createdTime, id } = members;
     counter.add(members);
-    ids.push(members.id);
-    isAscending &&= follows(lastKey, key);
-    firstKey ??= key;
-    lastKey = key;
+    ids.push(id);
+    if (createdTime <= lastTime) isAscending &&= follows([lastTime, lastId], [createdTime, id]);
+    firstKey ??= [createdTime, id];
+    lastTime = createdTime;
+    lastId = id;
     writer.object(buffer, start, end, members);
   };
   const reader = new ObjectReader('elements', onObject);
@@ -53,5 +56,6 @@ export async function takeFile(
     await writer.relieve();
   }
   reader.end();
+  const lastKey: Key | null = firstKey && [lastTime, lastId];
   return { objects: reader.objects, ids, tally: counter.tally, firstKey, lastKey, isAscending };
 }

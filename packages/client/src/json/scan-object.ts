@@ -1,4 +1,4 @@
-import { emptyMembers, NUMBER_MEMBERS, TEXT_MEMBERS, type Members } from './members.ts';
+import { clear, NUMBER_MEMBERS, TEXT_MEMBERS, type Members } from './members.ts';
 
 /**
  * One JSON object (RFC 8259), checked whole in one pass over its bytes, with the members that Tillroll
@@ -200,7 +200,7 @@ function unset(m: Members, member: number): void {
  * @throws JsonFault
  */
 export function scanObject(b: Buffer, start: number, end: number, m: Members): number {
-  Object.assign(m, EMPTY);
+  clear(m);
   if (b[start] !== OPEN_OBJECT) throw new JsonFault(start, 'an object');
   stack[1] = IN_OBJECT;
   let depth = 1;
@@ -280,5 +280,3 @@ export function scanObject(b: Buffer, start: number, end: number, m: Members): n
     }
   }
 }
-
-const EMPTY = Object.freeze(emptyMembers());
