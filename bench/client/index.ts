@@ -38,7 +38,9 @@ export async function measureClient(bench: Bench, url: string, what: ClientBench
       await peakOfPull(connection, directory),
     );
     await measureParquet(connection, directory, large, Math.min(3, rounds));
-    await measureKills(smallConnection, directory, small, KILLS);
+    // As many objects as make a pull of a few seconds.
+    if (large > 30_000) await measureKills(smallConnection, directory, small, KILLS);
+    else await measureKills(connection, directory, large, KILLS);
   } finally {
     await worker.stop();
   }

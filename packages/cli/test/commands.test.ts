@@ -90,7 +90,7 @@ describe('mistakes are one line and exit 2', () => {
     [[...pull, '--overlap', '7d'], /--overlap goes with --since-last/],
     [[...pull, '--since-last', '--overlap', '7 days'], /--overlap must be a duration/],
     [[...pull, '--timeout', '30d'], /--timeout must be a duration .*at most 24d/],
-    [[...pull, '--concurrency', '0'], /--concurrency must be a whole number from 1 to 64/],
+    [[...pull, '--concurrency', '0'], /--concurrency must be a whole number from 1 to 10/],
     [[...pull, '--parallel', 'many'], /--parallel must be a whole number from 1 to 16/],
     [[...pull, '--json', '--quiet'], /--json and --quiet exclude each other/],
     [[...pull, '--timezone', 'Mars/Olympus'], /Mars\/Olympus/],
