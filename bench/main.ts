@@ -8,7 +8,7 @@ import { runCommand, startServer, startWorker } from '../scripts/server-process.
 import { measureClient } from './client/index.ts';
 import { digestOfExport, digestOfShell, exportByShell, exportOrders, FROM, TO } from './export.ts';
 import { hasPsql, median, peakMemoryMb, run, seconds, shell } from './measure.ts';
-import { printReport, report } from './report.ts';
+import { printReport, report, reportMemory } from './report.ts';
 import { createBench, installApp, psqlEnvironment, removeBench, type Bench } from './service.ts';
 
 /** `npm run bench`: every figure measured side by side in one run, one table. See docs/bench.md. */
@@ -119,28 +119,7 @@ async function memory(bench: Bench, url: string): Promise<void> {
     }
   }
   const [small = null, large = null] = peaks;
-  if (small === null || large === null) {
-    report(
-      'peak memory of the worker',
-      'no /proc on this machine: not measured',
-      'under 200 MB',
-      null,
-    );
-    return;
-  }
-  report(
-    `peak memory of the worker, ${LARGE} orders`,
-    `${large.toFixed(0)} MB`,
-    'under 200 MB',
-    large < 200,
-  );
-  const growth = large - small;
-  report(
-    `the same above ${SMALL} orders`,
-    `${growth.toFixed(0)} MB more`,
-    'at most 40 MB',
-    growth <= 40,
-  );
+  reportMemory('peak memory of the worker', [SMALL, LARGE], [small, large]);
 }
 
 async function ingest(bench: Bench, url: string): Promise<void> {

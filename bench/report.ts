@@ -24,3 +24,19 @@ export function printReport(): void {
     })),
   );
 }
+
+/** Peak memory of the same work on few and on many orders; null where it cannot be told. */
+export function reportMemory(
+  what: string,
+  [few, many]: readonly [orders: number, orders: number],
+  [ofFew, ofMany]: readonly [megabytes: number | null, megabytes: number | null],
+): void {
+  if (ofFew === null || ofMany === null) {
+    report(what, 'no /proc on this machine: not measured', 'under 200 MB', null);
+    return;
+  }
+  report(`${what}, ${many} orders`, `${ofMany.toFixed(0)} MB`, 'under 200 MB', ofMany < 200);
+  const growth = ofMany - ofFew;
+  const more = `${growth.toFixed(0)} MB more`;
+  report(`the same above ${few} orders`, more, 'at most 40 MB', growth <= 40);
+}

@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startWorker } from '../../scripts/server-process.ts';
-import { report } from '../report.ts';
+import { reportMemory } from '../report.ts';
 import { installApp, type Bench } from '../service.ts';
 import type { Connection } from './command.ts';
 import { measureDownload, peakOfPull } from './download.ts';
@@ -33,10 +33,9 @@ export async function measureClient(bench: Bench, url: string, what: ClientBench
   const worker = await startWorker(bench.environment, bench.logFile);
   try {
     await measureDownload(connection, directory, large, rounds);
-    await memory(
-      await peakOfPull(smallConnection, directory),
-      await peakOfPull(connection, directory),
-    );
+    const ofSmall = await peakOfPull(smallConnection, directory);
+    const ofLarge = await peakOfPull(connection, directory);
+    reportMemory('peak memory of a pull', [small, large], [ofSmall, ofLarge]);
     await measureParquet(connection, directory, large, Math.min(3, rounds));
     // As many objects as make a pull of a few seconds.
     if (large > 30_000) await measureKills(smallConnection, directory, small, KILLS);
@@ -46,27 +45,4 @@ export async function measureClient(bench: Bench, url: string, what: ClientBench
   }
   await measureSize(rounds);
   await rm(directory, { recursive: true, force: true });
-
-  async function memory(ofSmall: number | null, ofLarge: number | null): Promise<void> {
-    if (ofSmall === null || ofLarge === null)
-      return report(
-        'peak memory of a pull',
-        'no /proc on this machine: not measured',
-        'under 200 MB',
-        null,
-      );
-    report(
-      `peak memory of a pull of ${large} orders`,
-      `${ofLarge.toFixed(0)} MB`,
-      'under 200 MB',
-      ofLarge < 200,
-    );
-    const growth = ofLarge - ofSmall;
-    report(
-      `the same above ${small} orders`,
-      `${growth.toFixed(0)} MB more`,
-      'at most 40 MB',
-      growth <= 40,
-    );
-  }
 }

@@ -1,12 +1,4 @@
-import {
-  nextClose,
-  nextOpen,
-  isOpen,
-  hoursInWords,
-  parseHours,
-  REGION_HOURS,
-  type Availability,
-} from '@tillroll/contract';
+import { availabilityAt, parseHours, REGION_HOURS, type Availability } from '@tillroll/contract';
 
 /** Clover's own hosts. */
 export const CLOVER_REGIONS = Object.freeze({
@@ -27,12 +19,5 @@ export function cloverRegion(url: URL): CloverRegion | undefined {
 /** Clover's published hours at `now` (epoch ms); undefined for Latin America, for which it publishes none. */
 export function cloverAvailability(region: CloverRegion, now: number): Availability | undefined {
   if (region === 'la') return undefined;
-  const hours = parseHours(REGION_HOURS[region]);
-  return {
-    open: isOpen(hours, now),
-    region,
-    hours: hoursInWords(hours),
-    nextOpen: nextOpen(hours, now),
-    nextClose: nextClose(hours, now),
-  };
+  return availabilityAt(parseHours(REGION_HOURS[region]), region, now);
 }

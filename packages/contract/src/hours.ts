@@ -1,4 +1,5 @@
 import { DAY_MS, MINUTE_MS } from './limits.ts';
+import type { Availability } from './wire.ts';
 
 const DAY_NAMES = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
 const DAY_MINUTES = 24 * 60;
@@ -159,4 +160,15 @@ export function nextClose(hours: Hours, time: number): number | null {
 /** The hours as a phrase that fits in a sentence. */
 export function hoursInWords(hours: Hours): string {
   return hours.text === 'always' || hours.text === 'never' ? hours.text : `${hours.text} UTC`;
+}
+
+/** What `GET /v3/availability` says at `now`, epoch ms. */
+export function availabilityAt(hours: Hours, region: string, now: number): Availability {
+  return {
+    open: isOpen(hours, now),
+    region,
+    hours: hoursInWords(hours),
+    nextOpen: nextOpen(hours, now),
+    nextClose: nextClose(hours, now),
+  };
 }

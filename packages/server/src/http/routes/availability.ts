@@ -1,4 +1,4 @@
-import { hoursInWords, isOpen, nextClose, nextOpen, type Availability } from '@tillroll/contract';
+import { availabilityAt, type Availability } from '@tillroll/contract';
 import type { FastifyInstance } from 'fastify';
 import { databaseNow } from '../../database/clock.ts';
 import type { HttpContext } from '../context.ts';
@@ -16,14 +16,7 @@ export function availabilityRoutes(app: FastifyInstance, { pool, rules }: HttpCo
       },
       handler: async (): Promise<Availability> => {
         const { hours, region } = rules;
-        const now = await databaseNow(pool);
-        return {
-          open: isOpen(hours, now),
-          region,
-          hours: hoursInWords(hours),
-          nextOpen: nextOpen(hours, now),
-          nextClose: nextClose(hours, now),
-        };
+        return availabilityAt(hours, region, await databaseNow(pool));
       },
     },
   });
