@@ -4,9 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 /** The `tillroll` command as a real process, for the demo, the bench and the examples. */
 
-export const CLIENT_BIN = fileURLToPath(
-  new URL('../packages/cli/bin/tillroll.js', import.meta.url),
-);
+const CLIENT_BIN = fileURLToPath(new URL('../packages/cli/bin/tillroll.js', import.meta.url));
 
 /** The caller's environment without what would connect the command to somewhere else. */
 export function clientEnvironment(own: Readonly<Record<string, string>>): NodeJS.ProcessEnv {

@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CLIENT_BIN, clientEnvironment } from '../../scripts/client-process.ts';
+import { clientEnvironment } from '../../scripts/client-process.ts';
 import { peakMemoryMb } from '../measure.ts';
 
+/** The command to run, and what it is to connect to. */
 export interface Connection {
+  bin: string;
   url: string;
   merchant: string;
   token: string;
@@ -27,7 +29,7 @@ export async function tillroll(
   killAfterMs?: number,
 ): Promise<RunResult> {
   const started = performance.now();
-  const child = spawn(process.execPath, [CLIENT_BIN, ...args], {
+  const child = spawn(process.execPath, [connection.bin, ...args], {
     env: clientEnvironment({
       TILLROLL_URL: connection.url,
       TILLROLL_MERCHANT: connection.merchant,

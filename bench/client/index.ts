@@ -5,6 +5,7 @@ import { reportMemory } from '../report.ts';
 import { installApp, type Bench } from '../service.ts';
 import type { Connection } from './command.ts';
 import { measureDownload, peakOfPull } from './download.ts';
+import { installCommand } from './installed.ts';
 import { measureKills } from './kills.ts';
 import { measureParquet } from './parquet.ts';
 import { measureSize } from './size.ts';
@@ -23,7 +24,9 @@ export async function measureClient(bench: Bench, url: string, what: ClientBench
   const small = large / 10;
   const directory = join(bench.directory, 'client');
   await mkdir(directory);
+  const installed = await installCommand(directory);
   const connectionOf = async (merchant: string): Promise<Connection> => ({
+    bin: installed.bin,
     url,
     merchant,
     token: await installApp(bench, merchant),
@@ -43,6 +46,6 @@ export async function measureClient(bench: Bench, url: string, what: ClientBench
   } finally {
     await worker.stop();
   }
-  await measureSize(rounds);
+  await measureSize(installed, rounds);
   await rm(directory, { recursive: true, force: true });
 }
