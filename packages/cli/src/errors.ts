@@ -18,9 +18,27 @@ export function withHint(message: string, hint: string | undefined): string {
   return `${oneLine(message).replace(/[.;:]$/, '')}. ${oneLine(hint)}`;
 }
 
+/** The library's options, which are not spelled as the command's. */
+const OPTIONS: readonly [RegExp, string][] = [
+  [/\bsinceLast\b/g, '--since-last'],
+  [/\boverlapMs\b/g, '--overlap'],
+  [/\bdownloads\b/g, '--parallel'],
+  [/^(from|to|timezone|format|types|concurrency)\b/, '--$1'],
+  [/\bwith (format|gzip|timezone)\b/, 'with --$1'],
+  [/\bPull with from\b/, 'Pull with --from'],
+];
+
+function inOptions(text: string): string {
+  return OPTIONS.reduce((said, [name, option]) => said.replace(name, option), text);
+}
+
 /** What is said of an error, without a stack. */
 export function errorText(error: unknown): string {
-  if (isExportError(error)) return withHint(error.message, error.hint);
+  if (isExportError(error)) {
+    const isUsage = error.code === 'USAGE';
+    const hint = error.hint === undefined || !isUsage ? error.hint : inOptions(error.hint);
+    return withHint(isUsage ? inOptions(error.message) : error.message, hint);
+  }
   if (error instanceof AggregateError && error.message === '')
     return error.errors.map((each) => errorText(each)).join('; ');
   if (error instanceof Error) return oneLine(error.message || error.name);

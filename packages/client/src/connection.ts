@@ -21,8 +21,11 @@ function addressOf(text: string): URL {
   let url: URL;
   try {
     url = new URL(text);
-  } catch (cause) {
-    throw usageError(`url must be ${allowed}; got ${JSON.stringify(text)}`, String(cause));
+  } catch {
+    throw usageError(
+      `url must be ${allowed}; got ${JSON.stringify(text)}`,
+      'It begins with https:// or http://',
+    );
   }
   if (url.username || url.password)
     throw usageError('url must not hold a user or a password; the token is given apart');

@@ -75,7 +75,7 @@ export function parseSpan({ from, to, timezone = 'UTC' }: SpanOptions): TimeRang
   if (startTime >= endTime)
     throw usageError(
       `to must be later than from; got from ${instantText(startTime)} and to ${instantText(endTime)}`,
-      'The end is exclusive: one day is --from 2026-01-31 --to 2026-02-01',
+      'The end is exclusive: one day is from 2026-01-31 to 2026-02-01',
     );
   return { startTime, endTime };
 }

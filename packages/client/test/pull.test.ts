@@ -2,7 +2,7 @@ import { readFile, truncate, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExportType, Order, Payment } from '@tillroll/contract';
 import { describe, expect, test } from 'vitest';
-import { verify } from '../src/files/index.ts';
+import { verify, type PullEvent } from '../src/files/index.ts';
 import {
   contents,
   expectComplete,
@@ -11,6 +11,7 @@ import {
   linesOf,
   LONG_FROM,
   LONG_TO,
+  RETRY,
   Scene,
   servedOf,
 } from './scene.ts';
@@ -183,17 +184,50 @@ describe('the end of a span', () => {
     },
   );
 
-  test.concurrent('stays that of a pull that was broken off, until it is complete', async () => {
+  test.concurrent('is at first that of a pull that was broken off, then now', async () => {
     await using scene = await Scene.begin({ faults: { failed: { times: 3 } } });
     const from = Date.now() - 50 * DAY_MS;
     const broken = await scene.pull({ from, to: undefined });
     expect(broken.failed).toHaveLength(1);
     await new Promise((resolve) => setTimeout(resolve, 1500));
-    const { receipt, complete } = await scene.pull({ from, to: undefined });
+    const ends: number[] = [];
+    const dones: boolean[] = [];
+    const onProgress = (event: PullEvent): void => {
+      if (event.event === 'plan') ends.push(event.to);
+      if (event.event === 'done') dones.push(event.complete);
+    };
+    const { receipt, complete } = await scene.pull({ from, to: undefined, onProgress });
     expect(complete).toBe(true);
-    expect(receipt.spans).toEqual(broken.receipt.spans);
-    const later = await scene.pull({ from, to: undefined });
-    expect(later.receipt.spans[0]?.to).not.toBe(receipt.spans[0]?.to);
+    expect(dones).toEqual([true]);
+    const [first = Number.NaN, second = Number.NaN] = ends;
+    expect(ends).toHaveLength(2);
+    expect(first).toBe(Date.parse(broken.receipt.spans[0]?.to ?? ''));
+    expect(second).toBeGreaterThan(first);
+    expect(Date.parse(receipt.spans[0]?.to ?? '')).toBe(second);
+  });
+});
+
+describe('a directory of which nothing came', () => {
+  test.concurrent('is bound to nothing: a mistake in the address or the format can be mended', async () => {
+    await using scene = await Scene.begin();
+    const stranger = scene.client({ token: 'not-the-token' });
+    await failureOf(scene.pull({ format: 'json', gzip: true }, stranger), 'UNAUTHORIZED');
+    const nowhere = scene.client({
+      url: 'http://127.0.0.1:9999',
+      retry: { ...RETRY, firstAttempts: 1 },
+    });
+    await failureOf(scene.pull({ timezone: 'Europe/Paris' }, nowhere), 'NETWORK');
+    const { complete, receipt } = await scene.pull();
+    expect(complete).toBe(true);
+    expect(receipt).toMatchObject({ format: 'jsonl', gzip: false, timezone: 'UTC' });
+    await failureOf(scene.pull({ gzip: true }), 'USAGE');
+  });
+
+  test.concurrent('a span that has not begun is refused', async () => {
+    await using scene = await Scene.begin();
+    const from = Date.now() + 5 * DAY_MS;
+    const refused = await failureOf(scene.pull({ from, to: undefined }), 'USAGE');
+    expect(refused.message).toMatch(/^from must lie in the past; got /);
   });
 });
 

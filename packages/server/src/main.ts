@@ -149,4 +149,8 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+// Who reads no further (`| head`) has what he wanted.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? 0 : EXIT_FAILED);
+});
 process.exitCode = await main(process.argv);

@@ -37,7 +37,7 @@ function checked(flags: PullFlags) {
     throw new UsageError(`--json and ${quiet ? '--quiet' : '--plain'} exclude each other`);
   return {
     out,
-    types: parseTypes(flags.types),
+    types: flags.types === undefined ? undefined : parseTypes(flags.types),
     overlapMs:
       overlap === undefined ? undefined : parseDuration('--overlap', overlap, LONGEST_OVERLAP),
     concurrency: parseNumber('--concurrency', flags.concurrency, 1, 10),

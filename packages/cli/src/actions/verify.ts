@@ -21,23 +21,24 @@ export async function verifyDirectory(
         meter.update(total === 0 ? 1 : done / total, 'checking', path),
     });
     meter.stop();
-    const { complete, checked, faults, receipt } = result;
+    const { complete, checked, faults } = result;
     const isSound = complete && faults.length === 0;
     context.exitCode = isSound ? EXIT.complete : EXIT.failed;
     if (flags.json) return printJson(context, result);
 
     const lines = faults.map(({ path, message }) => `${path}: ${oneLine(message)}`);
-    for (const { name, reason } of receipt.missing)
-      lines.push(`${name}: missing: ${oneLine(reason)}`);
     const amount = `${counted(checked.files, 'file')}, ${counted(checked.objects, 'object')}, ${byteSize(checked.bytes)}`;
     if (!isSound)
-      lines.push(`${directory}: ${verdict(complete, faults.length)}; checked ${amount}`);
+      lines.push(`${directory}: ${verdict(complete, faults.length)}; checked ${amount}`, REMEDY);
     else if (!flags.quiet) lines.push(`${directory}: complete and unaltered: ${amount}`);
     context.stdout.write(lines.map((line) => `${line}\n`).join(''));
   } finally {
     meter.stop();
   }
 }
+
+const REMEDY =
+  'what is missing comes with the same pull again; a file that was altered does once it is deleted';
 
 function verdict(complete: boolean, faults: number): string {
   const found = counted(faults, 'fault');

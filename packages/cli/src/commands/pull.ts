@@ -16,7 +16,7 @@ export interface PullFlags extends ConnectionFlags {
   from?: string;
   to?: string;
   out?: string;
-  types: string;
+  types?: string;
   format?: Format;
   gzip?: boolean;
   timezone?: string;
@@ -56,7 +56,7 @@ export function addPull(root: Command, context: Context): void {
     .option('--from <when>', 'first day or instant: 2026-01-31 or 2026-01-31T09:00:00Z')
     .option('--to <when>', 'end, exclusive (default: now)')
     .option('--out <dir>', 'the directory; made when it is not there')
-    .option('--types <list>', 'what to fetch', 'orders,payments')
+    .option('--types <list>', 'what to fetch (default: as before, at first orders,payments)')
     .addOption(
       new Option(
         '--format <format>',

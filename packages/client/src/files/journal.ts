@@ -128,10 +128,19 @@ export class Journal {
     };
   }
 
-  /** Opens or begins a directory's state, which the caller has locked. */
-  static async open(layout: Layout, head: DirectoryHead): Promise<Journal> {
+  /** Whether anything came of the pulls that were there: until then a directory is bound to nothing. */
+  static async isBegun(out: string): Promise<boolean> {
+    const lines = (await readLines(out)) ?? [];
+    return lines.some(({ is }) => is === 'export' || is === 'done');
+  }
+
+  /**
+   * Opens or begins a directory's state, which the caller has locked.
+   * @param goesOn false: what was noted before is of no use.
+   */
+  static async open(layout: Layout, head: DirectoryHead, goesOn = true): Promise<Journal> {
     const journal = new Journal(layout, head);
-    const lines = (await readLines(layout.out)) ?? [];
+    const lines = (goesOn && (await readLines(layout.out))) || [];
     // What a commit promised is done before the next line is written: only the last one's may be left.
     const last = lines.findLastIndex(({ is }) => is === 'done' || is === 'dropped');
     for (const [i, line] of lines.entries()) await journal.#apply(line, i === last);

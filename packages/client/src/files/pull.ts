@@ -4,12 +4,12 @@ import { EXPORT_TYPES, type ExportType, type TimeRange } from '@tillroll/contrac
 import type { ExportClient } from '../client.ts';
 import { ExportError, usageError, type ErrorCode } from '../errors.ts';
 import { interrupted } from '../http/backoff.ts';
-import { instantText, parseSpan, parseWhen } from '../span.ts';
+import { instantText, parseWhen } from '../span.ts';
 import { Zone } from '../zone.ts';
 import { convertRanges } from './convert.ts';
 import { diskError, removeFiles, writeWhole } from './disk.ts';
 import { settleEdges } from './edges.ts';
-import { Journal, prepareDirectory, type StoredFile } from './journal.ts';
+import { Journal, prepareDirectory, type DirectoryHead, type StoredFile } from './journal.ts';
 import {
   absolute,
   byTypeAndTime,
@@ -58,32 +58,63 @@ export async function pull(client: ExportClient, options: PullOptions): Promise<
 async function pullInto(client: ExportClient, options: PullOptions): Promise<PullResult> {
   const wanted = checkedOptions(options);
   const out = resolve(options.out);
-  const known = await Journal.head(out);
-  const head = headOf(client, options, known, out);
-  const layout: Layout = { out, format: head.format, gzip: head.gzip };
-  if (isConverted(layout.format)) {
+  const early = await directoryOf(client, options, out);
+  if (isConverted(early.head.format)) {
     if (!options.tables)
       throw usageError(
-        `format ${layout.format} needs the option tables`,
+        `format ${early.head.format} needs the option tables`,
         "import { tables } from '@tillroll/formats' and hand it over",
       );
-    await options.tables.require(layout.format);
+    await options.tables.require(early.head.format);
   }
   // A bad date should leave no directory behind.
-  checkDates(options, head.timezone);
-  await prepareDirectory(out, known !== undefined);
+  checkDates(options, early.head.timezone);
+  await prepareDirectory(out, early.isKnown);
   // Not `using`: Node 22 does not know it, and runs this as it is.
-  const lock = await DirectoryLock.take(layout);
+  const lock = await DirectoryLock.take({ out });
   try {
-    const journal = await Journal.open(layout, head);
+    // Looked at again: until now another process may have been at work.
+    const { head, isBegun } = await directoryOf(client, options, out);
+    const layout: Layout = { out, format: head.format, gzip: head.gzip };
+    const journal = await Journal.open(layout, head, isBegun);
     try {
-      return await new PullRun(client, options, journal, wanted).run();
+      return await finishAndGoOn(client, options, journal, wanted);
     } finally {
       await journal[Symbol.asyncDispose]();
     }
   } finally {
     lock[Symbol.dispose]();
   }
+}
+
+async function directoryOf(
+  client: ExportClient,
+  options: PullOptions,
+  out: string,
+): Promise<{ isKnown: boolean; isBegun: boolean; head: DirectoryHead }> {
+  const known = await Journal.head(out);
+  const isBegun = known !== undefined && (await Journal.isBegun(out));
+  const head = headOf(client, options, isBegun ? known : undefined, out);
+  return { isKnown: known !== undefined, isBegun, head };
+}
+
+/** A pull that was broken off is finished to its own end first; then comes what is newer. */
+async function finishAndGoOn(
+  client: ExportClient,
+  options: PullOptions,
+  journal: Journal,
+  wanted: CheckedOptions,
+): Promise<PullResult> {
+  const first = new PullRun(client, options, journal, wanted);
+  let result = await first.run();
+  if (result.complete && first.finishedEarlier) {
+    const { objects, bytes } = result.received;
+    result = await new PullRun(client, options, journal, wanted).run();
+    result.received.objects += objects;
+    result.received.bytes += bytes;
+  }
+  options.onProgress?.({ event: 'done', complete: result.complete });
+  return result;
 }
 
 class PullRun {
@@ -96,6 +127,8 @@ class PullRun {
   readonly #missing: Receipt['missing'] = [];
   readonly #abort = new AbortController();
   readonly #received = { objects: 0, bytes: 0 };
+  /** Whether it ended where an earlier pull was to end, which is not now. */
+  finishedEarlier = false;
 
   constructor(
     client: ExportClient,
@@ -188,15 +221,18 @@ class PullRun {
     });
     if (unfinished.length === 0) return now;
     const end = Math.max(...unfinished);
-    this.#warn(
-      `finishing what was broken off, up to ${instantText(end)}; run it again for what is newer`,
-    );
+    this.finishedEarlier = true;
+    this.#warn(`first what was broken off is finished, up to ${instantText(end)}`);
     return end;
   }
 
   #span(end: number): TimeRange {
-    const { from = 0 } = this.#options;
-    return parseSpan({ from, to: end, timezone: this.#zone.name });
+    const startTime = parseWhen('from', this.#options.from ?? 0, this.#zone);
+    if (startTime >= end)
+      throw usageError(
+        `from must lie in the past; got ${instantText(startTime)}, and it is ${instantText(end)}`,
+      );
+    return { startTime, endTime: end };
   }
 
   /** Also what an earlier pull wanted and did not get. */
@@ -279,7 +315,6 @@ class PullRun {
       throw error;
     }
     const receipt = await this.#writeReceipt(plans, tasks);
-    this.#tell({ event: 'done', complete: receipt.complete });
     return {
       complete: receipt.complete,
       out: this.#journal.layout.out,

@@ -185,7 +185,7 @@ const REFUSALS: Readonly<Record<number, Refusal>> = {
     code: 'UNAUTHORIZED',
     hint: 'Check that the token is whole, is for this merchant, and has the permission to read this type',
   },
-  404: { code: 'NOT_FOUND', hint: 'Check the address and the merchant' },
+  404: { code: 'NOT_FOUND', hint: 'Check the id, the merchant and the address' },
   408: SERVER_FAULT,
   429: {
     code: 'UNAVAILABLE',
