@@ -62,6 +62,8 @@ export class PullState {
   apply(event: PullEvent, at: number): void {
     switch (event.event) {
       case 'plan':
+        // A second plan comes after a pull that was broken off is finished.
+        this.#ranges.clear();
         for (const range of event.ranges) this.#ranges.set(range.name, range);
         this.#startedAt = at;
         this.#startFraction = this.#fraction();
