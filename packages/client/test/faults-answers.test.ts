@@ -122,8 +122,10 @@ describe('hours', () => {
       const faults: Faults = offsetMs === 0 ? {} : { clock: { offsetMs } };
       await using scene = await Scene.begin({ faults });
       const opens = new Date(Math.ceil(Date.now() / 60_000) * 60_000 + 600_000);
-      const time = opens.toISOString().slice(11, 16);
-      scene.far.setHours(`daily ${time}-${time === '23:59' ? '24:00' : '23:59'}`);
+      const clock = (at: number): string => new Date(at).toISOString().slice(11, 16);
+      const time = clock(opens.getTime());
+      // Closed now at any time of day, also shortly before midnight.
+      scene.far.setHours(`daily ${time}-${clock(opens.getTime() + HOUR_MS)}`);
       await scene.pullUntilWaiting();
       expect(scene.waits).toHaveLength(1);
       const [wait] = scene.waits;
