@@ -35,9 +35,10 @@ function isAlive({ pid, host, started }: Holder): boolean {
   return started === null || started === startOf(pid);
 }
 
-async function holderOf(path: string): Promise<Holder | undefined> {
+/** Undefined when the text names none. */
+function holderIn(text: string | undefined): Holder | undefined {
   try {
-    const holder = JSON.parse(await readFile(path, 'utf8')) as Partial<Holder> | null;
+    const holder = JSON.parse(text ?? '') as Partial<Holder> | null;
     const isOne = typeof holder?.pid === 'number' && typeof holder.host === 'string';
     return isOne ? (holder as Holder) : undefined;
   } catch {
@@ -81,9 +82,15 @@ export class DirectoryLock implements Disposable {
     try {
       for (let tries = 0; tries < 10; tries++) {
         if (await linked(mine, path)) return new DirectoryLock(path, nonce);
-        const holder = await holderOf(path);
+        // As text: what is no longer there and what cannot be read must not look the same.
+        const found = await readFile(path, 'utf8').catch(() => undefined);
+        if (found === undefined) {
+          await delay(5);
+          continue;
+        }
+        const holder = holderIn(found);
         if (holder && isAlive(holder)) throw locked(layout.out, holder);
-        await removeStale(path, mine, holder);
+        await removeStale(path, mine, found);
       }
       throw locked(layout.out, undefined);
     } finally {
@@ -105,16 +112,17 @@ export class DirectoryLock implements Disposable {
  * Removes a dead process's lock, unless it is another one's by then: between a look and the removal
  * nobody else may remove one, so that nobody's new lock goes with the old.
  */
-async function removeStale(path: string, mine: string, dead: Holder | undefined): Promise<void> {
+async function removeStale(path: string, mine: string, dead: string): Promise<void> {
   const right = `${path}.takeover`;
   if (!(await linked(mine, right))) {
-    const other = await holderOf(right);
+    const other = holderIn(await readFile(right, 'utf8').catch(() => undefined));
     if (other && !isAlive(other)) await rm(right, { force: true });
     else await delay(20);
     return;
   }
   try {
-    if ((await holderOf(path))?.nonce === dead?.nonce) await rm(path, { force: true });
+    const present = await readFile(path, 'utf8').catch(() => undefined);
+    if (present === dead) await rm(path, { force: true });
   } finally {
     await rm(right, { force: true });
   }
