@@ -5,6 +5,7 @@ import { openDatabase, type Database } from './database/open.ts';
 import { createPool, type Pool } from './database/pool.ts';
 import { sharedSigningKey } from './database/signing-key.ts';
 import { oneLine } from './errors.ts';
+import { FairSemaphore } from './fair-semaphore.ts';
 import type { App } from './http/app.ts';
 import type { Logger } from './log.ts';
 import { BossQueue } from './queue/boss-queue.ts';
@@ -18,6 +19,12 @@ const GRACE_MS = 10_000;
 /** Uploads merged at once in this process; others wait on disk, without a connection. */
 const MAX_MERGES = 3;
 const MERGE_WAIT_MS = 10 * 60_000;
+/** Connections for what requests ask of the database. */
+const REQUEST_CONNECTIONS = 10;
+/** Requests that wait for one of those: more than that and waiting would take longer than asking again. */
+const MAX_WAITING_REQUESTS = 512;
+const MAX_WAITING_REQUESTS_PER_ADDRESS = 256;
+const REQUEST_WAIT_MS = 5_000;
 
 export interface Roles {
   /** Answer HTTP. */
@@ -72,7 +79,7 @@ export async function startService(
     const database = await openDatabase({
       databaseUrl: config.databaseUrl,
       dataDir: config.dataDir,
-      poolSize: 10 + config.workers,
+      poolSize: REQUEST_CONNECTIONS + config.workers,
       onError: warnLost,
       signal,
     });
@@ -116,6 +123,12 @@ async function listen(
   const { createApp } = await import('./http/app.ts');
   const app = await createApp({
     pool: database.pool,
+    turns: new FairSemaphore({
+      permits: REQUEST_CONNECTIONS,
+      waiting: MAX_WAITING_REQUESTS,
+      waitingPerKey: MAX_WAITING_REQUESTS_PER_ADDRESS,
+      waitMs: REQUEST_WAIT_MS,
+    }),
     loadPool,
     queue,
     storage,

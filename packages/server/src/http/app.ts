@@ -143,6 +143,6 @@ function merchantScope(scope: FastifyInstance, context: HttpContext): void {
     done(null, body),
   );
   scope.addHook('preValidation', async (request) => {
-    if (request.method !== 'OPTIONS') await authenticateRequest(context.pool, request);
+    if (request.method !== 'OPTIONS') await authenticateRequest(context, request);
   });
 }

@@ -1,8 +1,9 @@
 import { MERCHANT_ID, type Permission } from '@tillroll/contract';
 import type { FastifyRequest } from 'fastify';
 import { authenticate, type Principal } from '../access/installs.ts';
-import type { Pool } from '../database/pool.ts';
+import type { HttpContext } from './context.ts';
 import { notFound, unauthorized } from './errors.ts';
+import { inTurn } from './turns.ts';
 
 /** The merchant of the path. @throws 404 for what cannot be a merchant's id. */
 export function merchantOf(request: FastifyRequest): string {
@@ -28,8 +29,15 @@ function tokenOf(request: FastifyRequest): string {
 }
 
 /** Finds out whom the request speaks for. @throws 401 */
-export async function authenticateRequest(pool: Pool, request: FastifyRequest): Promise<void> {
-  const verdict = await authenticate(pool, tokenOf(request), merchantOf(request));
+export async function authenticateRequest(
+  context: HttpContext,
+  request: FastifyRequest,
+): Promise<void> {
+  const token = tokenOf(request);
+  const merchantId = merchantOf(request);
+  const verdict = await inTurn(context, request, () =>
+    authenticate(context.pool, token, merchantId),
+  );
   if (!verdict.ok) throw unauthorized(verdict.refusal);
   request.principal = verdict.principal;
 }

@@ -2,6 +2,7 @@ import type { Principal } from '../access/installs.ts';
 import type { Pool } from '../database/pool.ts';
 import type { CreateRules } from '../exports/create.ts';
 import type { ExportQueue } from '../exports/queue.ts';
+import type { FairSemaphore } from '../fair-semaphore.ts';
 import type { Logger } from '../log.ts';
 import type { UrlSigner } from '../storage/signature.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -9,6 +10,8 @@ import type { Storage } from '../storage/storage.ts';
 /** What the routes need; made by the composition root. */
 export interface HttpContext {
   readonly pool: Pool;
+  /** Turns at `pool`, one client address after the other. See `inTurn`. */
+  readonly turns: FairSemaphore;
   /** Connections for loads: few, apart, so that uploads never starve the rest. */
   readonly loadPool: Pool;
   readonly queue: ExportQueue;

@@ -1,5 +1,6 @@
 import { parseHours } from '@tillroll/contract';
 import { createPool } from '../database/pool.ts';
+import { FairSemaphore } from '../fair-semaphore.ts';
 import { createLogger } from '../log.ts';
 import { UrlSigner } from '../storage/signature.ts';
 import { DirectoryStorage } from '../storage/directory.ts';
@@ -13,6 +14,7 @@ export async function openApiDocument(): Promise<object> {
   const nowhere = createPool({ connectionString: 'postgres://nowhere' }, 1, () => undefined);
   const app = await createApp({
     pool: nowhere,
+    turns: new FairSemaphore({ permits: 1, waiting: 1, waitMs: 1 }),
     loadPool: nowhere,
     queue: { enqueueRun: () => Promise.resolve(), enqueueExpiry: () => Promise.resolve() },
     storage: new DirectoryStorage('/nowhere'),

@@ -9,6 +9,7 @@ import type { Refusal } from '../access/installs.ts';
 import { isConnectionLoss } from '../database/pool.ts';
 import { codeOf, oneLine } from '../errors.ts';
 import { Unavailable } from '../exports/create.ts';
+import { Overloaded } from '../fair-semaphore.ts';
 import { BadBody, BadLine, TooLarge, TooSlow } from '../ingest/errors.ts';
 
 /** An answer that is an error: the one shape in which routes refuse. */
@@ -116,6 +117,14 @@ export function toHttpError(error: unknown): HttpError {
     const headers: Record<string, string> =
       error.retryAfterSeconds === null ? {} : { 'retry-after': String(error.retryAfterSeconds) };
     return new HttpError(503, errorBody(503, error.message), headers);
+  }
+  if (error instanceof Overloaded) {
+    return new HttpError(
+      503,
+      errorBody(503, 'The service has too many requests at the moment; try again'),
+      { 'retry-after': '1' },
+      error.message,
+    );
   }
   if (error instanceof BadLine || error instanceof BadBody) return badRequest(error.message);
   if (error instanceof TooLarge) return new HttpError(413, errorBody(413, error.message));

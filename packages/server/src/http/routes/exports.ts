@@ -16,6 +16,7 @@ import { principalOf, requirePermission } from '../auth.ts';
 import type { HttpContext } from '../context.ts';
 import { badRequest, exportNotFound } from '../errors.ts';
 import { resource } from '../resource.ts';
+import { inTurn } from '../turns.ts';
 import {
   errors,
   ExportParams,
@@ -89,7 +90,9 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
     requireTypePermission(principal, body);
     const wanted = parseExportRequest(body);
     if (!wanted.ok) throw badRequest(wanted.details);
-    const record = await createExport(pool, queue, rules, principal, wanted.value);
+    const record = await inTurn(context, request, () =>
+      createExport(pool, queue, rules, principal, wanted.value),
+    );
     request.exportId = record.id;
     return answer(record);
   };
@@ -97,7 +100,9 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
   const read = async (request: FastifyRequest): Promise<ExportObject> => {
     const principal = principalOf(request);
     const { exportId } = request.params as { exportId: string };
-    const record = EXPORT_ID.test(exportId) ? await readExport(pool, principal, exportId) : null;
+    const record = EXPORT_ID.test(exportId)
+      ? await inTurn(context, request, () => readExport(pool, principal, exportId))
+      : null;
     if (!record) throw exportNotFound();
     request.exportId = record.id;
     requirePermission(principal, readPermission(record.type));
@@ -110,7 +115,9 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
     const principal = principalOf(request);
     const { limit, offset } = request.query as { limit: number; offset: number };
     const types = EXPORT_TYPES.filter((type) => principal.permissions.has(readPermission(type)));
-    const records = await listExports(pool, principal, { types, limit, offset });
+    const records = await inTurn(context, request, () =>
+      listExports(pool, principal, { types, limit, offset }),
+    );
     return {
       elements: records.map(answer),
       href: `${publicUrl()}/v3/merchants/${principal.merchantId}/exports?limit=${limit}&offset=${offset}`,

@@ -10,6 +10,7 @@ import { badSignature, filesGone, rangeNotSatisfiable } from '../errors.ts';
 import { chooseRange, chooseRepresentation, inflate, isCurrent } from '../representation.ts';
 import { resource } from '../resource.ts';
 import { errors } from '../schemas/requests.ts';
+import { inTurn } from '../turns.ts';
 
 /** A download that makes no progress for so long is given up. */
 const STALL_MS = 120_000;
@@ -23,7 +24,7 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
     const signed = signer.verify(request.raw.url ?? '');
     if (!signed) throw badSignature();
     request.exportId = signed.exportId;
-    const record = await readSignedExport(pool, signed.exportId);
+    const record = await inTurn(context, request, () => readSignedExport(pool, signed.exportId));
     const file = record?.files[signed.position];
     if (!record || !file || !isAvailable(record) || signed.expires <= record.now) throw filesGone();
     return { file, key: fileKey(record.id, record.attempt, signed.position) };
