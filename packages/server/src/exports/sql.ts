@@ -8,13 +8,7 @@ const RECORD = `
   e.percent_complete AS "percentComplete", e.start_time AS "startTime", e.end_time AS "endTime",
   e.created_time AS "createdTime", e.modified_time AS "modifiedTime",
   e.available_until AS "availableUntil", e.attempt, e.failure_code AS "failureCode",
-  e.files_deleted AS "filesDeleted", tillroll.now_ms() AS now,
-  coalesce((
-    SELECT json_agg(json_build_object('objects', f.objects, 'bytes', f.bytes,
-                                      'compressedBytes', f.compressed_bytes, 'sha256', f.sha256)
-                    ORDER BY f.position)
-    FROM tillroll.export_files f WHERE f.export_id = e.id
-  ), '[]') AS files`;
+  e.files_deleted AS "filesDeleted", tillroll.now_ms() AS now`;
 
 function states(event: ExportEvent): string {
   return `(${transition(event)
@@ -31,13 +25,24 @@ function current(event: ExportEvent): string {
   return `e.id = $1 AND e.attempt = $2 AND e.status IN ${states(event)}`;
 }
 
-/** $1 merchant, $2 app, $3 id */
-export const readByInstall = `
-  SELECT ${RECORD} FROM tillroll.exports e
-  WHERE e.merchant_id = $1 AND e.app_id = $2 AND e.id = $3`;
+/** $1 install, $2 export: both as one JSON value. The function says why it is one. */
+export const readByInstall = 'SELECT tillroll.read_export($1, $2) AS found';
 
-/** $1 id; for a caller whom a signed URL has authorised already. */
-export const readById = `SELECT ${RECORD} FROM tillroll.exports e WHERE e.id = $1`;
+/**
+ * $1 export, $2 position: one file, for a caller whom a signed URL has authorised already. The owner's
+ * consent is asked for again: file URLs die with the last install.
+ */
+export const readFile = `
+  SELECT e.merchant_id AS "merchantId", e.app_id AS "appId", e.status, e.attempt,
+    e.available_until AS "availableUntil", e.files_deleted AS "filesDeleted",
+    tillroll.now_ms() AS now,
+    f.objects, f.bytes, f.compressed_bytes AS "compressedBytes", f.sha256,
+    EXISTS (SELECT 1 FROM tillroll.installs i
+            WHERE i.merchant_id = e.merchant_id AND i.app_id = e.app_id AND i.revoked_time IS NULL
+           ) AS "isInstalled"
+  FROM tillroll.exports e
+  JOIN tillroll.export_files f ON f.export_id = e.id AND f.position = $2
+  WHERE e.id = $1`;
 
 /** $1 merchant, $2 app, $3 types, $4 limit, $5 offset */
 export const list = `
@@ -80,11 +85,11 @@ export const progress = `
     modified_time = CASE WHEN percent_complete < $3 THEN tillroll.now_ms() ELSE modified_time END
   WHERE ${current('complete')}`;
 
-/** $1 id, $2 attempt, $3 retention in ms */
+/** $1 id, $2 attempt, $3 retention in ms, $4 what a poll shows of the files, JSON */
 export const complete = `
   UPDATE tillroll.exports e SET
     status = ${target('complete')}, percent_complete = 100,
-    modified_time = clock.now, available_until = clock.now + $3::bigint
+    modified_time = clock.now, available_until = clock.now + $3::bigint, files = $4::json
   FROM (SELECT tillroll.now_ms() AS now) clock
   WHERE ${current('complete')}
   RETURNING available_until AS "availableUntil"`;

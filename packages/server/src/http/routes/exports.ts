@@ -3,6 +3,7 @@ import {
   EXPORT_TYPES,
   parseExportRequest,
   shown,
+  type ExportList,
   type ExportObject,
   type ExportType,
   type Permission,
@@ -10,9 +11,9 @@ import {
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../../access/installs.ts';
 import { createExport } from '../../exports/create.ts';
-import { listExports, readExport } from '../../exports/read.ts';
-import { toExportObject, type ExportRecord } from '../../exports/record.ts';
-import { principalOf, requirePermission } from '../auth.ts';
+import { listExports, readWithInstall } from '../../exports/read.ts';
+import { toExportObject, toListedExport, type ExportWithFiles } from '../../exports/record.ts';
+import { authenticateWith, principalOf, requirePermission } from '../auth.ts';
 import type { HttpContext } from '../context.ts';
 import { badRequest, exportNotFound } from '../errors.ts';
 import { resource } from '../resource.ts';
@@ -78,7 +79,7 @@ function requireDigits(
 export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
   const { pool, queue, rules, signer, publicUrl } = context;
 
-  const answer = (record: ExportRecord): ExportObject =>
+  const answer = (record: ExportWithFiles): ExportObject =>
     toExportObject(
       record,
       (position, expires) => publicUrl() + signer.sign({ exportId: record.id, position, expires }),
@@ -94,24 +95,23 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
       createExport(pool, queue, rules, principal, wanted.value),
     );
     request.exportId = record.id;
-    return answer(record);
+    return answer({ ...record, files: null });
   };
 
   const read = async (request: FastifyRequest): Promise<ExportObject> => {
-    const principal = principalOf(request);
     const { exportId } = request.params as { exportId: string };
-    const record = EXPORT_ID.test(exportId)
-      ? await inTurn(context, request, () => readExport(pool, principal, exportId))
-      : null;
+    // What cannot be an id names no export; the token is still judged first.
+    const wanted = EXPORT_ID.test(exportId) ? exportId : '';
+    const { principal, export: record } = await authenticateWith(context, request, (installId) =>
+      readWithInstall(pool, installId, wanted),
+    );
     if (!record) throw exportNotFound();
     request.exportId = record.id;
     requirePermission(principal, readPermission(record.type));
     return answer(record);
   };
 
-  const list = async (
-    request: FastifyRequest,
-  ): Promise<{ elements: ExportObject[]; href: string }> => {
+  const list = async (request: FastifyRequest): Promise<ExportList> => {
     const principal = principalOf(request);
     const { limit, offset } = request.query as { limit: number; offset: number };
     const types = EXPORT_TYPES.filter((type) => principal.permissions.has(readPermission(type)));
@@ -119,7 +119,7 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
       listExports(pool, principal, { types, limit, offset }),
     );
     return {
-      elements: records.map(answer),
+      elements: records.map(toListedExport),
       href: `${publicUrl()}/v3/merchants/${principal.merchantId}/exports?limit=${limit}&offset=${offset}`,
     };
   };
@@ -146,6 +146,7 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
       schema: {
         tags: TAGS,
         summary: 'List exports, newest first',
+        description: 'Without exportUrls and files: read an export for those.',
         security: SECURITY,
         params: MerchantParams,
         querystring: ListQuery,
@@ -157,6 +158,7 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
   });
   resource(app, '/exports/:exportId', {
     GET: {
+      config: { authenticatesItself: true },
       schema: {
         tags: TAGS,
         summary: 'Read an export',

@@ -1,12 +1,12 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { readSignedExport } from '../../exports/read.ts';
-import { isAvailable, type ManifestFile } from '../../exports/record.ts';
+import { readFile, type FileRecord } from '../../exports/read.ts';
+import { isAvailable } from '../../exports/record.ts';
 import { fileKey } from '../../storage/keys.ts';
 import { FileMissing } from '../../storage/storage.ts';
 import type { HttpContext } from '../context.ts';
-import { badSignature, filesGone, rangeNotSatisfiable } from '../errors.ts';
+import { badSignature, filesGone, notInstalled, rangeNotSatisfiable } from '../errors.ts';
 import { chooseRange, chooseRepresentation, inflate, isCurrent } from '../representation.ts';
 import { resource } from '../resource.ts';
 import { errors } from '../schemas/requests.ts';
@@ -20,14 +20,15 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
   const { pool, signer } = context;
 
   /** The file that a signed URL stands for. @throws 403 before anything else is looked at, 410 */
-  const locate = async (request: FastifyRequest): Promise<{ file: ManifestFile; key: string }> => {
+  const locate = async (request: FastifyRequest): Promise<{ file: FileRecord; key: string }> => {
     const signed = signer.verify(request.raw.url ?? '');
     if (!signed) throw badSignature();
     request.exportId = signed.exportId;
-    const record = await inTurn(context, request, () => readSignedExport(pool, signed.exportId));
-    const file = record?.files[signed.position];
-    if (!record || !file || !isAvailable(record) || signed.expires <= record.now) throw filesGone();
-    return { file, key: fileKey(record.id, record.attempt, signed.position) };
+    const { exportId, position, expires } = signed;
+    const file = await inTurn(context, request, () => readFile(pool, exportId, position));
+    if (!file || !isAvailable(file) || expires <= file.now) throw filesGone();
+    if (!file.isInstalled) throw notInstalled();
+    return { file, key: fileKey(exportId, file.attempt, position) };
   };
 
   const download = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
