@@ -5,6 +5,7 @@ import { openDatabase, type Database } from './database/open.ts';
 import { createPool, type Pool } from './database/pool.ts';
 import { sharedSigningKey } from './database/signing-key.ts';
 import { oneLine } from './errors.ts';
+import { PollReader } from './exports/poll.ts';
 import { FairSemaphore } from './fair-semaphore.ts';
 import type { App } from './http/app.ts';
 import type { Logger } from './log.ts';
@@ -129,6 +130,7 @@ async function listen(
       waitingPerKey: MAX_WAITING_REQUESTS_PER_ADDRESS,
       waitMs: REQUEST_WAIT_MS,
     }),
+    polls: new PollReader(database.pool),
     loadPool,
     queue,
     storage,

@@ -1,24 +1,7 @@
 import type { ExportType } from '@tillroll/contract';
-import type { StoredInstall } from '../access/installs.ts';
 import type { Queryable } from '../database/pool.ts';
-import type { ExportRecord, ExportWithFiles, ManifestFile } from './record.ts';
+import type { ExportRecord, ManifestFile } from './record.ts';
 import * as sql from './sql.ts';
-
-/**
- * The install that a token names, and an export of that install's merchant and app: one round trip for
- * a poll. The caller must judge the token before it uses the export. Either is null when there is none;
- * another app's export does not exist for the caller.
- */
-export async function readWithInstall(
-  database: Queryable,
-  installId: string,
-  exportId: string,
-): Promise<{ install: StoredInstall | null; export: ExportWithFiles | null }> {
-  const { rows } = await database.query<{
-    found: { install: StoredInstall; export: ExportWithFiles | null } | null;
-  }>(sql.readByInstall, [installId, exportId]);
-  return rows[0]?.found ?? { install: null, export: null };
-}
 
 /** One file of an export, with what decides whether it may be downloaded. */
 export interface FileRecord

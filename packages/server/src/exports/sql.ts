@@ -25,8 +25,10 @@ function current(event: ExportEvent): string {
   return `e.id = $1 AND e.attempt = $2 AND e.status IN ${states(event)}`;
 }
 
-/** $1 install, $2 export: both as one JSON value. The function says why it is one. */
-export const readByInstall = 'SELECT tillroll.read_export($1, $2) AS found';
+/** $1 installs[], $2 exports[]: for each pair what `read_export` finds, in their order. */
+export const poll = `
+  SELECT tillroll.read_export(asked.install, asked.export) AS found
+  FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked(install, export, n) ORDER BY asked.n`;
 
 /**
  * $1 export, $2 position: one file, for a caller whom a signed URL has authorised already. The owner's

@@ -1,6 +1,7 @@
 import type { Principal } from '../access/installs.ts';
 import type { Pool } from '../database/pool.ts';
 import type { CreateRules } from '../exports/create.ts';
+import type { PollReader } from '../exports/poll.ts';
 import type { ExportQueue } from '../exports/queue.ts';
 import type { FairSemaphore } from '../fair-semaphore.ts';
 import type { Logger } from '../log.ts';
@@ -12,6 +13,8 @@ export interface HttpContext {
   readonly pool: Pool;
   /** Turns at `pool`, one client address after the other. See `inTurn`. */
   readonly turns: FairSemaphore;
+  /** Reads exports for polls, from `pool`. */
+  readonly polls: PollReader;
   /** Connections for loads: few, apart, so that uploads never starve the rest. */
   readonly loadPool: Pool;
   readonly queue: ExportQueue;

@@ -11,7 +11,7 @@ import {
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../../access/installs.ts';
 import { createExport } from '../../exports/create.ts';
-import { listExports, readWithInstall } from '../../exports/read.ts';
+import { listExports } from '../../exports/read.ts';
 import { toExportObject, toListedExport, type ExportWithFiles } from '../../exports/record.ts';
 import { authenticateWith, principalOf, requirePermission } from '../auth.ts';
 import type { HttpContext } from '../context.ts';
@@ -77,7 +77,7 @@ function requireDigits(
 }
 
 export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
-  const { pool, queue, rules, signer, publicUrl } = context;
+  const { pool, polls, queue, rules, signer, publicUrl } = context;
 
   const answer = (record: ExportWithFiles): ExportObject =>
     toExportObject(
@@ -103,7 +103,7 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
     // What cannot be an id names no export; the token is still judged first.
     const wanted = EXPORT_ID.test(exportId) ? exportId : '';
     const { principal, export: record } = await authenticateWith(context, request, (installId) =>
-      readWithInstall(pool, installId, wanted),
+      polls.read(installId, wanted),
     );
     if (!record) throw exportNotFound();
     request.exportId = record.id;
