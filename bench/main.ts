@@ -9,7 +9,6 @@ import { measureClient } from './client/index.ts';
 import { digestOfExport, digestOfShell, exportByShell, exportOrders, FROM, TO } from './export.ts';
 import { hasPsql, median, peakMemoryMb, run, seconds, shell } from './measure.ts';
 import { measurePolls } from './polls/index.ts';
-import { measurePolls } from './polls/index.ts';
 import { printReport, report, reportMemory } from './report.ts';
 import { createBench, installApp, psqlEnvironment, removeBench, type Bench } from './service.ts';
 
