@@ -27,3 +27,10 @@ BEGIN
       ON e.id = of_export AND e.merchant_id = i.merchant_id AND e.app_id = i.app_id
     WHERE i.id = of_install);
 END $$;
+
+-- What creating an export counts: the open ones of a merchant, of an app and of all.
+DROP INDEX tillroll.exports_open;
+CREATE INDEX exports_open ON tillroll.exports (merchant_id, app_id)
+  WHERE status IN ('PENDING', 'IN_PROGRESS');
+-- Whether more than one app is installed: the first and the last of them.
+CREATE INDEX installs_active ON tillroll.installs (app_id) WHERE revoked_time IS NULL;

@@ -18,6 +18,8 @@ export interface Config {
   /** PENDING and IN_PROGRESS together, over all merchants. */
   readonly maxOpenExports: number;
   readonly maxOpenExportsPerMerchant: number;
+  /** Over all merchants. Null: half of `maxOpenExports` while more than one app is installed. */
+  readonly maxOpenExportsPerApp: number | null;
   /** Exports that this process runs at once. */
   readonly workers: number;
   readonly retentionMs: number;
@@ -163,6 +165,11 @@ export function readConfig(environment: Environment): Config {
     maxOpenExportsPerMerchant: reader.read(
       'TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT',
       2,
+      integer(1, 100_000),
+    ),
+    maxOpenExportsPerApp: reader.read<number | null>(
+      'TILLROLL_MAX_OPEN_EXPORTS_PER_APP',
+      null,
       integer(1, 100_000),
     ),
     workers: reader.read('TILLROLL_WORKERS', 1, integer(1, 64)),

@@ -20,6 +20,8 @@ Environment (defaults):
   TILLROLL_STORAGE_URL                       file:///directory; default: files in TILLROLL_DATA_DIR
   TILLROLL_MAX_OPEN_EXPORTS (10)             PENDING and IN_PROGRESS, over all merchants
   TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT (2)
+  TILLROLL_MAX_OPEN_EXPORTS_PER_APP          over all merchants; unset: half of all of them while more
+                                             than one app is installed
   TILLROLL_WORKERS (1)                       exports at once in this process
   TILLROLL_RETENTION (24h)                   how long files can be downloaded
   TILLROLL_SIGNING_KEY                       new,old; unset: a key kept in the database

@@ -52,16 +52,29 @@ export const list = `
   WHERE e.merchant_id = $1 AND e.app_id = $2 AND e.type = ANY ($3)
   ORDER BY e.created_time DESC, e.sequence DESC LIMIT $4 OFFSET $5`;
 
-/** $1 merchant. Under the create lock the counts are exact. */
+/** $1 the longest wait in ms as text, $2 the lock. Held until the transaction ends. */
+export const lockCreates = `
+  SELECT set_config('lock_timeout', $1, true), pg_advisory_xact_lock($2)`;
+
+/**
+ * $1 merchant, $2 app. Under the create lock the counts are exact. Both sides read a partial index: of
+ * the open exports, whose number is bounded, and the ends of the apps that are installed.
+ */
 export const countOpen = `
-  SELECT count(*)::int AS total, (count(*) FILTER (WHERE merchant_id = $1))::int AS "ofMerchant"
+  SELECT count(*)::int AS total,
+    (count(*) FILTER (WHERE merchant_id = $1))::int AS "ofMerchant",
+    (count(*) FILTER (WHERE app_id = $2))::int AS "ofApp",
+    (SELECT min(app_id) FROM tillroll.installs WHERE revoked_time IS NULL) <
+      (SELECT max(app_id) FROM tillroll.installs WHERE revoked_time IS NULL) AS "hasSeveralApps",
+    tillroll.now_ms() AS now
   FROM tillroll.exports WHERE status IN ('PENDING', 'IN_PROGRESS')`;
 
-/** $1 merchant, or null for all: how far the running exports are. */
+/** $1 merchant or null for all, $2 app or null for all: how far the running exports are. */
 export const openProgress = `
   SELECT percent_complete AS "percentComplete", tillroll.now_ms() - started_time AS "elapsedMs"
   FROM tillroll.exports
-  WHERE status = 'IN_PROGRESS' AND started_time IS NOT NULL AND ($1::text IS NULL OR merchant_id = $1)`;
+  WHERE status = 'IN_PROGRESS' AND started_time IS NOT NULL
+    AND ($1::text IS NULL OR merchant_id = $1) AND ($2::text IS NULL OR app_id = $2)`;
 
 /** $1 id, $2 merchant, $3 app, $4 type, $5 start, $6 end, $7 job */
 export const insert = `

@@ -26,6 +26,7 @@ export async function openApiDocument(): Promise<object> {
       hours: parseHours('always'),
       maxOpenExports: 1,
       maxOpenExportsPerMerchant: 1,
+      maxOpenExportsPerApp: null,
     },
     publicUrl: () => '',
     spoolDirectory: '/nowhere',

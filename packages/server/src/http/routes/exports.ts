@@ -10,9 +10,10 @@ import {
 } from '@tillroll/contract';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../../access/installs.ts';
-import { createExport } from '../../exports/create.ts';
+import { createExport, refuseEarly } from '../../exports/create.ts';
 import { listExports } from '../../exports/read.ts';
 import { toExportObject, toListedExport, type ExportWithFiles } from '../../exports/record.ts';
+import { FairSemaphore, type SemaphoreLimits } from '../../fair-semaphore.ts';
 import { authenticateWith, principalOf, requirePermission } from '../auth.ts';
 import type { HttpContext } from '../context.ts';
 import { badRequest, exportNotFound } from '../errors.ts';
@@ -30,6 +31,12 @@ import { ExportListSchema, ExportObjectSchema, ExportRequestSchema } from '../sc
 
 /** A request body of this kind is three members; more is a mistake or an attack. */
 export const MAX_REQUEST_BYTES = 64 * 1024;
+
+/**
+ * Creates at once in this process. They wait for one lock anyway; those that wait for it here hold no
+ * connection, so that polls still have theirs.
+ */
+const CREATES: SemaphoreLimits = { permits: 2, waiting: 512, waitingPerKey: 256, waitMs: 10_000 };
 
 const TAGS = ['exports'];
 
@@ -78,6 +85,7 @@ function requireDigits(
 
 export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
   const { pool, polls, queue, rules, signer, publicUrl } = context;
+  const creates = new FairSemaphore(CREATES);
 
   const answer = (record: ExportWithFiles): ExportObject =>
     toExportObject(
@@ -91,8 +99,9 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
     requireTypePermission(principal, body);
     const wanted = parseExportRequest(body);
     if (!wanted.ok) throw badRequest(wanted.details);
-    const record = await inTurn(context, request, () =>
-      createExport(pool, queue, rules, principal, wanted.value),
+    await inTurn(context, request, () => refuseEarly(pool, rules, principal));
+    const record = await creates.run(`${principal.merchantId}/${principal.appId}`, () =>
+      inTurn(context, request, () => createExport(pool, queue, rules, principal, wanted.value)),
     );
     request.exportId = record.id;
     return answer({ ...record, files: null });
