@@ -54,26 +54,15 @@ export function isAvailable(
 /**
  * The export object as clients see it. The order of the members is fixed by clients that read by
  * position, so it is spelled out here once, and serialized as it stands.
- * @param fileUrl mints the URL of a file by its position.
+ * @param urls of its files, in file order; shown while the files are available.
  */
-export function toExportObject(
-  record: ExportWithFiles,
-  fileUrl: (position: number, expires: number) => string,
-): ExportObject {
-  const { availableUntil } = record;
+export function toExportObject(record: ExportWithFiles, urls: readonly string[]): ExportObject {
   const files = record.status === 'DONE' ? (record.files ?? []) : null;
   return {
     ...beforeUrls(record),
-    ...(files !== null &&
-      availableUntil !== null &&
-      isAvailable(record) && {
-        exportUrls: {
-          elements: files.map((_, position) => ({
-            url: fileUrl(position, availableUntil),
-            export: { id: record.id },
-          })),
-        },
-      }),
+    ...(isAvailable(record) && {
+      exportUrls: { elements: urls.map((url) => ({ url, export: { id: record.id } })) },
+    }),
     ...afterUrls(record),
     ...(files !== null && { files: { elements: [...files] } }),
   };

@@ -12,11 +12,17 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../../access/installs.ts';
 import { createExport, refuseEarly } from '../../exports/create.ts';
 import { listExports } from '../../exports/read.ts';
-import { toExportObject, toListedExport, type ExportWithFiles } from '../../exports/record.ts';
+import {
+  isAvailable,
+  toExportObject,
+  toListedExport,
+  type ExportWithFiles,
+} from '../../exports/record.ts';
 import { FairSemaphore, type SemaphoreLimits } from '../../fair-semaphore.ts';
 import { authenticateWith, principalOf, requirePermission } from '../auth.ts';
 import type { HttpContext } from '../context.ts';
 import { badRequest, exportNotFound } from '../errors.ts';
+import { mintUrls } from '../file-urls.ts';
 import { resource } from '../resource.ts';
 import { inTurn } from '../turns.ts';
 import {
@@ -87,11 +93,14 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
   const { pool, polls, queue, rules, signer, publicUrl } = context;
   const creates = new FairSemaphore(CREATES);
 
-  const answer = (record: ExportWithFiles): ExportObject =>
-    toExportObject(
-      record,
-      (position, expires) => publicUrl() + signer.sign({ exportId: record.id, position, expires }),
-    );
+  const answer = async (record: ExportWithFiles): Promise<ExportObject> => {
+    const { id: exportId, files, availableUntil } = record;
+    if (!files || availableUntil === null || !isAvailable(record))
+      return toExportObject(record, []);
+    const mint = (position: number): string =>
+      publicUrl() + signer.sign({ exportId, position, expires: availableUntil });
+    return toExportObject(record, await mintUrls(files.length, mint));
+  };
 
   const create = async (request: FastifyRequest): Promise<ExportObject> => {
     const principal = principalOf(request);
