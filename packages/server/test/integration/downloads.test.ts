@@ -1,4 +1,5 @@
 import { readdir, readlink } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -25,6 +26,18 @@ afterEach(async () => {
   await endChildren();
   await place.remove();
 });
+
+/** One file of 24 MB that hardly compresses: far more than the system's buffers take of it. */
+async function seedLargeFile(merchant: string): Promise<void> {
+  const lines = Array.from({ length: 1000 }, (_, i) =>
+    JSON.stringify({
+      id: `O${i}`,
+      createdTime: FROM + i,
+      note: randomBytes(18_000).toString('base64'),
+    }),
+  );
+  await place.load(merchant, lines.join('\n'));
+}
 
 async function exportOf(url: string, merchant: string, app = 'app'): Promise<Exported> {
   const api = new Api(url, merchant, await place.install(merchant, app));
@@ -66,14 +79,13 @@ async function openFiles({ pid }: Child): Promise<number> {
 
 describe.runIf(process.platform === 'linux')('connections that do not read', () => {
   test('hold at most their share of open files; other apps download; all comes back', async () => {
-    await place.seed('M1', 1000);
+    await seedLargeFile('M1');
     await place.seed('M2', 10);
     const service = await startChild('serve', place.environment());
     const hostile = urlOf(await exportOf(service.url, 'M1'));
     const honest = await exportOf(service.url, 'M2');
 
     const connections: Socket[] = [];
-    // Of 1.4 MB each: far more than the system's buffers take.
     for (let i = 0; i < 30; i++) connections.push(await ask(hostile, 12));
     await until('the share is taken', async () => (await openFiles(service)) === 16);
     for (let i = 0; i < 20; i++) {
@@ -90,7 +102,7 @@ describe.runIf(process.platform === 'linux')('connections that do not read', () 
   });
 
   test('a download that finds no place is 503 with Retry-After; what needs no file is answered', async () => {
-    await place.seed('M1', 1000);
+    await seedLargeFile('M1');
     const service = await startChild('serve', place.environment());
     const url = urlOf(await exportOf(service.url, 'M1'));
     for (let i = 0; i < 16; i++) await ask(url, 12);
