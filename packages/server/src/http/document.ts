@@ -26,6 +26,8 @@ export async function openApiDocument(): Promise<object> {
       maxOpenExportsPerMerchant: 1,
     },
     publicUrl: () => '',
+    connections: { connections: 1, perAddress: 1 },
+    trustedProxies: [],
     spoolDirectory: '/nowhere',
     log: createLogger('silent'),
     readiness: () => Promise.resolve([]),
