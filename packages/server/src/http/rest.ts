@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isWaiting } from './expect.ts';
 import { MAX_DROPPED_BYTES, MAX_LINGER_BYTES, REST_MS } from './limits.ts';
-import { closeInTwoSteps } from './socket.ts';
+import { closeInTwoSteps, destroyAfter } from './socket.ts';
 
 /** Whether the headers say that a body follows. */
 export function announcesBody({ headers }: IncomingMessage): boolean {
@@ -33,9 +33,7 @@ export function dropRest({ raw }: FastifyRequest, reply: FastifyReply): void {
 function drop(raw: IncomingMessage): void {
   const { socket } = raw;
   const end = socket.bytesRead + MAX_LINGER_BYTES;
-  const timer = setTimeout(() => socket.destroy(), REST_MS);
-  socket.once('close', () => clearTimeout(timer));
-  raw.once('end', () => clearTimeout(timer));
+  raw.once('end', destroyAfter(socket, REST_MS));
   raw.on('error', () => undefined);
   raw.removeAllListeners('readable');
   raw.on('data', () => {

@@ -146,9 +146,7 @@ function refuseAndClose(
 function giveUpUntaken(response: ServerResponse): void {
   response.once('prefinish', () => {
     const arm = (socket: Socket): void => {
-      if (response.writableFinished) return;
-      const timer = setTimeout(() => socket.destroy(), ANSWER_MS);
-      response.once('close', () => clearTimeout(timer));
+      response.once('finish', destroyAfter(socket, ANSWER_MS));
     };
     if (response.socket) arm(response.socket);
     else response.once('socket', arm);

@@ -12,6 +12,8 @@ const FIRST_BYTES = 1024;
  * @throws 413 above `limit`, TooSlow after `SMALL_BODY_MS`, CallerGone when it never ends.
  */
 export function readSmallBody(request: IncomingMessage, limit: number): Promise<Buffer> {
+  // It may have been closed while the token was looked up, and closes only once.
+  if (request.destroyed) return Promise.reject(new CallerGone());
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   let buffer = Buffer.allocUnsafe(FIRST_BYTES);
   let length = 0;

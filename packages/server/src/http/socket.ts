@@ -79,10 +79,16 @@ function endSocket(socket: Socket, answer: string, ms: number): void {
   destroyAfter(socket, ms);
 }
 
-/** Destroys a socket that is not closed within `ms`. */
-export function destroyAfter(socket: Socket, ms: number): void {
+/** Destroys a socket that is not closed within `ms`. @returns what calls that off. */
+export function destroyAfter(socket: Socket, ms: number): () => void {
+  if (socket.destroyed) return () => undefined;
   const timer = setTimeout(() => socket.destroy(), ms);
-  socket.once('close', () => clearTimeout(timer));
+  const cancel = (): void => {
+    clearTimeout(timer);
+    socket.off('close', cancel);
+  };
+  socket.once('close', cancel);
+  return cancel;
 }
 
 /**
