@@ -79,7 +79,7 @@ function readAddress(entry: string): string | null {
   // No address is longer; what is, is not worth trimming.
   if (entry.length > 100) return null;
   let text = entry.trim();
-  if (text.startsWith('[')) text = text.slice(1, text.indexOf(']'));
+  if (text.startsWith('[')) text = text.includes(']') ? text.slice(1, text.indexOf(']')) : '';
   else if (isIP(text) === 0 && text.includes(':')) text = text.slice(0, text.indexOf(':'));
   const family = isIP(text);
   if (family === 0) return null;

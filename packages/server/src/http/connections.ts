@@ -40,12 +40,18 @@ export class Connection {
     return this.#underWay.size >= MAX_REQUESTS_PER_CONNECTION;
   }
 
-  /** Counts a request until it is answered or the connection is closed, then calls `done` once. */
+  /**
+   * Counts a request until it is answered or the connection is closed, then calls `done` once. Even one
+   * that is answered at once counts until the loop has come round: what was read from a connection at
+   * one time, thousands of requests perhaps, is parsed without a pause.
+   */
   begin(response: ServerResponse, done: () => void): void {
     this.newest = response;
     this.#underWay.add(done);
     response.once('close', () => {
-      if (this.#underWay.delete(done)) done();
+      setImmediate(() => {
+        if (this.#underWay.delete(done)) done();
+      });
     });
   }
 
