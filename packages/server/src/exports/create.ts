@@ -103,8 +103,8 @@ export async function createExport(
   owner: { merchantId: string; appId: string },
   request: ExportRequest,
 ): Promise<ExportRecord> {
-  refuseOutsideHours(rules, await databaseNow(pool));
   return inTransaction(pool, async (client) => {
+    refuseOutsideHours(rules, await databaseNow(client));
     await client.query('SELECT pg_advisory_xact_lock($1)', [LOCKS.CREATE_EXPORT]);
     await refuseAboveLimit(client, rules, owner.merchantId);
     const exportId = exportIdFrom(randomBytes(13));
