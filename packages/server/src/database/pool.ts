@@ -6,6 +6,7 @@ import {
   type ClientBase,
   type ClientConfig,
   type PoolClient,
+  type QueryConfig,
   type QueryResult,
   type QueryResultRow,
 } from 'pg';
@@ -81,6 +82,14 @@ export interface PoolOptions {
 }
 
 const DEFAULTS = { waitMs: 10_000, statementMs: 15_000, lockMs: 10_000 };
+/** What only opens or undoes a transaction waits for nobody. */
+const BRIEF_MS = 5_000;
+
+/** A statement with a short limit, whatever the limit of its pool; pg's types do not know of it. */
+function brief(text: string): QueryConfig {
+  return { text, query_timeout: BRIEF_MS } as QueryConfig;
+}
+
 /** How much later than the server this side gives up: long enough to hear the server's own error. */
 const CLIENT_GRACE_MS = 2_000;
 /** A connection is replaced after so long: settings of roles change, and so do names and addresses. */
@@ -142,7 +151,12 @@ export class Pool {
       idleTimeoutMillis: 30_000,
       maxLifetimeSeconds: LIFETIME_S,
       query_timeout: this.#bounds.statementMs + CLIENT_GRACE_MS,
-      onConnect: (client) => this.#examine(client),
+      verify: (client, done) => {
+        this.#examine(client).then(
+          () => done(),
+          (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
+        );
+      },
     });
     inner.on('error', (error) => {
       // A restart breaks all of them at once: one cause, one report.
@@ -158,7 +172,7 @@ export class Pool {
 
   /** What a new connection leads to; one that cannot do our work never enters the pool. */
   async #examine(client: ClientBase): Promise<void> {
-    const { rows } = await client.query<SessionFacts>(ASK_FACTS);
+    const { rows } = await client.query<SessionFacts>(brief(ASK_FACTS));
     const [facts] = rows;
     if (!facts) throw new Error('the database said nothing of itself');
     if (facts.encoding !== 'UTF8') {
@@ -313,7 +327,7 @@ export async function inTransaction<T>(
     const client = await pool.connect();
     let isCommitting = false;
     try {
-      await client.query(pool.headOf(client));
+      await client.query(brief(pool.headOf(client)));
       const result = await work(client);
       isCommitting = true;
       const { command } = await client.query('COMMIT');
@@ -332,7 +346,7 @@ export async function inTransaction<T>(
 async function rollBack(pool: Pool, client: PoolClient, error: unknown): Promise<void> {
   if (!isConnectionLoss(error)) {
     try {
-      await client.query('ROLLBACK');
+      await client.query(brief('ROLLBACK'));
     } catch {
       client.release(true);
       return;
