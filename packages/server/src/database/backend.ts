@@ -28,15 +28,17 @@ const GONE_MS = 5_000;
 /**
  * Ends a transaction, wherever its client is; a client that is stopped, or gone, cannot do so itself.
  * @returns false when it had ended already.
- * @throws PostgreSQL's error when this role may not (42501), or when it does not go.
+ * @throws PostgreSQL's error when this role may not (42501), or when the transaction does not end.
  */
 export async function terminateBackend(pool: Pool, backend: Backend): Promise<boolean> {
-  const { rows } = await pool.query<{ gone: boolean }>(
-    `SELECT pg_terminate_backend(pid, ${GONE_MS}) AS gone FROM pg_stat_activity
-     WHERE pid = $1 AND ${STARTED} = $2`,
+  const { rows } = await pool.query<{ gone: boolean | null; hidden: boolean }>(
+    `SELECT CASE WHEN ${STARTED} = $2 THEN pg_terminate_backend(pid, ${GONE_MS}) END AS gone,
+            query = '<insufficient privilege>' AS hidden
+     FROM pg_stat_activity WHERE pid = $1`,
     [backend.pid, backend.started],
   );
   const [row] = rows;
+  if (row?.hidden) throw new Error(`backend ${backend.pid} belongs to another role`);
   if (row?.gone === false) throw new Error(`backend ${backend.pid} did not end`);
-  return row !== undefined;
+  return row?.gone === true;
 }
