@@ -2,6 +2,7 @@ import { parseHours } from '@tillroll/contract';
 import { pino } from 'pino';
 import { readConfig } from '../src/config.ts';
 import { createPool } from '../src/database/pool.ts';
+import { PollReader } from '../src/exports/poll.ts';
 import { FairSemaphore } from '../src/fair-semaphore.ts';
 import { createApp, type App } from '../src/http/app.ts';
 import type { HttpContext } from '../src/http/context.ts';
@@ -38,6 +39,7 @@ export async function listenApp(
       hours: parseHours('always'),
       maxOpenExports: 1,
       maxOpenExportsPerMerchant: 1,
+      maxOpenExportsPerApp: null,
     },
     publicUrl: () => config.publicUrl ?? '',
     connections: {
@@ -47,7 +49,9 @@ export async function listenApp(
     trustedProxies: config.trustedProxies,
     spoolDirectory: '/nowhere',
     log: pino({ base: null }, { write: (line) => void lines.push(line) }),
-    readiness: () => Promise.resolve([]),
+    now: () => Date.now(),
+    isReady: () => true,
+    polls: new PollReader(nowhere),
     ...more,
   });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
