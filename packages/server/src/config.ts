@@ -21,6 +21,8 @@ export interface Config {
   /** Exports that this process runs at once. */
   readonly workers: number;
   readonly retentionMs: number;
+  /** How long the record of an export is kept after its end. */
+  readonly historyMs: number;
   /** Newest first; null: one key made once and kept in the database. */
   readonly signingKeys: readonly string[] | null;
   readonly logLevel: string;
@@ -167,6 +169,7 @@ export function readConfig(environment: Environment): Config {
     ),
     workers: reader.read('TILLROLL_WORKERS', 1, integer(1, 64)),
     retentionMs: reader.read('TILLROLL_RETENTION', 86_400_000, duration),
+    historyMs: reader.read('TILLROLL_EXPORT_HISTORY', 90 * 86_400_000, duration),
     signingKeys: reader.read<string[] | null>('TILLROLL_SIGNING_KEY', null, signingKeys),
     logLevel: reader.read('TILLROLL_LOG_LEVEL', 'info', oneOf(LOG_LEVELS)),
   };

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { pino, stdTimeFunctions, type Logger } from 'pino';
 
 export type { Logger };
@@ -13,7 +14,8 @@ export function createLogger(level: string): Logger {
   return pino(
     {
       level,
-      base: null,
+      // Which of several processes on several machines says so.
+      base: { host: hostname(), pid: process.pid },
       timestamp: stdTimeFunctions.isoTime,
       hooks: { streamWrite: (line) => line.replace(SECRETS, '$1[hidden]') },
       formatters: { level: (label) => ({ level: label }) },

@@ -1,21 +1,32 @@
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { storageDirectory, type Config } from './config.ts';
 import { migrate, schemaFault } from './database/migrations.ts';
 import { openDatabase, type Database } from './database/open.ts';
 import { createPool, type Pool } from './database/pool.ts';
 import { sharedSigningKey } from './database/signing-key.ts';
+import { Deadline } from './deadline.ts';
 import { oneLine } from './errors.ts';
+import { retryDelayMs } from './exports/lifecycle.ts';
 import { FairSemaphore } from './fair-semaphore.ts';
 import type { App } from './http/app.ts';
+import type { HttpContext } from './http/context.ts';
 import type { Logger } from './log.ts';
+import { isRefusedPort, listenOnUsablePort } from './ports.ts';
 import { BossQueue } from './queue/boss-queue.ts';
+import { RepeatedWarnings } from './repeats.ts';
 import { DirectoryStorage } from './storage/directory.ts';
 import { UrlSigner } from './storage/signature.ts';
 import type { Storage } from './storage/storage.ts';
+import { bindStore, StoreCheck } from './store.ts';
 import { startWorker } from './worker/worker.ts';
 
-/** How long running exports and requests may go on once the service is told to stop. */
+/** How long running exports and requests may go on once the service is told to stop: all of them together. */
 const GRACE_MS = 10_000;
+/** How long closing itself may take after that: handing back exports, ending connections. */
+const CLOSE_MS = 3_000;
+/** The same for an own PostgreSQL, which writes its memory to disk when it stops. */
+const CLOSE_OWN_DATABASE_MS = 30_000;
 /** Uploads merged at once in this process; others wait on disk, without a connection. */
 const MAX_MERGES = 3;
 const MERGE_WAIT_MS = 10 * 60_000;
@@ -44,7 +55,11 @@ export interface Service {
 export interface Overrides {
   storage?: Storage;
   graceMs?: number;
+  retryDelayMs?: (errors: number) => number;
 }
+
+/** Closes one part. What still runs may go on until the deadline. */
+type Close = (deadline: Deadline) => Promise<void>;
 
 /**
  * The composition root: config to running service. What was opened when a later step fails is closed
@@ -57,13 +72,29 @@ export async function startService(
   signal: AbortSignal,
   overrides: Overrides = {},
 ): Promise<Service> {
-  const closers: (() => Promise<void>)[] = [];
+  const graceMs = overrides.graceMs ?? GRACE_MS;
+  const warnings = new RepeatedWarnings(log);
+  /** What serves and works: told to finish first, and all at once. */
+  const draining: Close[] = [];
+  /** What those stand on, in the order of opening. */
+  const closers: { close: Close; withinMs: number }[] = [];
+  const closeOne = async (close: Close, deadline: Deadline, withinMs: number): Promise<void> => {
+    const closing = close(deadline).catch((error: unknown) =>
+      log.error({ error: oneLine(error) }, 'closing failed'),
+    );
+    // What hangs, such as a database that does not answer, does not keep the rest.
+    const limit = new Deadline(deadline.remainingMs() + withinMs);
+    if (!(await limit.waitFor(closing))) log.error('closing did not end in time');
+  };
   const stop = async (): Promise<void> => {
-    for (const close of closers.splice(0).toReversed()) {
-      await close().catch((error: unknown) =>
-        log.error({ error: oneLine(error) }, 'closing failed'),
-      );
+    const deadline = new Deadline(graceMs);
+    await Promise.all(draining.splice(0).map((close) => closeOne(close, deadline, CLOSE_MS)));
+    // Nothing is left that could make use of the rest of the grace.
+    const now = new Deadline(0);
+    for (const { close, withinMs } of closers.splice(0).toReversed()) {
+      await closeOne(close, now, withinMs);
     }
+    warnings.flush();
   };
   try {
     return await open();
@@ -73,9 +104,7 @@ export async function startService(
   }
 
   async function open(): Promise<Service> {
-    const graceMs = overrides.graceMs ?? GRACE_MS;
-    const warnLost = (error: Error): void =>
-      log.warn({ error: oneLine(error) }, 'database connection lost');
+    const warnLost = (error: Error): void => warnings.warn('database connection lost', error);
     const database = await openDatabase({
       databaseUrl: config.databaseUrl,
       dataDir: config.dataDir,
@@ -83,28 +112,46 @@ export async function startService(
       onError: warnLost,
       signal,
     });
-    closers.push(() => database.close());
+    closers.push({
+      close: () => database.close(),
+      withinMs: config.databaseUrl === null ? CLOSE_OWN_DATABASE_MS : CLOSE_MS,
+    });
     log.info({ place: database.place }, 'database');
     await migrate(database.pool);
     const storage = overrides.storage ?? new DirectoryStorage(storageDirectory(config));
-    await storage.check();
+    const store = new StoreCheck(storage, await bindStore(database.pool, storage));
+    const checkStore = (): Promise<void> => store.check();
+    await checkStore();
     const queue = await BossQueue.open(database.connection, {
       works: roles.work,
-      onError: (error) => log.warn({ error: oneLine(error) }, 'queue'),
+      onError: (error) => warnings.warn('queue', error),
     });
-    closers.push(() => queue.close(graceMs));
+    closers.push({
+      close: (deadline) => queue.close(deadline.remainingMs()),
+      withinMs: CLOSE_MS,
+    });
     if (roles.work) {
       const worker = await startWorker(
-        { pool: database.pool, queue, storage, retentionMs: config.retentionMs, log },
+        {
+          pool: database.pool,
+          queue,
+          storage,
+          checkStore,
+          retentionMs: config.retentionMs,
+          historyMs: config.historyMs,
+          retryDelayMs: overrides.retryDelayMs ?? retryDelayMs,
+          workerName: `${hostname()}/${process.pid}`,
+          log,
+        },
         config.workers,
       );
-      closers.push(() => worker.stop(graceMs));
+      draining.push((deadline) => worker.stop(deadline));
     }
     if (!roles.serve) return { url: null, stop };
     const loadPool = createPool(database.connection, MAX_MERGES, warnLost, MERGE_WAIT_MS);
-    closers.push(() => loadPool.end());
-    const { app, url } = await listen(config, database, loadPool, queue, storage, log);
-    closers.push(() => closeApp(app, graceMs));
+    closers.push({ close: () => loadPool.end(), withinMs: CLOSE_MS });
+    const { app, url } = await listen(config, database, loadPool, queue, storage, checkStore, log);
+    draining.push((deadline) => closeApp(app, deadline));
     return { url, stop };
   }
 }
@@ -115,13 +162,14 @@ async function listen(
   loadPool: Pool,
   queue: BossQueue,
   storage: Storage,
+  checkStorage: () => Promise<void>,
   log: Logger,
 ): Promise<{ app: App; url: string }> {
   const keys = config.signingKeys ?? [await sharedSigningKey(database.pool)];
   let url = config.publicUrl ?? '';
   // Loaded when used: a worker alone needs no HTTP.
   const { createApp } = await import('./http/app.ts');
-  const app = await createApp({
+  const context: HttpContext = {
     pool: database.pool,
     turns: new FairSemaphore({
       permits: REQUEST_CONNECTIONS,
@@ -137,14 +185,28 @@ async function listen(
     publicUrl: () => url,
     spoolDirectory: join(config.dataDir, 'spool'),
     log,
-    readiness: () => readiness(database, storage),
-  });
-  const address = await app.listen({ host: config.host, port: config.port });
+    readiness: () => readiness(database, checkStorage),
+  };
+  const open = async (): Promise<{ app: App; url: string; close: () => Promise<void> }> => {
+    const app = await createApp(context);
+    const address = await app.listen({ host: config.host, port: config.port });
+    return { app, url: address, close: () => app.close() };
+  };
+  const { app, url: address } = await (config.port === 0 ? listenOnUsablePort(open) : open());
   url ||= address;
+  warnOfRefusedPort(url, log);
   return { app, url: address };
 }
 
-async function readiness(database: Database, storage: Storage): Promise<string[]> {
+function warnOfRefusedPort(url: string, log: Logger): void {
+  if (!isRefusedPort(url)) return;
+  log.warn(
+    { port: Number(new URL(url).port) },
+    'browsers and fetch() refuse to connect to this port: choose another one in PORT, or in TILLROLL_PUBLIC_URL',
+  );
+}
+
+async function readiness(database: Database, checkStorage: () => Promise<void>): Promise<string[]> {
   const faults: string[] = [];
   try {
     const fault = await schemaFault(database.pool);
@@ -152,15 +214,15 @@ async function readiness(database: Database, storage: Storage): Promise<string[]
   } catch (error) {
     faults.push(`the database cannot be reached (${oneLine(error)})`);
   }
-  await storage.check().catch((error: unknown) => {
+  await checkStorage().catch((error: unknown) => {
     faults.push(`files cannot be written (${oneLine(error)})`);
   });
   return faults;
 }
 
-async function closeApp(app: App, graceMs: number): Promise<void> {
+async function closeApp(app: App, deadline: Deadline): Promise<void> {
   // An upload or download that outlasts the grace is cut.
-  const timer = setTimeout(() => app.server.closeAllConnections(), graceMs);
+  const timer = setTimeout(() => app.server.closeAllConnections(), deadline.remainingMs());
   try {
     await app.close();
   } finally {

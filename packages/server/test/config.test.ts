@@ -29,6 +29,7 @@ test('the defaults', () => {
     maxOpenExportsPerMerchant: 2,
     workers: 1,
     retentionMs: DAY_MS,
+    historyMs: 90 * DAY_MS,
     signingKeys: null,
     logLevel: 'info',
   });
@@ -49,6 +50,7 @@ test('an empty variable counts as unset, and white space around a value is none 
     'TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT',
     'TILLROLL_WORKERS',
     'TILLROLL_RETENTION',
+    'TILLROLL_EXPORT_HISTORY',
     'TILLROLL_SIGNING_KEY',
     'TILLROLL_LOG_LEVEL',
   ];
@@ -72,6 +74,7 @@ test('every value is read', () => {
     TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT: '5',
     TILLROLL_WORKERS: '64',
     TILLROLL_RETENTION: '90s',
+    TILLROLL_EXPORT_HISTORY: '7d',
     TILLROLL_SIGNING_KEY: 'new-key-0123456789 , old-key-0123456789',
     TILLROLL_LOG_LEVEL: 'silent',
   });
@@ -87,6 +90,7 @@ test('every value is read', () => {
     maxOpenExportsPerMerchant: 5,
     workers: 64,
     retentionMs: 90_000,
+    historyMs: 7 * DAY_MS,
     signingKeys: ['new-key-0123456789', 'old-key-0123456789'],
     logLevel: 'silent',
   });

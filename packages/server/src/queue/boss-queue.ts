@@ -1,5 +1,6 @@
 import { PgBoss, type Db } from 'pg-boss';
 import type { Connection, PoolClient } from '../database/pool.ts';
+import { codeOf, oneLine } from '../errors.ts';
 
 /** The queue's tables, apart from ours. */
 const SCHEMA = 'tillroll_queue';
@@ -42,6 +43,8 @@ const SWEEP_CRON = '*/10 * * * *';
 export interface RunJob {
   jobId: string;
   exportId: string;
+  /** Which of this process's workers took it; counts from 1. */
+  worker: number;
   /** Aborts when the queue has given the job to somebody else. */
   signal: AbortSignal;
 }
@@ -65,10 +68,10 @@ export class BossQueue {
     this.#boss = boss;
   }
 
-  /** @param onError is told of faults in the background; the queue goes on. */
+  /** @param onError is told of faults in the background, one text for each cause; the queue continues. */
   static async open(
     connection: Connection,
-    options: { works: boolean; onError: (error: Error) => void },
+    options: { works: boolean; onError: (error: string) => void },
   ): Promise<BossQueue> {
     const boss = new PgBoss({
       ...connection,
@@ -82,7 +85,7 @@ export class BossQueue {
       monitorIntervalSeconds: 5,
       connectionTimeoutMillis: 10_000,
     });
-    boss.on('error', options.onError);
+    boss.on('error', (emitted: unknown) => options.onError(withoutWorker(emitted)));
     try {
       await boss.start();
       const existing = new Set((await boss.getQueues(Object.keys(QUEUES))).map(({ name }) => name));
@@ -128,7 +131,7 @@ export class BossQueue {
 
   /** Starts taking jobs. @param concurrency exports at once in this process. */
   async work(handlers: JobHandlers, concurrency: number): Promise<void> {
-    for (let n = 0; n < concurrency; n++) await this.#workRuns(handlers);
+    for (let n = 1; n <= concurrency; n++) await this.#workRuns(handlers, n);
     await this.#boss.work<{ exportId: string }>(
       EXPIRE,
       { pollingIntervalSeconds: 1 },
@@ -142,7 +145,7 @@ export class BossQueue {
     await this.#boss.send(SWEEP);
   }
 
-  async #workRuns(handlers: JobHandlers): Promise<void> {
+  async #workRuns(handlers: JobHandlers, worker: number): Promise<void> {
     const workerId: string = await this.#boss.work<{ exportId: string }>(
       RUN,
       {
@@ -154,7 +157,8 @@ export class BossQueue {
       async ([job]) => {
         if (!job) return;
         try {
-          await handlers.run({ jobId: job.id, exportId: job.data.exportId, signal: job.signal });
+          const { id: jobId, signal, data } = job;
+          await handlers.run({ jobId, exportId: data.exportId, worker, signal });
         } finally {
           // What came while this one ran is fetched at once, not at the next poll.
           this.#boss.notifyWorker(workerId);
@@ -172,6 +176,15 @@ export class BossQueue {
   async close(timeoutMs: number): Promise<void> {
     await this.#boss.stop({ graceful: true, close: true, timeout: timeoutMs });
   }
+}
+
+/** pg-boss appends which of its pollers met an error: the cause of all of them is one. */
+const POLLER = /( \(Queue: [^()]*, Worker: [^()]*\))+$/;
+
+/** What pg-boss emits, an error or a copy of one, with the text of its cause alone. */
+function withoutWorker(emitted: unknown): string {
+  const message = oneLine(emitted).replace(POLLER, '');
+  return message === '' ? (codeOf(emitted) ?? 'unknown error') : message;
 }
 
 /** pg-boss runs its statement on our connection, and so in our transaction. */

@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test, vi } from 'vitest';
 import { parseHours } from '@tillroll/contract';
 import type { PoolClient } from '../../src/database/pool.ts';
 import { createExport } from '../../src/exports/create.ts';
+import { MAX_ERRORS } from '../../src/exports/lifecycle.ts';
 import { createLogger } from '../../src/log.ts';
 import { BossQueue } from '../../src/queue/boss-queue.ts';
 import { runExport } from '../../src/worker/run-export.ts';
@@ -14,7 +15,6 @@ import { serveHere } from './service.ts';
 import { HookedStorage } from './storages.ts';
 import { until } from './until.ts';
 
-// Most of them wait for the back-off of 2 s and 8 s.
 vi.setConfig({ testTimeout: 60_000 });
 
 afterAll(endChildren);
@@ -34,7 +34,9 @@ async function withService(
   run: (api: Api) => Promise<void>,
   storage?: HookedStorage,
 ): Promise<void> {
-  const service = await serveHere(place, {}, {}, storage ? { storage } : {});
+  // The pauses of an operator's patience are not a test's.
+  const retryDelays = { retryDelayMs: () => 0 };
+  const service = await serveHere(place, {}, {}, { ...retryDelays, ...(storage && { storage }) });
   try {
     await run(new Api(service.url, 'M1', await place.install('M1')));
   } finally {
@@ -54,7 +56,7 @@ function failing(place: Place, attempts: number): HookedStorage {
 }
 
 describe.concurrent('storage', () => {
-  test.concurrent('that fails three times: FAILED, with the reason', async () => {
+  test.concurrent('that fails in every try: FAILED, with the reason', async () => {
     await withPlace(async (place) => {
       await place.seed('M1', 3000);
       await withService(
@@ -74,10 +76,14 @@ describe.concurrent('storage', () => {
           }
           // Between two tries it waits in the queue.
           expect(seen).toContain('PENDING');
-          expect(await place.row(id)).toMatchObject({ attempt: 3, errors: 3, losses: 0 });
+          expect(await place.row(id)).toMatchObject({
+            attempt: MAX_ERRORS,
+            errors: MAX_ERRORS,
+            losses: 0,
+          });
           await until('nothing is left', async () => (await place.files()).length === 0);
         },
-        failing(place, 3),
+        failing(place, MAX_ERRORS),
       );
     });
   });
@@ -117,7 +123,11 @@ describe.concurrent('source', () => {
         const failed = await api.ended(id, 40_000);
         expect(failed).toMatchObject({ status: 'FAILED', failure: { code: 'SOURCE_UNAVAILABLE' } });
         expect(JSON.stringify(failed)).not.toMatch(/division|COPY|SELECT/i);
-        expect(await place.row(id)).toMatchObject({ attempt: 3, errors: 3, losses: 0 });
+        expect(await place.row(id)).toMatchObject({
+          attempt: MAX_ERRORS,
+          errors: MAX_ERRORS,
+          losses: 0,
+        });
       });
     });
   });
@@ -269,10 +279,19 @@ describe.concurrent('a link that breaks during the COMMIT that completes', () =>
           queue: breaking,
           storage: new HookedStorage(place, () => Promise.resolve()),
           retentionMs: 60_000,
+          historyMs: 60_000,
+          retryDelayMs: () => 0,
+          workerName: 'test',
+          checkStore: () => Promise.resolve(),
           log: createLogger('silent'),
           shutdown: new AbortController().signal,
         },
-        { jobId: rows[0]?.jobId ?? randomUUID(), exportId, signal: new AbortController().signal },
+        {
+          jobId: rows[0]?.jobId ?? randomUUID(),
+          exportId,
+          worker: 1,
+          signal: new AbortController().signal,
+        },
       );
       expect(broken).toBe(1);
       return exportId;

@@ -6,7 +6,7 @@ import { isAvailable, type ManifestFile } from '../../exports/record.ts';
 import { fileKey } from '../../storage/keys.ts';
 import { FileMissing } from '../../storage/storage.ts';
 import type { HttpContext } from '../context.ts';
-import { badSignature, filesGone, rangeNotSatisfiable } from '../errors.ts';
+import { badSignature, fileLost, filesGone, HttpError, rangeNotSatisfiable } from '../errors.ts';
 import { chooseRange, chooseRepresentation, inflate, isCurrent } from '../representation.ts';
 import { resource } from '../resource.ts';
 import { errors } from '../schemas/requests.ts';
@@ -14,6 +14,8 @@ import { inTurn } from '../turns.ts';
 
 /** A download that makes no progress for so long is given up. */
 const STALL_MS = 120_000;
+
+const FILE_HEADERS = ['content-encoding', 'content-length', 'content-range', 'etag'];
 
 /** Downloads. The URL authorises itself, so there is no token here. */
 export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
@@ -28,6 +30,23 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
     const file = record?.files[signed.position];
     if (!record || !file || !isAvailable(record) || signed.expires <= record.now) throw filesGone();
     return { file, key: fileKey(record.id, record.attempt, signed.position) };
+  };
+
+  /** The answer for a file that the store does not have: gone by now, or lost before its time. */
+  const explainMissing = async (
+    request: FastifyRequest,
+    cause: FileMissing,
+  ): Promise<HttpError> => {
+    try {
+      // An export that expired or was deleted since it was read is not a fault.
+      await locate(request);
+    } catch (error) {
+      if (error instanceof HttpError) return error;
+      throw error;
+    }
+    return fileLost(
+      `${context.storage.place}: ${cause.message}, before the end of its export's time`,
+    );
   };
 
   const download = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
@@ -60,7 +79,9 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
         return reply.send(await context.storage.read(key, part ?? undefined));
       return reply.send(inflate(await context.storage.read(key), part));
     } catch (error) {
-      if (error instanceof FileMissing) throw filesGone();
+      // They describe the file that was to come.
+      for (const name of FILE_HEADERS) reply.removeHeader(name);
+      if (error instanceof FileMissing) throw await explainMissing(request, error);
       throw error;
     }
   };
@@ -77,7 +98,7 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
             description: 'The file: {"elements":[...]}, at most 1000 objects',
             ...Type.Object({ elements: Type.Array(Type.Unknown()) }),
           },
-          ...errors(403, 410, 416),
+          ...errors(403, 410, 416, 503),
         },
       },
       handler: download,
