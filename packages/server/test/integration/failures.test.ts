@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test, vi } from 'vitest';
 import { parseHours } from '@tillroll/contract';
 import type { PoolClient } from '../../src/database/pool.ts';
 import { createExport } from '../../src/exports/create.ts';
-import { MAX_ERRORS } from '../../src/exports/lifecycle.ts';
+import { MAX_ERRORS, MAX_PERMANENT_ERRORS } from '../../src/exports/lifecycle.ts';
 import { createLogger } from '../../src/log.ts';
 import { BossQueue } from '../../src/queue/boss-queue.ts';
 import { runExport } from '../../src/worker/run-export.ts';
@@ -126,6 +126,35 @@ describe.concurrent('source', () => {
         expect(await place.row(id)).toMatchObject({
           attempt: MAX_ERRORS,
           errors: MAX_ERRORS,
+          losses: 0,
+        });
+      });
+    });
+  });
+
+  test.concurrent('a view that breaks the order: FAILED, after fewer tries', async () => {
+    await withPlace(async (place) => {
+      await place.seed('M1', 100);
+      await place.pool.query(`
+        ALTER TABLE tillroll.orders RENAME TO orders_table;
+        CREATE VIEW tillroll.orders AS
+          SELECT merchant_id, id, created_time + 0 * total AS created_time, modified_time, currency,
+                 total, object
+          FROM tillroll.orders_table;
+        -- The order that was asked for is not the one that comes: what sorts is made to lie.
+        CREATE FUNCTION tillroll.turned(bigint) RETURNS bigint LANGUAGE sql VOLATILE AS
+          $$ SELECT CASE WHEN random() < 0.5 THEN ${FROM} ELSE ${FROM} + 1000 END::bigint $$;
+        CREATE OR REPLACE VIEW tillroll.orders AS
+          SELECT merchant_id, id, tillroll.turned(created_time) AS created_time, modified_time,
+                 currency, total, object
+          FROM tillroll.orders_table;`);
+      await withService(place, async (api) => {
+        const { id } = await api.create(FROM, TO);
+        const failed = await api.ended(id, 40_000);
+        expect(failed).toMatchObject({ status: 'FAILED', failure: { code: 'SOURCE_UNAVAILABLE' } });
+        expect(await place.row(id)).toMatchObject({
+          attempt: MAX_PERMANENT_ERRORS,
+          errors: MAX_PERMANENT_ERRORS,
           losses: 0,
         });
       });

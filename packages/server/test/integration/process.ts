@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { until } from './until.ts';
 
-const BIN = fileURLToPath(new URL('../../bin/tillroll-server.js', import.meta.url));
+export const BIN = fileURLToPath(new URL('../../bin/tillroll-server.js', import.meta.url));
 
 /** A role of the service as a real process. */
 export interface Child {
