@@ -132,34 +132,34 @@ describe.concurrent('source', () => {
     });
   });
 
-  test.concurrent('a view that breaks the order: FAILED, after fewer tries', async () => {
-    await withPlace(async (place) => {
-      await place.seed('M1', 100);
-      await place.pool.query(`
-        ALTER TABLE tillroll.orders RENAME TO orders_table;
-        CREATE VIEW tillroll.orders AS
-          SELECT merchant_id, id, created_time + 0 * total AS created_time, modified_time, currency,
-                 total, object
-          FROM tillroll.orders_table;
-        -- The order that was asked for is not the one that comes: what sorts is made to lie.
-        CREATE FUNCTION tillroll.turned(bigint) RETURNS bigint LANGUAGE sql VOLATILE AS
-          $$ SELECT CASE WHEN random() < 0.5 THEN ${FROM} ELSE ${FROM} + 1000 END::bigint $$;
-        CREATE OR REPLACE VIEW tillroll.orders AS
-          SELECT merchant_id, id, tillroll.turned(created_time) AS created_time, modified_time,
-                 currency, total, object
-          FROM tillroll.orders_table;`);
-      await withService(place, async (api) => {
-        const { id } = await api.create(FROM, TO);
-        const failed = await api.ended(id, 40_000);
-        expect(failed).toMatchObject({ status: 'FAILED', failure: { code: 'SOURCE_UNAVAILABLE' } });
-        expect(await place.row(id)).toMatchObject({
-          attempt: MAX_PERMANENT_ERRORS,
-          errors: MAX_PERMANENT_ERRORS,
-          losses: 0,
+  test.concurrent.for([
+    // Inside the range as it is compared, outside of it as it is read.
+    ['an order that is broken', 'SOURCE_UNAVAILABLE', `(${TO} - 0.4)::float8`, 'object'],
+    ['an object that is too large', 'OBJECT_TOO_LARGE', 'created_time', `repeat('x', 65 << 20)`],
+  ])(
+    '%s: FAILED after fewer tries, for another one cannot help',
+    async ([, code, time, object], { expect }) => {
+      await withPlace(async (place) => {
+        await place.load('M1', `{"id":"o","createdTime":${FROM}}`);
+        await place.pool.query(`
+          ALTER TABLE tillroll.orders RENAME TO orders_table;
+          CREATE VIEW tillroll.orders AS
+            SELECT merchant_id, id, ${time} AS created_time, modified_time, currency, total,
+                   ${object} AS object
+            FROM tillroll.orders_table;`);
+        await withService(place, async (api) => {
+          const { id } = await api.create(FROM, TO);
+          const failed = await api.ended(id, 40_000);
+          expect(failed).toMatchObject({ status: 'FAILED', failure: { code } });
+          expect(await place.row(id)).toMatchObject({
+            attempt: MAX_PERMANENT_ERRORS,
+            errors: MAX_PERMANENT_ERRORS,
+            losses: 0,
+          });
         });
       });
-    });
-  });
+    },
+  );
 
   test.concurrent("a view of the documented columns over the platform's own table", async () => {
     await withPlace(async (place) => {
