@@ -21,7 +21,7 @@ const ROOMS: Readonly<Record<string, May>> = {
   'service.ts': { anythingBut: ['main.ts'] },
   commands: { anythingBut: ['main.ts', 'http'] },
   http: ['exports', 'access', 'ingest', 'storage', 'database', 'config.ts'],
-  worker: ['exports', 'queue', 'source', 'sink', 'storage', 'database'],
+  worker: ['exports', 'queue', 'source', 'sink', 'storage', 'database', 'repeats.ts'],
   queue: ['database'],
   exports: ['database'],
   access: ['database'],

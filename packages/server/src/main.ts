@@ -172,6 +172,8 @@ async function main(argv: readonly string[]): Promise<number> {
 // between two writes.
 let stdoutError: NodeJS.ErrnoException | null = null;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => (stdoutError ??= error));
+// There is nowhere left to say so; what the command does is not affected.
+process.stderr.on('error', () => undefined);
 
 const exitCode = await main(process.argv);
 // An error of the last write is emitted after the write.

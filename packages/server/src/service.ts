@@ -58,8 +58,14 @@ export interface Overrides {
   retryDelayMs?: (errors: number) => number;
 }
 
-/** Closes one part. What still runs may go on until the deadline. */
-type Close = (deadline: Deadline) => Promise<void>;
+/** What is closed when the service stops. */
+interface Part {
+  readonly name: string;
+  /** Closes it. What still runs may go on until the deadline. */
+  close(deadline: Deadline): Promise<void>;
+  /** How long closing may take after the deadline; `CLOSE_MS` unless told. */
+  readonly withinMs?: number;
+}
 
 /**
  * The composition root: config to running service. What was opened when a later step fails is closed
@@ -75,25 +81,15 @@ export async function startService(
   const graceMs = overrides.graceMs ?? GRACE_MS;
   const warnings = new RepeatedWarnings(log);
   /** What serves and works: told to finish first, and all at once. */
-  const draining: Close[] = [];
+  const draining: Part[] = [];
   /** What those stand on, in the order of opening. */
-  const closers: { close: Close; withinMs: number }[] = [];
-  const closeOne = async (close: Close, deadline: Deadline, withinMs: number): Promise<void> => {
-    const closing = close(deadline).catch((error: unknown) =>
-      log.error({ error: oneLine(error) }, 'closing failed'),
-    );
-    // What hangs, such as a database that does not answer, does not keep the rest.
-    const limit = new Deadline(deadline.remainingMs() + withinMs);
-    if (!(await limit.waitFor(closing))) log.error('closing did not end in time');
-  };
+  const standing: Part[] = [];
   const stop = async (): Promise<void> => {
     const deadline = new Deadline(graceMs);
-    await Promise.all(draining.splice(0).map((close) => closeOne(close, deadline, CLOSE_MS)));
+    await Promise.all(draining.splice(0).map((part) => closePart(part, deadline, log)));
     // Nothing is left that could make use of the rest of the grace.
     const now = new Deadline(0);
-    for (const { close, withinMs } of closers.splice(0).toReversed()) {
-      await closeOne(close, now, withinMs);
-    }
+    for (const part of standing.splice(0).toReversed()) await closePart(part, now, log);
     warnings.flush();
   };
   try {
@@ -112,9 +108,10 @@ export async function startService(
       onError: warnLost,
       signal,
     });
-    closers.push({
+    standing.push({
+      name: 'database',
       close: () => database.close(),
-      withinMs: config.databaseUrl === null ? CLOSE_OWN_DATABASE_MS : CLOSE_MS,
+      ...(config.databaseUrl === null && { withinMs: CLOSE_OWN_DATABASE_MS }),
     });
     log.info({ place: database.place }, 'database');
     await migrate(database.pool);
@@ -126,10 +123,7 @@ export async function startService(
       works: roles.work,
       onError: (error) => warnings.warn('queue', error),
     });
-    closers.push({
-      close: (deadline) => queue.close(deadline.remainingMs()),
-      withinMs: CLOSE_MS,
-    });
+    standing.push({ name: 'queue', close: (deadline) => queue.close(deadline.remainingMs()) });
     if (roles.work) {
       const worker = await startWorker(
         {
@@ -140,18 +134,19 @@ export async function startService(
           retentionMs: config.retentionMs,
           historyMs: config.historyMs,
           retryDelayMs: overrides.retryDelayMs ?? retryDelayMs,
+          warnings,
           workerName: `${hostname()}/${process.pid}`,
           log,
         },
         config.workers,
       );
-      draining.push((deadline) => worker.stop(deadline));
+      draining.push({ name: 'worker', close: (deadline) => worker.stop(deadline) });
     }
     if (!roles.serve) return { url: null, stop };
     const loadPool = createPool(database.connection, MAX_MERGES, warnLost, MERGE_WAIT_MS);
-    closers.push({ close: () => loadPool.end(), withinMs: CLOSE_MS });
+    standing.push({ name: 'connections for loads', close: () => loadPool.end() });
     const { app, url } = await listen(config, database, loadPool, queue, storage, checkStore, log);
-    draining.push((deadline) => closeApp(app, deadline));
+    draining.push({ name: 'HTTP', close: (deadline) => closeApp(app, deadline) });
     return { url, stop };
   }
 }
@@ -218,6 +213,19 @@ async function readiness(database: Database, checkStorage: () => Promise<void>):
     faults.push(`files cannot be written (${oneLine(error)})`);
   });
   return faults;
+}
+
+/** Never throws. What hangs, such as a database that does not answer, does not keep the rest. */
+async function closePart(part: Part, deadline: Deadline, log: Logger): Promise<void> {
+  const closing = part
+    .close(deadline)
+    .catch((error: unknown) =>
+      log.error({ part: part.name, error: oneLine(error) }, 'closing failed'),
+    );
+  const limit = new Deadline(deadline.remainingMs() + (part.withinMs ?? CLOSE_MS));
+  if (!(await limit.waitFor(closing))) {
+    log.error({ part: part.name }, 'closing did not end in time');
+  }
 }
 
 async function closeApp(app: App, deadline: Deadline): Promise<void> {

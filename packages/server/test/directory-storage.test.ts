@@ -1,6 +1,4 @@
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmdirSync } from 'node:fs';
 import { access, chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,23 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { DirectoryStorage } from '../src/storage/directory.ts';
 import { attemptPrefix, exportPrefix, fileKey } from '../src/storage/keys.ts';
 import { FileMissing, type Storage } from '../src/storage/storage.ts';
-
-/** Whether this process may mount a small file system of its own, to fill it. */
-const canMount = ((): boolean => {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
-  const directory = mkdtempSync(join(tmpdir(), 'tillroll-mount-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tillroll-test', directory], {
-      stdio: 'ignore',
-    });
-    execFileSync('umount', [directory]);
-    return true;
-  } catch {
-    return false;
-  } finally {
-    rmdirSync(directory);
-  }
-})();
+import { canMount, mountSmall } from './small-disk.ts';
 
 const ONE = '0123456789ABC';
 const TWO = 'ZYXWVTSRQPNMK';
@@ -291,7 +273,7 @@ describe('a directory', () => {
   test.skipIf(!canMount)('a full disk: check says so, and leaves nothing', async () => {
     const root = newRoot();
     await mkdir(root);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=700', 'tillroll-test', root]);
+    const unmount = mountSmall(root);
     try {
       const storage = new DirectoryStorage(root);
       await storage.createIdentity('it');
@@ -305,7 +287,7 @@ describe('a directory', () => {
       await rm(filler);
       await storage.check();
     } finally {
-      execFileSync('umount', [root]);
+      unmount();
     }
   });
 

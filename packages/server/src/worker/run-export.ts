@@ -13,6 +13,7 @@ import {
 import { keptAttempt } from '../exports/upkeep.ts';
 import type { Logger } from '../log.ts';
 import type { BossQueue, RunJob } from '../queue/boss-queue.ts';
+import type { RepeatedWarnings } from '../repeats.ts';
 import { StorageError, writeFiles } from '../sink/write-files.ts';
 import { ObjectTooLarge } from '../source/frames.ts';
 import { readRows, SourceDisordered, SourceError, SourceLost } from '../source/rows.ts';
@@ -34,6 +35,8 @@ export interface WorkerContext {
   /** @throws when the store is not there, is another one, or cannot be written. */
   readonly checkStore: () => Promise<void>;
   readonly log: Logger;
+  /** For what fails again and again until its cause is gone: logs one line for each cause. */
+  readonly warnings: Pick<RepeatedWarnings, 'warn'>;
   /** Aborts when the process must end: running exports are handed back. */
   readonly shutdown: AbortSignal;
 }

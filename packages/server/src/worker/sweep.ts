@@ -50,19 +50,23 @@ export async function sweep(context: WorkerContext): Promise<void> {
       log[level]({ export: id, attempt }, `sweep: an open export had no job: ${ending}`);
     });
   }
-  await context.checkStore();
-  for (const exportId of await overdueExports(pool)) {
-    await attemptTo(`expiring export ${exportId}`, () => expireExport(context, exportId));
-  }
-  for await (const { exportId, attempt } of storage.listAttempts()) {
-    await attemptTo(`removing files of export ${exportId}`, async () => {
-      if ((await keptAttempt(pool, exportId)) === attempt) return;
-      await storage.removePrefix(attemptPrefix(exportId, attempt));
-      log.info({ export: exportId, attempt }, 'sweep: removed files that no export needs');
-    });
-  }
-  await attemptTo('forgetting old exports', () => forgetOldExports(context));
+  await attemptTo('using the store of the files', () => sweepStore());
   if (failures.length > 0) throw failures[0];
+
+  async function sweepStore(): Promise<void> {
+    await context.checkStore();
+    for (const exportId of await overdueExports(pool)) {
+      await attemptTo(`expiring export ${exportId}`, () => expireExport(context, exportId));
+    }
+    for await (const { exportId, attempt } of storage.listAttempts()) {
+      await attemptTo(`removing files of export ${exportId}`, async () => {
+        if ((await keptAttempt(pool, exportId)) === attempt) return;
+        await storage.removePrefix(attemptPrefix(exportId, attempt));
+        log.info({ export: exportId, attempt }, 'sweep: removed files that no export needs');
+      });
+    }
+    await attemptTo('forgetting old exports', () => forgetOldExports(context));
+  }
 }
 
 /** Deletes the records of exports that ended longer ago than the history is kept, files first. */

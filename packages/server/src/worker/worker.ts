@@ -22,7 +22,14 @@ export async function startWorker(
   await context.queue.work(
     {
       run: (job) => track(runExport(full, job)),
-      expire: (exportId) => track(expireExport(full, exportId)),
+      expire: (exportId) =>
+        track(
+          expireExport(full, exportId).catch((error: unknown) => {
+            // The queue tries it again, every half a minute.
+            context.warnings.warn('files of an expired export could not be removed', error);
+            throw error;
+          }),
+        ),
       sweep: () => track(sweep(full)),
     },
     concurrency,

@@ -312,6 +312,7 @@ describe.concurrent('a link that breaks during the COMMIT that completes', () =>
           retryDelayMs: () => 0,
           workerName: 'test',
           checkStore: () => Promise.resolve(),
+          warnings: { warn: () => undefined },
           log: createLogger('silent'),
           shutdown: new AbortController().signal,
         },

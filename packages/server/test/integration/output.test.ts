@@ -108,6 +108,27 @@ test.skipIf(!hasFull)(
   },
 );
 
+test.skipIf(!hasFull)('a service whose log cannot be written serves all the same', async () => {
+  const full = openSync(FULL, 'w');
+  const child = spawn(process.execPath, [BIN, 'serve'], {
+    env: { PATH: process.env['PATH'], ...place.environment() },
+    stdio: ['ignore', 'pipe', full],
+  });
+  closeSync(full);
+  const exited = new Promise<number | null>((resolve) => {
+    child.once('exit', resolve);
+  });
+  const ready = await new Promise<string>((resolve) => {
+    child.stdout?.setEncoding('utf8').once('data', resolve);
+    void exited.then((code) => resolve(`ended with ${code}`));
+  });
+  expect(ready).toMatch(/^ready http/);
+  const url = ready.slice('ready '.length).trim();
+  for (let n = 0; n < 3; n++) expect((await fetch(`${url}/ready`)).status).toBe(200);
+  child.kill('SIGTERM');
+  expect(await exited).toBe(0);
+});
+
 test('a command that makes a database of its own names it, once', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'tillroll-new-'));
   try {
