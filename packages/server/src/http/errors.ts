@@ -67,6 +67,18 @@ export const notInstalled = (): HttpError =>
     ),
   );
 
+/** A file is missing although its export is available. @param reason for the log: which file, and where. */
+export const fileLost = (reason: string): HttpError =>
+  new HttpError(
+    503,
+    errorBody(
+      503,
+      'This file is missing from the store of the service, although its export has not expired; the platform must restore it. Try again later, or create the export again',
+    ),
+    { 'retry-after': '60' },
+    reason,
+  );
+
 export const exportNotFound = (): HttpError => new HttpError(404, EXPORT_NOT_FOUND_BODY);
 
 export const notFound = (): HttpError =>
@@ -184,10 +196,9 @@ export function errorRenderer(log: HttpLog): ErrorRenderer {
       request.overloaded = true;
       log.overloaded(message);
     } else if (status >= 500 && !(error instanceof Unavailable)) {
-      request.log.error(
-        { error: oneLine(error), stack: error instanceof Error ? error.stack : undefined },
-        'request failed',
-      );
+      // A stack helps where nobody knows what happened; a 503 says it in its reason.
+      const stack = status === 500 && error instanceof Error ? error.stack : undefined;
+      request.log.error({ error: oneLine(error), stack }, 'request failed');
     }
     request.refusal = message;
     return reply.code(status).headers(headers).type('application/json').send(body);
