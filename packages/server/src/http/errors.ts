@@ -81,6 +81,12 @@ export const bodyTooLarge = (limit: number): HttpError =>
     ),
   );
 
+export const bodyTooShredded = (): HttpError =>
+  new HttpError(
+    413,
+    errorBody(413, 'The body comes in too many small chunks; send it whole, or in chunks of 1 KiB'),
+  );
+
 export const unsupportedEncoding = (encoding: string): HttpError =>
   new HttpError(
     415,
