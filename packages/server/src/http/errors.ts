@@ -179,6 +179,8 @@ export function errorRenderer(log: HttpLog): ErrorRenderer {
     if (error instanceof Overloaded) {
       request.overloaded = true;
       log.overloaded(message);
+    } else if (status === 503 && !(error instanceof Unavailable)) {
+      log.failing(codeOf(error) ?? (error instanceof Error ? error.name : 'unknown'), message);
     } else if (status >= 500 && !(error instanceof Unavailable)) {
       request.log.error(
         { error: oneLine(error), stack: error instanceof Error ? error.stack : undefined },

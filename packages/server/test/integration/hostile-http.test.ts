@@ -98,7 +98,7 @@ describe('beside a client that polls', () => {
 
 describe('bodies', () => {
   test('one-byte chunks with a token are one body; without one they are not read', async () => {
-    const chunks = [...BODY].map((byte) => `1\r\n${byte}\r\n`).join('') + '0\r\n\r\n';
+    const chunks = Array.from(BODY, (byte) => `1\r\n${byte}\r\n`).join('') + '0\r\n\r\n';
     const good = await open();
     good.send(post('Transfer-Encoding: chunked\r\n') + chunks);
     expect((await good.answer()).status).toBe(200);
