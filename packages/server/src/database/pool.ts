@@ -152,7 +152,6 @@ export class Pool {
       maxLifetimeSeconds: LIFETIME_S,
       query_timeout: this.#bounds.statementMs + CLIENT_GRACE_MS,
       verify: (client, done) => {
-        // oxlint-disable-next-line promise/no-callback-in-promise -- the pool's own interface
         this.#examine(client).then(
           () => done(),
           (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),

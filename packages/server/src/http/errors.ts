@@ -103,6 +103,12 @@ export const bodyTooLarge = (limit: number): HttpError =>
     ),
   );
 
+export const bodyTooShredded = (): HttpError =>
+  new HttpError(
+    413,
+    errorBody(413, 'The body comes in too many small chunks; send it whole, or in chunks of 1 KiB'),
+  );
+
 export const unsupportedEncoding = (encoding: string): HttpError =>
   new HttpError(
     415,
@@ -195,6 +201,8 @@ export function errorRenderer(log: HttpLog): ErrorRenderer {
     if (error instanceof Overloaded) {
       request.overloaded = true;
       log.overloaded(message);
+    } else if (status === 503 && !(error instanceof Unavailable)) {
+      log.failing(codeOf(error) ?? (error instanceof Error ? error.name : 'unknown'), message);
     } else if (status >= 500 && !(error instanceof Unavailable)) {
       // A stack helps where nobody knows what happened; a 503 says it in its reason.
       const stack = status === 500 && error instanceof Error ? error.stack : undefined;
