@@ -137,11 +137,18 @@ async function listen(
     signer: new UrlSigner(keys),
     rules: config,
     publicUrl: () => url,
+    connections: {
+      connections: config.maxConnections,
+      perAddress: config.maxConnectionsPerAddress,
+    },
+    trustedProxies: config.trustedProxies,
     spoolDirectory: join(config.dataDir, 'spool'),
     log,
     readiness: () => readiness(database, storage),
   });
-  const address = await app.listen({ host: config.host, port: config.port });
+  // One server, one address: "localhost" may stand for two.
+  const host = config.host === 'localhost' ? '127.0.0.1' : config.host;
+  const address = await app.listen({ host, port: config.port });
   url ||= address;
   return { app, url: address };
 }

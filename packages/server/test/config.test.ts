@@ -31,6 +31,9 @@ test('the defaults', () => {
     workers: 1,
     retentionMs: DAY_MS,
     signingKeys: null,
+    trustedProxies: [],
+    maxConnections: 4096,
+    maxConnectionsPerAddress: 1024,
     logLevel: 'info',
   });
   expect(resolve(storageDirectory(config))).toBe(resolve('data/files'));

@@ -10,6 +10,7 @@ import {
 import { parseToken } from '../access/token.ts';
 import type { HttpContext } from './context.ts';
 import { notFound, unauthorized } from './errors.ts';
+import { MAX_TOKEN_BYTES } from './limits.ts';
 import { inTurn } from './turns.ts';
 
 /** The merchant of the path. @throws 404 for what cannot be a merchant's id. */
@@ -19,19 +20,28 @@ export function merchantOf(request: FastifyRequest): string {
   return mId;
 }
 
+/** The token of an `Authorization` header. @throws 401 */
+function bearerToken(header: string): string {
+  const [scheme = '', ...rest] = header.length > MAX_TOKEN_BYTES ? [] : header.trim().split(' ');
+  const token = rest.at(-1);
+  // Blanks between scheme and token, nothing else.
+  const isOne = scheme.toLowerCase() === 'bearer' && rest.slice(0, -1).every((part) => part === '');
+  if (!isOne || !token) throw unauthorized('token malformed');
+  return token;
+}
+
 /** The token as it was sent: the header decides when both are there. */
 function tokenOf(request: FastifyRequest): string {
   const headers = request.raw.headersDistinct['authorization'];
   if (headers !== undefined) {
     const [header = ''] = headers;
     if (headers.length > 1) throw unauthorized('token ambiguous');
-    const match = /^Bearer +([^\s]+) *$/i.exec(header);
-    if (!match?.[1]) throw unauthorized('token malformed');
-    return match[1];
+    return bearerToken(header);
   }
   const { access_token: sent } = request.query as { access_token?: unknown };
   if (Array.isArray(sent)) throw unauthorized('token ambiguous');
   if (typeof sent !== 'string' || sent === '') throw unauthorized('token missing');
+  if (sent.length > MAX_TOKEN_BYTES) throw unauthorized('token malformed');
   return sent;
 }
 

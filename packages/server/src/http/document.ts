@@ -29,6 +29,8 @@ export async function openApiDocument(): Promise<object> {
       maxOpenExportsPerApp: null,
     },
     publicUrl: () => '',
+    connections: { connections: 1, perAddress: 1 },
+    trustedProxies: [],
     spoolDirectory: '/nowhere',
     log: createLogger('silent'),
     readiness: () => Promise.resolve([]),
