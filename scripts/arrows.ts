@@ -11,7 +11,7 @@ const CONTRACT = '@tillroll/contract';
 const CLIENT = '@tillroll/client';
 
 /** Files at the root of the server's src that any room may import and that import nothing of ours. */
-const LEAVES = ['abort.ts', 'clock.ts', 'errors.ts', 'fair-semaphore.ts', 'log.ts'];
+const LEAVES = ['abort.ts', 'clock.ts', 'errors.ts', 'fair-semaphore.ts', 'log.ts', 'watch.ts'];
 
 type May = readonly string[] | { anythingBut: readonly string[] };
 
@@ -31,7 +31,7 @@ const ROOMS: Readonly<Record<string, May>> = {
   storage: [],
   sample: [],
   database: [],
-  'config.ts': [],
+  'config.ts': ['database'],
 };
 
 /** Packages that only some rooms of the server may import, or that some may not. */

@@ -2,6 +2,7 @@ import { isIP, SocketAddress } from 'node:net';
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseHours, REGION_HOURS, REGIONS, type Hours, type Region } from '@tillroll/contract';
+import { parseDatabaseUrl } from './database/connection.ts';
 
 /** The service's settings, typed and checked. Times are milliseconds. */
 export interface Config {
@@ -143,15 +144,12 @@ function storageUrl(text: string): URL {
   throw new Error(`"${text}" is no address such as file:///var/lib/tillroll/files`);
 }
 
-function databaseUrl(text: string): string {
-  // PostgreSQL writes a Unix socket as `user:password@/database?host=/directory`. To the URL standard a
-  // user without a host is a fault; named here, the host of the query still decides.
-  const named = URL.canParse(text) ? text : text.replace('@/', '@localhost/');
-  // The text is not repeated: it holds a password.
-  if (!['postgres:', 'postgresql:'].includes(URL.parse(named)?.protocol ?? '')) {
-    throw new Error('must look like postgres://user:password@host:5432/database');
-  }
-  return named;
+/** Checked here, so that a fault is reported with all others, and read again where it is used. */
+function databaseUrl(environment: Environment): (text: string) => string {
+  return (text) => {
+    parseDatabaseUrl(text, environment);
+    return text;
+  };
 }
 
 /** Comma-separated networks or single addresses. IPv4 written as IPv6 is IPv4. */
@@ -189,7 +187,7 @@ export function readConfig(environment: Environment): Config {
   const region = reader.read('TILLROLL_REGION', 'sandbox' as Region, oneOf(REGIONS));
   const host = reader.read('HOST', '127.0.0.1', (text) => text);
   const config: Config = {
-    databaseUrl: reader.read<string | null>('DATABASE_URL', null, databaseUrl),
+    databaseUrl: reader.read<string | null>('DATABASE_URL', null, databaseUrl(environment)),
     host,
     port: reader.read('PORT', 8080, integer(0, 65_535)),
     dataDir,

@@ -50,7 +50,9 @@ export async function listenApp(
     trustedProxies: config.trustedProxies,
     spoolDirectory: '/nowhere',
     log: pino({ base: null }, { write: (line) => void lines.push(line) }),
-    readiness: () => Promise.resolve([]),
+    now: () => Date.now(),
+    isReady: () => true,
+    polls: new PollReader(nowhere),
     ...more,
   });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });

@@ -1,5 +1,5 @@
 import type { Permission } from '@tillroll/contract';
-import type { Queryable } from '../database/pool.ts';
+import { write, type Pool, type Queryable } from '../database/pool.ts';
 import { mintToken, parseToken, secretMatches } from './token.ts';
 
 /** A merchant's consent to an app, as `installs` lists it. Times are epoch milliseconds. */
@@ -43,11 +43,12 @@ const COLUMNS = `id, merchant_id AS "merchantId", app_id AS "appId", permissions
 
 /** Records an install and returns its token, which cannot be read again. */
 export async function install(
-  database: Queryable,
+  pool: Pool,
   wanted: { merchantId: string; appId: string; permissions: readonly Permission[] },
 ): Promise<{ token: string; installId: string }> {
   const { token, installId, secretHash } = mintToken();
-  await database.query(
+  await write(
+    pool,
     `INSERT INTO tillroll.installs (id, merchant_id, app_id, permissions, secret_hash, created_time)
      VALUES ($1, $2, $3, $4, $5, tillroll.now_ms())`,
     [installId, wanted.merchantId, wanted.appId, wanted.permissions, secretHash],
@@ -70,11 +71,12 @@ export async function listInstalls(
 
 /** Revokes a merchant's tokens (of one app, or of all) and returns how many were still valid. */
 export async function uninstall(
-  database: Queryable,
+  pool: Pool,
   merchantId: string,
   appId: string | null,
 ): Promise<number> {
-  const result = await database.query(
+  const result = await write(
+    pool,
     `UPDATE tillroll.installs SET revoked_time = tillroll.now_ms()
      WHERE merchant_id = $1 AND ($2::text IS NULL OR app_id = $2) AND revoked_time IS NULL`,
     [merchantId, appId],

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { ExportType, FailureCode } from '@tillroll/contract';
-import { inTransaction, type Pool } from '../database/pool.ts';
+import { inTransaction, write, type Pool } from '../database/pool.ts';
 import { MAX_ERRORS, MAX_LOSSES, retryDelayMs } from './lifecycle.ts';
 import type { ExportQueue } from './queue.ts';
 import type { ExportRecord, ManifestFile } from './record.ts';
 import * as sql from './sql.ts';
+import { toStatement, type ExportStatement, type StatementColumns } from './statements.ts';
 
 /** One try of a worker at an export. Only the current attempt can change the export. */
 export interface Attempt {
@@ -16,6 +17,8 @@ export interface Attempt {
   type: ExportType;
   startTime: number;
   endTime: number;
+  /** What the attempt before this one read with, if nobody knows that it has ended. */
+  former: ExportStatement | null;
 }
 
 /** What became of an attempt that ended without a manifest. `superseded`: it was no longer the current one. */
@@ -34,15 +37,20 @@ export async function takeExport(
   exportId: string,
   jobId: string,
 ): Promise<Attempt | null> {
-  const { rows } = await pool.query<ExportRecord & { losses: number }>(sql.take, [exportId, jobId]);
+  const { rows } = await write<ExportRecord & StatementColumns & { losses: number }>(
+    pool,
+    sql.take,
+    [exportId, jobId],
+  );
   const [row] = rows;
   if (!row) return null;
   if (row.losses > MAX_LOSSES) {
-    await pool.query(sql.fail, [exportId, row.attempt, 'WORKER_LOST' satisfies FailureCode]);
+    await write(pool, sql.fail, [exportId, row.attempt, 'WORKER_LOST' satisfies FailureCode]);
     return null;
   }
   const { id, attempt, merchantId, appId, type, startTime, endTime } = row;
-  return { exportId: id, number: attempt, merchantId, appId, type, startTime, endTime };
+  const former = toStatement(id, row);
+  return { exportId: id, number: attempt, merchantId, appId, type, startTime, endTime, former };
 }
 
 /** Reports progress. @returns false when the attempt is no longer the current one and must stop. */
@@ -51,7 +59,7 @@ export async function reportProgress(
   attempt: Attempt,
   percent: number,
 ): Promise<boolean> {
-  const result = await pool.query(sql.progress, [
+  const result = await write(pool, sql.progress, [
     attempt.exportId,
     attempt.number,
     Math.min(99, percent),

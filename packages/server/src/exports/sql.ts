@@ -10,6 +10,8 @@ const RECORD = `
   e.available_until AS "availableUntil", e.attempt, e.failure_code AS "failureCode",
   e.files_deleted AS "filesDeleted", tillroll.now_ms() AS now`;
 
+const STATEMENT = 'e.source_pid AS "sourcePid", e.source_started AS "sourceStarted"';
+
 function states(event: ExportEvent): string {
   return `(${transition(event)
     .from.map((status) => `'${status}'`)
@@ -84,14 +86,32 @@ export const insert = `
   FROM (SELECT tillroll.now_ms() AS now) clock
   RETURNING ${RECORD}`;
 
-/** $1 id, $2 job. A take-over of an attempt that never ended counts as a loss. */
+/**
+ * $1 id, $2 job. A take-over of an attempt that never ended counts as a loss. The statement of the
+ * attempt before stays recorded until it is known to have ended.
+ */
 export const take = `
   UPDATE tillroll.exports e SET
     status = ${target('take')}, attempt = attempt + 1,
     losses = losses + (status = 'IN_PROGRESS')::int,
     started_time = tillroll.now_ms(), modified_time = tillroll.now_ms()
   WHERE e.id = $1 AND e.job_id = $2 AND e.status IN ${states('take')}
-  RETURNING e.losses, ${RECORD}`;
+  RETURNING e.losses, ${STATEMENT}, ${RECORD}`;
+
+/** $1 id, $2 attempt, $3 pid, $4 start: what the current attempt is about to read with. */
+export const recordStatement = `
+  UPDATE tillroll.exports e SET source_pid = $3, source_started = $4
+  WHERE ${current('complete')}`;
+
+/** $1 id, $2 pid, $3 start: that statement has ended. Of a newer one it says nothing. */
+export const forgetStatement = `
+  UPDATE tillroll.exports SET source_pid = NULL, source_started = NULL
+  WHERE id = $1 AND source_pid = $2 AND source_started = $3`;
+
+/** Statements of exports that nobody runs any more. */
+export const leftStatements = `
+  SELECT e.id AS "exportId", ${STATEMENT} FROM tillroll.exports e
+  WHERE e.source_pid IS NOT NULL AND e.status <> 'IN_PROGRESS' LIMIT 1000`;
 
 /** $1 id, $2 attempt, $3 percent */
 export const progress = `
@@ -103,7 +123,7 @@ export const progress = `
 /** $1 id, $2 attempt, $3 retention in ms, $4 what a poll shows of the files, JSON */
 export const complete = `
   UPDATE tillroll.exports e SET
-    status = ${target('complete')}, percent_complete = 100,
+    status = ${target('complete')}, percent_complete = 100, source_pid = NULL, source_started = NULL,
     modified_time = clock.now, available_until = clock.now + $3::bigint, files = $4::json
   FROM (SELECT tillroll.now_ms() AS now) clock
   WHERE ${current('complete')}
@@ -137,7 +157,8 @@ export const fail = `
 /** $1 id */
 export const cancel = `
   UPDATE tillroll.exports e SET status = ${target('cancel')}, modified_time = tillroll.now_ms()
-  WHERE e.id = $1 AND e.status IN ${states('cancel')}`;
+  WHERE e.id = $1 AND e.status IN ${states('cancel')}
+  RETURNING e.id AS "exportId", ${STATEMENT}`;
 
 /** $1 id. Only after the files are gone, and only once the moment has come. */
 export const expire = `
@@ -162,7 +183,8 @@ export const idle = `
 /** $1 merchant: ends what is open, so that a purge does not race with a worker. */
 export const cancelMerchant = `
   UPDATE tillroll.exports e SET status = ${target('cancel')}, modified_time = tillroll.now_ms()
-  WHERE e.merchant_id = $1 AND e.status IN ${states('cancel')}`;
+  WHERE e.merchant_id = $1 AND e.status IN ${states('cancel')}
+  RETURNING e.id AS "exportId", ${STATEMENT}`;
 
 /** $1 merchant */
 export const exportIdsOfMerchant = 'SELECT id FROM tillroll.exports WHERE merchant_id = $1';

@@ -30,8 +30,10 @@ export interface HttpContext {
   readonly trustedProxies: readonly Cidr[];
   readonly spoolDirectory: string;
   readonly log: Logger;
-  /** What keeps the service from being ready, in sentences; empty when nothing does. */
-  readonly readiness: () => Promise<string[]>;
+  /** PostgreSQL's clock, epoch milliseconds, without asking it. */
+  readonly now: () => number;
+  /** Whether the last checks of what the service needs were good. Answers at once. */
+  readonly isReady: () => boolean;
 }
 
 declare module 'fastify' {

@@ -33,7 +33,8 @@ export async function openApiDocument(): Promise<object> {
     trustedProxies: [],
     spoolDirectory: '/nowhere',
     log: createLogger('silent'),
-    readiness: () => Promise.resolve([]),
+    now: () => 0,
+    isReady: () => true,
   });
   const document = app.swagger();
   await app.close();

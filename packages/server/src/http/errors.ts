@@ -6,7 +6,7 @@ import {
 } from '@tillroll/contract';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { Refusal } from '../access/installs.ts';
-import { isConnectionLoss } from '../database/pool.ts';
+import { isTransient } from '../database/faults.ts';
 import { codeOf, oneLine } from '../errors.ts';
 import { Unavailable } from '../exports/create.ts';
 import { Overloaded } from '../fair-semaphore.ts';
@@ -144,7 +144,7 @@ export function toHttpError(error: unknown): HttpError {
     const known = fromFastify(error as FastifyError);
     if (known) return known;
   }
-  if (PASSING.has(codeOf(error) ?? '') || isConnectionLoss(error)) {
+  if (PASSING.has(codeOf(error) ?? '') || isTransient(error)) {
     return new HttpError(
       503,
       errorBody(503, 'The service lacks a resource at the moment; try again'),

@@ -1,7 +1,9 @@
 import { oneLine } from '../errors.ts';
 import { handBack } from '../exports/attempts.ts';
+import { leftStatements } from '../exports/statements.ts';
 import { idleExports, keptAttempt, markExpired, overdueExports } from '../exports/upkeep.ts';
 import { attemptPrefix, exportPrefix } from '../storage/keys.ts';
+import { endFormerStatement } from './end-statement.ts';
 import type { WorkerContext } from './run-export.ts';
 
 /** An open export that nobody touched for so long is looked at: its job may be gone. */
@@ -18,7 +20,7 @@ export async function expireExport(context: WorkerContext, exportId: string): Pr
 
 /**
  * Puts right what crashes left behind: open exports whose job was lost, expired exports whose job was
- * lost, files that no export needs. What fails for one does not keep the others waiting.
+ * lost, statements of exports that nobody runs, files that no export needs. What fails for one does not keep the others waiting.
  * @throws the first failure, once all was tried; the queue tries the sweep again.
  */
 export async function sweep(context: WorkerContext): Promise<void> {
@@ -37,6 +39,11 @@ export async function sweep(context: WorkerContext): Promise<void> {
       const ending = await handBack(pool, queue, { exportId: id, number: attempt }, 'lost');
       log.warn({ export: id, attempt }, `sweep: an open export had no job: ${ending}`);
     });
+  }
+  for (const statement of await leftStatements(pool)) {
+    await attemptTo(`ending a statement of export ${statement.exportId}`, () =>
+      endFormerStatement(pool, statement, log),
+    );
   }
   for (const exportId of await overdueExports(pool)) {
     await attemptTo(`expiring export ${exportId}`, () => expireExport(context, exportId));
