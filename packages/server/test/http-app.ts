@@ -52,7 +52,6 @@ export async function listenApp(
     log: pino({ base: null }, { write: (line) => void lines.push(line) }),
     now: () => Date.now(),
     isReady: () => true,
-    polls: new PollReader(nowhere),
     ...more,
   });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });

@@ -54,10 +54,6 @@ export const list = `
   WHERE e.merchant_id = $1 AND e.app_id = $2 AND e.type = ANY ($3)
   ORDER BY e.created_time DESC, e.sequence DESC LIMIT $4 OFFSET $5`;
 
-/** $1 the longest wait in ms as text, $2 the lock. Held until the transaction ends. */
-export const lockCreates = `
-  SELECT set_config('lock_timeout', $1, true), pg_advisory_xact_lock($2)`;
-
 /**
  * $1 merchant, $2 app. Under the create lock the counts are exact. Both sides read a partial index: of
  * the open exports, whose number is bounded, and the ends of the apps that are installed.
