@@ -30,6 +30,7 @@ export async function listenApp(
   const app = await createApp({
     pool: nowhere,
     turns: new FairSemaphore({ permits: 10, waiting: 100, waitMs: 5_000 }),
+    polls: new PollReader(nowhere),
     loadPool: nowhere,
     queue: { enqueueRun: () => Promise.resolve(), enqueueExpiry: () => Promise.resolve() },
     storage: new DirectoryStorage('/nowhere'),
@@ -51,7 +52,6 @@ export async function listenApp(
     log: pino({ base: null }, { write: (line) => void lines.push(line) }),
     now: () => Date.now(),
     isReady: () => true,
-    polls: new PollReader(nowhere),
     ...more,
   });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });

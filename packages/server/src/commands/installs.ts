@@ -1,5 +1,6 @@
 import { MERCHANT_ID, PERMISSIONS, type Permission } from '@tillroll/contract';
 import { deleteInstall, install, listInstalls, uninstall } from '../access/installs.ts';
+import { lastAvailable } from '../exports/read.ts';
 import { print } from './print.ts';
 import { UsageError, withDatabase } from './run.ts';
 
@@ -73,9 +74,16 @@ export async function uninstallCommand(
 ): Promise<void> {
   const merchant = checkedId('--merchant', options.merchant);
   const app = options.app === undefined ? null : checkedId('--app', options.app);
-  const revoked = await withDatabase(signal, ({ pool }) => uninstall(pool, merchant, app));
+  const { revoked, until } = await withDatabase(signal, async ({ pool }) => ({
+    revoked: await uninstall(pool, merchant, app),
+    until: await lastAvailable(pool, merchant, app),
+  }));
+  const files =
+    until === null
+      ? 'No files can be downloaded.'
+      : "File URLs that were handed out work until their export's availableUntil, the last until " +
+        `${new Date(until).toISOString()}; to end them now, run purge.`;
   await print(
-    `${revoked} install${revoked === 1 ? '' : 's'} revoked: tokens and file URLs of ` +
-      `${app === null ? 'all apps' : app} at ${merchant} stop working now\n`,
+    `${revoked} install${revoked === 1 ? '' : 's'} revoked; the tokens stop working now. ${files}\n`,
   );
 }

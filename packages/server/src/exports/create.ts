@@ -9,7 +9,6 @@ import {
 } from '@tillroll/contract';
 import { LOCKS } from '../database/locks.ts';
 import { inTransaction, type Pool, type Queryable } from '../database/pool.ts';
-import { codeOf } from '../errors.ts';
 import type { ExportQueue } from './queue.ts';
 import type { ExportRecord } from './record.ts';
 import * as sql from './sql.ts';
@@ -145,10 +144,6 @@ export async function refuseEarly(pool: Pool, rules: CreateRules, owner: Owner):
   await refuseAboveLimit(pool, rules, owner, open);
 }
 
-/** The longest wait for the lock, ms: as long as a few hundred creates of other processes take. */
-const LOCK_WAIT_MS = 5_000;
-const LOCK_NOT_AVAILABLE = '55P03';
-
 /**
  * Inserts an export and its job in one transaction.
  * @throws Unavailable outside the hours, or above a limit. The limits are exact, whatever the number
@@ -162,7 +157,7 @@ export async function createExport(
   request: ExportRequest,
 ): Promise<ExportRecord> {
   return inTransaction(pool, async (client) => {
-    await client.query(sql.lockCreates, [String(LOCK_WAIT_MS), LOCKS.CREATE_EXPORT]).catch(busy);
+    await client.query('SELECT pg_advisory_xact_lock($1)', [LOCKS.CREATE_EXPORT]);
     const open = await countOpen(client, owner);
     refuseOutsideHours(rules, open.now);
     await refuseAboveLimit(client, rules, owner, open);
@@ -182,9 +177,4 @@ export async function createExport(
     await queue.enqueueRun(client, { jobId, exportId, delayMs: 0 });
     return record;
   });
-}
-
-function busy(error: unknown): never {
-  if (codeOf(error) !== LOCK_NOT_AVAILABLE) throw error;
-  throw new Unavailable('Too many exports are being created at the moment; try again', 1);
 }

@@ -4,16 +4,11 @@ import type { ExportRecord, ManifestFile } from './record.ts';
 import * as sql from './sql.ts';
 
 /** One file of an export, with what decides whether it may be downloaded. */
-export interface FileRecord
-  extends
-    ManifestFile,
-    Pick<
-      ExportRecord,
-      'merchantId' | 'appId' | 'status' | 'attempt' | 'availableUntil' | 'filesDeleted' | 'now'
-    > {
-  /** Whether the app that created the export has an install of the merchant that is not revoked. */
-  isInstalled: boolean;
-}
+export type FileRecord = ManifestFile &
+  Pick<
+    ExportRecord,
+    'merchantId' | 'appId' | 'status' | 'attempt' | 'availableUntil' | 'filesDeleted' | 'now'
+  >;
 
 /**
  * One file of an export by its position, for a caller whom a signed URL has authorised. Null when there
@@ -26,6 +21,19 @@ export async function readFile(
 ): Promise<FileRecord | null> {
   const { rows } = await database.query<FileRecord>(sql.readFile, [exportId, position]);
   return rows[0] ?? null;
+}
+
+/** The last moment at which a file of a merchant (and app) can be downloaded; null when none can. */
+export async function lastAvailable(
+  database: Queryable,
+  merchantId: string,
+  appId: string | null,
+): Promise<number | null> {
+  const { rows } = await database.query<{ until: number | null }>(sql.lastAvailable, [
+    merchantId,
+    appId,
+  ]);
+  return rows[0]?.until ?? null;
 }
 
 /** The exports of this merchant and app that are of one of `types`, newest first. */

@@ -32,31 +32,27 @@ export const poll = `
   SELECT tillroll.read_export(asked.install, asked.export) AS found
   FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked(install, export, n) ORDER BY asked.n`;
 
-/**
- * $1 export, $2 position: one file, for a caller whom a signed URL has authorised already. The owner's
- * consent is asked for again: file URLs die with the last install.
- */
+/** $1 export, $2 position: one file, for a caller whom a signed URL has authorised already. */
 export const readFile = `
   SELECT e.merchant_id AS "merchantId", e.app_id AS "appId", e.status, e.attempt,
     e.available_until AS "availableUntil", e.files_deleted AS "filesDeleted",
     tillroll.now_ms() AS now,
-    f.objects, f.bytes, f.compressed_bytes AS "compressedBytes", f.sha256,
-    EXISTS (SELECT 1 FROM tillroll.installs i
-            WHERE i.merchant_id = e.merchant_id AND i.app_id = e.app_id AND i.revoked_time IS NULL
-           ) AS "isInstalled"
+    f.objects, f.bytes, f.compressed_bytes AS "compressedBytes", f.sha256
   FROM tillroll.exports e
   JOIN tillroll.export_files f ON f.export_id = e.id AND f.position = $2
   WHERE e.id = $1`;
+
+/** $1 merchant, $2 app or null for all: the last moment at which one of their files can be downloaded. */
+export const lastAvailable = `
+  SELECT max(available_until) AS until FROM tillroll.exports
+  WHERE merchant_id = $1 AND ($2::text IS NULL OR app_id = $2)
+    AND status = 'DONE' AND NOT files_deleted AND available_until > tillroll.now_ms()`;
 
 /** $1 merchant, $2 app, $3 types, $4 limit, $5 offset */
 export const list = `
   SELECT ${RECORD} FROM tillroll.exports e
   WHERE e.merchant_id = $1 AND e.app_id = $2 AND e.type = ANY ($3)
   ORDER BY e.created_time DESC, e.sequence DESC LIMIT $4 OFFSET $5`;
-
-/** $1 the longest wait in ms as text, $2 the lock. Held until the transaction ends. */
-export const lockCreates = `
-  SELECT set_config('lock_timeout', $1, true), pg_advisory_xact_lock($2)`;
 
 /**
  * $1 merchant, $2 app. Under the create lock the counts are exact. Both sides read a partial index: of

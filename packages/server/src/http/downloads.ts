@@ -26,6 +26,14 @@ export class ClientLeft extends Error {
   override name = 'ClientLeft';
 }
 
+/** Answers whose peers are judged by their rate. */
+const rated = new WeakSet<ServerResponse>();
+
+/** Whether an answer is a download: a slow peer may take its end for as long as it keeps the least rate. */
+export function hasLeastRate(response: ServerResponse): boolean {
+  return rated.has(response);
+}
+
 /**
  * The downloads of this process: how many may be open, in whose turn, and with which peers. A file is
  * opened only when its answer is the next on its connection and has a place among the open ones; so a
@@ -80,6 +88,7 @@ export class Downloads {
   }
 
   #watch(response: ServerResponse, socket: Socket): void {
+    rated.add(response);
     const rate = this.#rates.get(socket) ?? new LeastRate();
     this.#rates.set(socket, rate);
     rate.resume(performance.now(), accepted(socket));

@@ -57,16 +57,6 @@ export const filesGone = (): HttpError =>
     errorBody(410, 'The files of this export have expired; create the export again'),
   );
 
-/** Files end with the merchant's consent, whatever their URLs say. */
-export const notInstalled = (): HttpError =>
-  new HttpError(
-    410,
-    errorBody(
-      410,
-      'The app of this export is no longer installed by the merchant; once it is installed again, this URL works until availableUntil',
-    ),
-  );
-
 /** A file is missing although its export is available. @param reason for the log: which file, and where. */
 export const fileLost = (reason: string): HttpError =>
   new HttpError(

@@ -6,11 +6,10 @@ import { Readable } from 'node:stream';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DirectoryStorage } from '../../src/storage/directory.ts';
-import { uninstall } from '../../src/access/installs.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { Api, download, type Exported } from './api.ts';
 import { FROM, makePlace, TO, type Place } from './place.ts';
-import { endChildren, startChild, type Child } from './process.ts';
+import { command, endChildren, startChild, type Child } from './process.ts';
 import { serveHere } from './service.ts';
 import { until } from './until.ts';
 
@@ -174,28 +173,23 @@ describe('a file that cannot be read to its end', () => {
 });
 
 describe('file URLs and the install', () => {
-  test('410 once the app is uninstalled, and good again once it is installed again', async () => {
+  test('they outlive uninstall until availableUntil, and the command says until when', async () => {
     await place.seed('M1', 10);
     const service = await serveHere(place, { work: false });
     try {
-      const ours = urlOf(await exportOf(service.url, 'M1', 'app-a'));
-      const theirs = urlOf(await exportOf(service.url, 'M1', 'app-b'));
-      // Another token of the same app keeps them alive.
-      await place.install('M1', 'app-a');
-      expect((await fetch(ours)).status).toBe(200);
+      const done = await exportOf(service.url, 'M1', 'app-a');
+      const uninstall = ['uninstall', '--merchant', 'M1', '--app'];
+      const said = await command([...uninstall, 'app-a'], place.environment());
+      expect(said).toContain('1 install revoked; the tokens stop working now.');
+      expect(said).toContain(`until ${new Date(done.availableUntil ?? 0).toISOString()}`);
+      expect((await fetch(urlOf(done))).status).toBe(200);
 
-      await uninstall(place.pool, 'M1', 'app-a');
-      const gone = await fetch(ours);
-      expect(gone.status).toBe(410);
-      expect(await gone.json()).toEqual({
-        message: '410 Gone',
-        details: expect.stringContaining('no longer installed') as string,
-      });
-      expect((await fetch(ours, { method: 'HEAD' })).status).toBe(410);
-      expect((await fetch(theirs)).status).toBe(200);
-
-      await place.install('M1', 'app-a', ['PAYMENTS_R']);
-      expect((await fetch(ours)).status).toBe(200);
+      await place.install('M1', 'app-b');
+      expect(await command([...uninstall, 'app-b'], place.environment())).toBe(
+        '1 install revoked; the tokens stop working now. No files can be downloaded.',
+      );
+      await command(['purge', '--merchant', 'M1'], place.environment());
+      expect((await fetch(urlOf(done))).status).toBe(410);
     } finally {
       await service.stop();
     }

@@ -236,7 +236,7 @@ test('a lock that is held for too long is 503 with Retry-After, not a wait witho
     await holder.query('SELECT pg_advisory_lock($1)', [LOCKS.CREATE_EXPORT]);
     const response = await api.post(FROM, TO);
     expect(response.status).toBe(503);
-    expect(response.headers.get('retry-after')).toBe('1');
+    expect(response.headers.get('retry-after')).toMatch(/^[0-9]+$/);
   } finally {
     holder.release(true);
     await service.stop();

@@ -6,14 +6,7 @@ import { isAvailable } from '../../exports/record.ts';
 import { fileKey } from '../../storage/keys.ts';
 import { FileMissing } from '../../storage/storage.ts';
 import type { HttpContext } from '../context.ts';
-import {
-  badSignature,
-  fileLost,
-  filesGone,
-  HttpError,
-  notInstalled,
-  rangeNotSatisfiable,
-} from '../errors.ts';
+import { badSignature, fileLost, filesGone, HttpError, rangeNotSatisfiable } from '../errors.ts';
 import { ClientLeft, Downloads } from '../downloads.ts';
 import {
   chooseRange,
@@ -39,7 +32,6 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
     const { exportId, position, expires } = signed;
     const file = await inTurn(context, request, () => readFile(pool, exportId, position));
     if (!file || !isAvailable(file) || expires <= file.now) throw filesGone();
-    if (!file.isInstalled) throw notInstalled();
     return { file, key: fileKey(exportId, file.attempt, position) };
   };
 
