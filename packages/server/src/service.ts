@@ -25,8 +25,9 @@ const MERGE_WAIT_MS = 10 * 60_000;
 const MERGE_STATEMENT_MS = 30 * 60_000;
 /** Between a failover and the first request that it would hit, there is at most this. */
 const PULSE_EVERY_MS = 2_000;
-const PULSE_STATEMENT_MS = 1_500;
-const PULSE_BOUND_MS = 4_000;
+/** A disk that is busy with a load may take a while to confirm one write. */
+const PULSE_STATEMENT_MS = 3_000;
+const PULSE_BOUND_MS = 6_000;
 /** Writing a probe file wears a disk; a full one is found soon enough. */
 const STORAGE_EVERY_MS = 10_000;
 const STORAGE_BOUND_MS = 10_000;

@@ -157,8 +157,13 @@ export function renderError(
 ): FastifyReply {
   const { status, body, headers, message } = toHttpError(error);
   if (status >= 500 && !(error instanceof Unavailable)) {
-    request.log.error(
-      { error: oneLine(error), stack: error instanceof Error ? error.stack : undefined },
+    // A 503 has its cause in the error itself; the stack is for what nobody expected.
+    const isUnexpected = status === 500;
+    request.log[isUnexpected ? 'error' : 'warn'](
+      {
+        error: oneLine(error),
+        ...(isUnexpected && error instanceof Error && { stack: error.stack }),
+      },
       'request failed',
     );
   }
