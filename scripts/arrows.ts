@@ -23,7 +23,7 @@ const ROOMS: Readonly<Record<string, May>> = {
   http: ['exports', 'access', 'ingest', 'storage', 'database', 'config.ts'],
   worker: ['exports', 'queue', 'source', 'sink', 'storage', 'database'],
   queue: ['database'],
-  exports: ['database'],
+  exports: ['access', 'database'],
   access: ['database'],
   ingest: ['database'],
   source: ['database'],

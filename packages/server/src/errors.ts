@@ -12,7 +12,11 @@ export function oneLine(error: unknown): string {
     if (!parts.some((part) => part.includes(message))) parts.push(message);
     at = at instanceof Error ? at.cause : undefined;
   }
-  return parts.join(': ').replaceAll(/\s*\n\s*/g, ' ');
+  return parts
+    .join(': ')
+    .split('\n')
+    .map((line) => line.trim())
+    .join(' ');
 }
 
 /** The `code` that Node's system errors and PostgreSQL's errors carry (`ENOSPC`, `57P01`). */

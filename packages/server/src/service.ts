@@ -6,6 +6,7 @@ import { createPool, type Pool, type PoolOptions } from './database/pool.ts';
 import { Pulse } from './database/pulse.ts';
 import { sharedSigningKey } from './database/signing-key.ts';
 import { oneLine } from './errors.ts';
+import { PollReader } from './exports/poll.ts';
 import { FairSemaphore } from './fair-semaphore.ts';
 import type { App } from './http/app.ts';
 import type { Logger } from './log.ts';
@@ -118,13 +119,19 @@ export async function startService(
       pools.push(pool);
       return pool;
     };
-    const pulse = new Pulse(
-      extraPool(1, { waitMs: PULSE_STATEMENT_MS, statementMs: PULSE_STATEMENT_MS }),
-    );
-    const isAlive = await watchPulse(pulse, () => {
-      for (const pool of pools) pool.renew();
-      queue.renewConnections();
+    const pulsePool = createPool(database.connection, 1, warnLost, {
+      waitMs: PULSE_STATEMENT_MS,
+      statementMs: PULSE_STATEMENT_MS,
+      // Where its connection led nowhere, those of the others do, too: also to a server that is
+      // read-only now and answers reads as ever.
+      onRenew() {
+        for (const pool of pools) pool.renew();
+        queue.renewConnections();
+      },
     });
+    closers.push(() => pulsePool.end());
+    const pulse = new Pulse(pulsePool);
+    const isAlive = await watchPulse(pulse, () => pulsePool.renew());
     if (roles.work) {
       const source = {
         connection: database.connection,
@@ -211,17 +218,25 @@ async function listen(
       waitingPerKey: MAX_WAITING_REQUESTS_PER_ADDRESS,
       waitMs: REQUEST_WAIT_MS,
     }),
+    polls: new PollReader(database.pool),
     loadPool,
     queue,
     storage,
     signer: new UrlSigner(keys),
     rules: config,
     publicUrl: () => url,
+    connections: {
+      connections: config.maxConnections,
+      perAddress: config.maxConnectionsPerAddress,
+    },
+    trustedProxies: config.trustedProxies,
     spoolDirectory: join(config.dataDir, 'spool'),
     log,
     ...health,
   });
-  const address = await app.listen({ host: config.host, port: config.port });
+  // One server, one address: "localhost" may stand for two.
+  const host = config.host === 'localhost' ? '127.0.0.1' : config.host;
+  const address = await app.listen({ host, port: config.port });
   url ||= address;
   return { app, url: address };
 }

@@ -27,9 +27,13 @@ test('the defaults', () => {
     storageUrl: config.storageUrl,
     maxOpenExports: 10,
     maxOpenExportsPerMerchant: 2,
+    maxOpenExportsPerApp: null,
     workers: 1,
     retentionMs: DAY_MS,
     signingKeys: null,
+    trustedProxies: [],
+    maxConnections: 4096,
+    maxConnectionsPerAddress: 1024,
     logLevel: 'info',
   });
   expect(resolve(storageDirectory(config))).toBe(resolve('data/files'));
@@ -47,6 +51,7 @@ test('an empty variable counts as unset, and white space around a value is none 
     'TILLROLL_STORAGE_URL',
     'TILLROLL_MAX_OPEN_EXPORTS',
     'TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT',
+    'TILLROLL_MAX_OPEN_EXPORTS_PER_APP',
     'TILLROLL_WORKERS',
     'TILLROLL_RETENTION',
     'TILLROLL_SIGNING_KEY',
@@ -70,6 +75,7 @@ test('every value is read', () => {
     TILLROLL_STORAGE_URL: 'file:///srv/files%20of%20exports',
     TILLROLL_MAX_OPEN_EXPORTS: '100000',
     TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT: '5',
+    TILLROLL_MAX_OPEN_EXPORTS_PER_APP: '3',
     TILLROLL_WORKERS: '64',
     TILLROLL_RETENTION: '90s',
     TILLROLL_SIGNING_KEY: 'new-key-0123456789 , old-key-0123456789',
@@ -85,6 +91,7 @@ test('every value is read', () => {
     hours: parseHours(REGION_HOURS.eu),
     maxOpenExports: 100_000,
     maxOpenExportsPerMerchant: 5,
+    maxOpenExportsPerApp: 3,
     workers: 64,
     retentionMs: 90_000,
     signingKeys: ['new-key-0123456789', 'old-key-0123456789'],
@@ -105,6 +112,7 @@ const INTEGERS: [string, number, number][] = [
   ['PORT', 0, 65_535],
   ['TILLROLL_MAX_OPEN_EXPORTS', 1, 100_000],
   ['TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT', 1, 100_000],
+  ['TILLROLL_MAX_OPEN_EXPORTS_PER_APP', 1, 100_000],
   ['TILLROLL_WORKERS', 1, 64],
 ];
 const BAD: [string, string[]][] = [

@@ -12,6 +12,12 @@ export interface Install {
   revokedTime: number | null;
 }
 
+/** An install as authentication reads it. */
+export interface StoredInstall extends Omit<Install, 'createdTime'> {
+  /** SHA-256 of the token's secret, hex. */
+  secretHash: string;
+}
+
 /** Whom a token speaks for. Every query is bound to both ids. */
 export interface Principal {
   installId: string;
@@ -86,18 +92,24 @@ export async function authenticate(
 ): Promise<Verdict> {
   const parts = parseToken(token);
   if (!parts) return { ok: false, refusal: 'token malformed' };
-  const result = await database.query<Install & { secretHash: Buffer }>(
-    `SELECT ${COLUMNS}, secret_hash AS "secretHash" FROM tillroll.installs WHERE id = $1`,
+  const result = await database.query<StoredInstall>(
+    `SELECT ${COLUMNS}, encode(secret_hash, 'hex') AS "secretHash"
+     FROM tillroll.installs WHERE id = $1`,
     [parts.installId],
   );
-  const row = result.rows[0];
-  if (!row || !secretMatches(parts.secret, row.secretHash))
+  return judge(parts.secret, result.rows[0] ?? null, merchantId);
+}
+
+/** Decides what the holder of a secret may do, given the install that the token names, if any. */
+export function judge(secret: string, found: StoredInstall | null, merchantId: string): Verdict {
+  if (!found || !secretMatches(secret, Buffer.from(found.secretHash, 'hex'))) {
     return { ok: false, refusal: 'token unknown' };
-  if (row.revokedTime !== null) return { ok: false, refusal: 'token revoked' };
-  if (row.merchantId !== merchantId) return { ok: false, refusal: 'token of another merchant' };
-  const { id, appId } = row;
+  }
+  if (found.revokedTime !== null) return { ok: false, refusal: 'token revoked' };
+  if (found.merchantId !== merchantId) return { ok: false, refusal: 'token of another merchant' };
+  const { id, appId } = found;
   return {
     ok: true,
-    principal: { installId: id, merchantId, appId, permissions: new Set(row.permissions) },
+    principal: { installId: id, merchantId, appId, permissions: new Set(found.permissions) },
   };
 }

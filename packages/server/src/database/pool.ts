@@ -38,6 +38,8 @@ export interface PoolOptions {
   /** A standby, or a server that is read-only as a whole, will do. */
   readOnly?: boolean;
   applicationName?: string;
+  /** Called when all connections are left, because one of them led nowhere. */
+  onRenew?: () => void;
 }
 
 const DEFAULTS = { waitMs: 10_000, statementMs: 15_000, lockMs: 10_000 };
@@ -224,6 +226,7 @@ export class Pool {
   /** Closes every connection: the idle ones now, those lent out when they come back. */
   renew(): void {
     if (this.#ended) return;
+    this.#options.onRenew?.();
     const former = this.#inner;
     this.#inner = this.#createInner();
     const closed = former.end().catch(this.#onError);

@@ -83,6 +83,7 @@ export async function completeExport(
       attempt.exportId,
       attempt.number,
       retentionMs,
+      JSON.stringify(files.map(({ objects, bytes, sha256 }) => ({ objects, bytes, sha256 }))),
     ]);
     const [row] = rows;
     if (!row) return null;
