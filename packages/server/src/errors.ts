@@ -9,7 +9,11 @@ export function oneLine(error: unknown): string {
     if (!parts.some((part) => part.includes(message))) parts.push(message);
     at = at instanceof Error ? at.cause : undefined;
   }
-  return parts.join(': ').replaceAll(/\s*\n\s*/g, ' ');
+  return parts
+    .join(': ')
+    .split('\n')
+    .map((line) => line.trim())
+    .join(' ');
 }
 
 /** One thing's own message. Libraries also throw, or emit, copies of errors that are plain objects. */

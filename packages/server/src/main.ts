@@ -23,10 +23,15 @@ Environment (defaults):
   TILLROLL_STORAGE_URL                       file:///directory; default: files in TILLROLL_DATA_DIR
   TILLROLL_MAX_OPEN_EXPORTS (10)             PENDING and IN_PROGRESS, over all merchants
   TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT (2)
+  TILLROLL_MAX_OPEN_EXPORTS_PER_APP          over all merchants; unset: half of all of them while more
+                                             than one app is installed
   TILLROLL_WORKERS (1)                       exports at once in this process
   TILLROLL_RETENTION (24h)                   how long files can be downloaded
   TILLROLL_EXPORT_HISTORY (90d)              how long exports are listed after their end
   TILLROLL_SIGNING_KEY                       new,old; unset: a key kept in the database
+  TILLROLL_TRUSTED_PROXIES                   10.0.0.0/8,...: peers whose X-Forwarded-For counts; unset: none
+  TILLROLL_MAX_CONNECTIONS (4096)            open connections; above it 503
+  TILLROLL_MAX_CONNECTIONS_PER_ADDRESS (1024)  also requests under way of one client address
   TILLROLL_LOG_LEVEL (info)
 `;
 

@@ -74,5 +74,8 @@ export async function uninstallCommand(
   const merchant = checkedId('--merchant', options.merchant);
   const app = options.app === undefined ? null : checkedId('--app', options.app);
   const revoked = await withDatabase(signal, ({ pool }) => uninstall(pool, merchant, app));
-  await print(`${revoked} install${revoked === 1 ? '' : 's'} revoked\n`);
+  await print(
+    `${revoked} install${revoked === 1 ? '' : 's'} revoked: tokens and file URLs of ` +
+      `${app === null ? 'all apps' : app} at ${merchant} stop working now\n`,
+  );
 }

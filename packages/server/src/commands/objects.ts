@@ -5,7 +5,15 @@ import { createGunzip } from 'node:zlib';
 import { EXPORT_TYPES, type ExportType, type LoadCounts } from '@tillroll/contract';
 import { storageDirectory } from '../config.ts';
 import { databaseNow } from '../database/clock.ts';
-import { cancelExport, closeMerchant, deleteExports } from '../exports/upkeep.ts';
+import type { Pool } from '../database/pool.ts';
+import { oneLine } from '../errors.ts';
+import { endStatement, type ExportStatement } from '../exports/statements.ts';
+import {
+  cancelExport,
+  cancelMerchant,
+  deleteExports,
+  exportIdsOfMerchant,
+} from '../exports/upkeep.ts';
 import { deleteMerchantObjects, load } from '../ingest/load.ts';
 import { ordersNdjson, paymentsNdjson } from '../sample/index.ts';
 import { DirectoryStorage } from '../storage/directory.ts';
@@ -150,7 +158,8 @@ export async function purgeCommand(
     const storage = new DirectoryStorage(storageDirectory(config));
     await verifyBoundStore(pool, storage);
     // Files before records: what is interrupted can be run again and still finds what is left.
-    for (const exportId of await closeMerchant(pool, merchantId)) {
+    await endStatements(pool, await cancelMerchant(pool, merchantId));
+    for (const exportId of await exportIdsOfMerchant(pool, merchantId)) {
       await storage.removePrefix(exportPrefix(exportId));
     }
     const exports = await deleteExports(pool, merchantId);
@@ -161,11 +170,24 @@ export async function purgeCommand(
 
 export async function cancelCommand(exportId: string, signal: AbortSignal): Promise<void> {
   await withDatabase(signal, async ({ pool }) => {
-    if (!(await cancelExport(pool, exportId))) {
+    const statements = await cancelExport(pool, exportId);
+    if (!statements) {
       throw new Error(
         `no open export ${JSON.stringify(exportId.slice(0, 80))}: it is unknown or has ended already`,
       );
     }
+    await endStatements(pool, statements);
     await print(`${exportId} canceled\n`);
   });
+}
+
+/** Ends what reads for exports that were canceled; the workers may be stopped, or gone. */
+async function endStatements(pool: Pool, statements: readonly ExportStatement[]): Promise<void> {
+  for (const statement of statements) {
+    await endStatement(pool, statement).catch((error: unknown) => {
+      process.stderr.write(
+        `tillroll-server: a statement of export ${statement.exportId} may still run: ${oneLine(error)}\n`,
+      );
+    });
+  }
 }

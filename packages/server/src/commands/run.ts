@@ -39,6 +39,9 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
+/** The longest statement of a command: a big merchant is purged, or loaded, in one. */
+const COMMAND_STATEMENT_MS = 60 * 60_000;
+
 /** Opens the database with an up-to-date schema for one command, and closes it behind. */
 export async function withDatabase<T>(
   signal: AbortSignal,
@@ -49,6 +52,8 @@ export async function withDatabase<T>(
     databaseUrl: config.databaseUrl,
     dataDir: config.dataDir,
     poolSize: 4,
+    statementMs: COMMAND_STATEMENT_MS,
+    lockMs: COMMAND_STATEMENT_MS,
     // The statement under way reports the same fault.
     onError: () => undefined,
     signal,

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { ExportType, FailureCode } from '@tillroll/contract';
-import { inTransaction, type Pool } from '../database/pool.ts';
+import { inTransaction, write, type Pool } from '../database/pool.ts';
 import { lossDelayMs, MAX_ERRORS, MAX_LOSSES, MAX_PERMANENT_ERRORS } from './lifecycle.ts';
 import type { ExportQueue } from './queue.ts';
 import type { ExportRecord, ManifestFile } from './record.ts';
 import * as sql from './sql.ts';
+import { toStatement, type ExportStatement, type StatementColumns } from './statements.ts';
 
 /** One try of a worker at an export. Only the current attempt can change the export. */
 export interface Attempt {
@@ -18,6 +19,8 @@ export interface Attempt {
   endTime: number;
   /** Who had the attempt before this one: a worker's name, or null when there was none. */
   takenOverFrom: string | null;
+  /** What the attempt before this one read with, if nobody knows that it has ended. */
+  former: ExportStatement | null;
 }
 
 /** What became of an attempt that ended without a manifest. `superseded`: it was no longer the current one. */
@@ -39,16 +42,17 @@ export async function takeExport(
   jobId: string,
   worker: string,
 ): Promise<Taken> {
-  const { rows } = await pool.query<
-    ExportRecord & { losses: number; takenOverFrom: string | null }
-  >(sql.take, [exportId, jobId, worker]);
+  const { rows } = await write<
+    ExportRecord & StatementColumns & { losses: number; takenOverFrom: string | null }
+  >(pool, sql.take, [exportId, jobId, worker]);
   const [row] = rows;
   if (!row) return null;
   const { id, attempt, merchantId, appId, type, startTime, endTime, takenOverFrom } = row;
   if (row.losses > MAX_LOSSES) {
-    await pool.query(sql.fail, [exportId, attempt, 'WORKER_LOST' satisfies FailureCode]);
+    await write(pool, sql.fail, [exportId, attempt, 'WORKER_LOST' satisfies FailureCode]);
     return { failed: { exportId: id, number: attempt, takenOverFrom } };
   }
+  const former = toStatement(id, row);
   return {
     attempt: {
       exportId: id,
@@ -59,6 +63,7 @@ export async function takeExport(
       startTime,
       endTime,
       takenOverFrom,
+      former,
     },
   };
 }
@@ -69,7 +74,7 @@ export async function reportProgress(
   attempt: Attempt,
   percent: number,
 ): Promise<boolean> {
-  const result = await pool.query(sql.progress, [
+  const result = await write(pool, sql.progress, [
     attempt.exportId,
     attempt.number,
     Math.min(99, percent),
@@ -93,6 +98,7 @@ export async function completeExport(
       attempt.exportId,
       attempt.number,
       retentionMs,
+      JSON.stringify(files.map(({ objects, bytes, sha256 }) => ({ objects, bytes, sha256 }))),
     ]);
     const [row] = rows;
     if (!row) return null;

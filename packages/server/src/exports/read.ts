@@ -1,28 +1,30 @@
 import type { ExportType } from '@tillroll/contract';
 import type { Queryable } from '../database/pool.ts';
-import type { ExportRecord } from './record.ts';
+import type { ExportRecord, ManifestFile } from './record.ts';
 import * as sql from './sql.ts';
 
-/** An export of this merchant and app, or null: another app's does not exist for the caller. */
-export async function readExport(
-  database: Queryable,
-  owner: { merchantId: string; appId: string },
-  exportId: string,
-): Promise<ExportRecord | null> {
-  const { rows } = await database.query<ExportRecord>(sql.readByInstall, [
-    owner.merchantId,
-    owner.appId,
-    exportId,
-  ]);
-  return rows[0] ?? null;
+/** One file of an export, with what decides whether it may be downloaded. */
+export interface FileRecord
+  extends
+    ManifestFile,
+    Pick<
+      ExportRecord,
+      'merchantId' | 'appId' | 'status' | 'attempt' | 'availableUntil' | 'filesDeleted' | 'now'
+    > {
+  /** Whether the app that created the export has an install of the merchant that is not revoked. */
+  isInstalled: boolean;
 }
 
-/** An export by its id alone, for a caller whom a signed URL has authorised. */
-export async function readSignedExport(
+/**
+ * One file of an export by its position, for a caller whom a signed URL has authorised. Null when there
+ * is no such file, or no longer.
+ */
+export async function readFile(
   database: Queryable,
   exportId: string,
-): Promise<ExportRecord | null> {
-  const { rows } = await database.query<ExportRecord>(sql.readById, [exportId]);
+  position: number,
+): Promise<FileRecord | null> {
+  const { rows } = await database.query<FileRecord>(sql.readFile, [exportId, position]);
   return rows[0] ?? null;
 }
 

@@ -1,4 +1,5 @@
-import { isConnectionLoss, type Pool } from '../database/pool.ts';
+import { isConnectionLoss } from '../database/faults.ts';
+import type { Pool } from '../database/pool.ts';
 import { oneLine } from '../errors.ts';
 import {
   completeExport,
@@ -10,19 +11,28 @@ import {
   type Ending,
   type Fault,
 } from '../exports/attempts.ts';
+import { recordStatement, type ExportStatement } from '../exports/statements.ts';
 import { keptAttempt } from '../exports/upkeep.ts';
 import type { Logger } from '../log.ts';
 import type { BossQueue, RunJob } from '../queue/boss-queue.ts';
 import type { RepeatedWarnings } from '../repeats.ts';
 import { StorageError, writeFiles } from '../sink/write-files.ts';
 import { ObjectTooLarge } from '../source/frames.ts';
-import { readRows, SourceDisordered, SourceError, SourceLost } from '../source/rows.ts';
+import {
+  readRows,
+  SourceDisordered,
+  SourceError,
+  SourceLost,
+  type Source,
+} from '../source/rows.ts';
 import { attemptPrefix, fileKey } from '../storage/keys.ts';
 import type { Storage } from '../storage/storage.ts';
+import { endFormerStatement } from './end-statement.ts';
 import { ProgressReporter } from './progress.ts';
 
 export interface WorkerContext {
   readonly pool: Pool;
+  readonly source: Source;
   readonly queue: BossQueue;
   readonly storage: Storage;
   readonly retentionMs: number;
@@ -45,6 +55,8 @@ export interface WorkerContext {
 class Superseded extends Error {
   override name = 'Superseded';
 }
+
+const SUPERSEDED = 'the export was canceled or has a newer attempt';
 
 /** The queue took the job away: it believes this worker dead. */
 class JobLost extends Error {
@@ -77,11 +89,12 @@ export async function runExport(context: WorkerContext, job: RunJob): Promise<vo
   const { type, takenOverFrom } = attempt;
   log.info({ type, ...(takenOverFrom !== null && { takenOverFrom }) }, 'export started');
   try {
+    await endFormerStatement(context.pool, attempt.former, log);
     await removeEarlierAttempts(context.storage, attempt).catch((cause: unknown) => {
       // No reason to fail: nothing points to those files, and the sweep comes by.
       log.warn({ error: oneLine(cause) }, 'files of an earlier attempt could not be removed');
     });
-    const totals = await attemptExport(context, attempt, job.signal);
+    const totals = await attemptExport(context, attempt, job.signal, log);
     log.info({ ...totals, durationMs: durationMs() }, 'export done');
   } catch (error) {
     const ending = await settle(context, attempt, error).catch((cause: unknown) => {
@@ -120,8 +133,14 @@ async function attemptExport(
   context: WorkerContext,
   attempt: Attempt,
   jobSignal: AbortSignal,
+  log: Logger,
 ): Promise<{ files: number; objects: number; bytes: number }> {
-  const { pool, queue, storage } = context;
+  const { pool, source, queue, storage } = context;
+  let statement: ExportStatement | null = null;
+  const record = async (backend: ExportStatement['backend']): Promise<void> => {
+    if (!(await recordStatement(pool, attempt, backend))) throw new Superseded(SUPERSEDED);
+    statement = { exportId: attempt.exportId, backend };
+  };
   const superseded = new AbortController();
   const lost = new AbortController();
   const onLost = (): void => lost.abort(new JobLost('the queue gave the job to another worker'));
@@ -130,12 +149,12 @@ async function attemptExport(
   const progress = new ProgressReporter(
     attempt,
     (percent) => reportProgress(pool, attempt, percent),
-    () => superseded.abort(new Superseded('the export was canceled or has a newer attempt')),
+    () => superseded.abort(new Superseded(SUPERSEDED)),
   );
   try {
     await checkStore(context);
     const files = await writeFiles(
-      readRows(pool, attempt, signal),
+      readRows(source, attempt, signal, record),
       (position, content) =>
         storage.write(fileKey(attempt.exportId, attempt.number, position), content, signal),
       (createdTime) => progress.at(createdTime),
@@ -146,13 +165,14 @@ async function attemptExport(
     await checkStore(context);
     await progress.stop();
     const until = await completeExport(pool, queue, attempt, files, context.retentionMs);
-    if (until === null) throw new Superseded('the export was canceled or has a newer attempt');
+    if (until === null) throw new Superseded(SUPERSEDED);
     return {
       files: files.length,
       objects: files.reduce((sum, file) => sum + file.objects, 0),
       bytes: files.reduce((sum, file) => sum + file.bytes, 0),
     };
   } catch (error) {
+    await endFormerStatement(pool, statement, log);
     // Whatever broke after an abort broke because of it.
     throw signal.aborted ? signal.reason : error;
   } finally {

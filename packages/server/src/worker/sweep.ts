@@ -1,5 +1,6 @@
 import { oneLine } from '../errors.ts';
 import { handBack } from '../exports/attempts.ts';
+import { leftStatements } from '../exports/statements.ts';
 import {
   forgetExport,
   forgettableExports,
@@ -9,6 +10,7 @@ import {
   overdueExports,
 } from '../exports/upkeep.ts';
 import { attemptPrefix, exportPrefix } from '../storage/keys.ts';
+import { endFormerStatement } from './end-statement.ts';
 import type { WorkerContext } from './run-export.ts';
 
 /** An open export that nobody touched for so long is looked at: its job may be gone. */
@@ -29,7 +31,8 @@ export async function expireExport(context: WorkerContext, exportId: string): Pr
 
 /**
  * Puts right what crashes left behind: open exports whose job was lost, expired exports whose job was
- * lost, files that no export needs; and forgets exports that ended long ago. What fails for one does not keep the others waiting.
+ * lost, statements of exports that nobody runs, files that no export needs; and forgets exports that
+ * ended long ago. What fails for one does not keep the others waiting.
  * @throws the first failure, once all was tried; the queue tries the sweep again.
  */
 export async function sweep(context: WorkerContext): Promise<void> {
@@ -49,6 +52,11 @@ export async function sweep(context: WorkerContext): Promise<void> {
       const level = ending === 'failed' ? 'error' : 'warn';
       log[level]({ export: id, attempt }, `sweep: an open export had no job: ${ending}`);
     });
+  }
+  for (const statement of await leftStatements(pool)) {
+    await attemptTo(`ending a statement of export ${statement.exportId}`, () =>
+      endFormerStatement(pool, statement, log),
+    );
   }
   await attemptTo('using the store of the files', () => sweepStore());
   if (failures.length > 0) throw failures[0];

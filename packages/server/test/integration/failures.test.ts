@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { parseHours } from '@tillroll/contract';
-import type { PoolClient } from '../../src/database/pool.ts';
+import { toConnection, type PoolClient } from '../../src/database/pool.ts';
 import { createExport } from '../../src/exports/create.ts';
 import { MAX_ERRORS, MAX_PERMANENT_ERRORS } from '../../src/exports/lifecycle.ts';
 import { createLogger } from '../../src/log.ts';
@@ -305,6 +305,10 @@ describe.concurrent('a link that breaks during the COMMIT that completes', () =>
       await runExport(
         {
           pool: place.pool,
+          source: {
+            connection: toConnection({ connectionString: place.databaseUrl }),
+            pool: place.pool,
+          },
           queue: breaking,
           storage: new HookedStorage(place, () => Promise.resolve()),
           retentionMs: 60_000,

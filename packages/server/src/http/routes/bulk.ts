@@ -1,7 +1,6 @@
-import type { ExportType, LoadCounts } from '@tillroll/contract';
+import { MAX_BODY_BYTES, type ExportType, type LoadCounts } from '@tillroll/contract';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { databaseNow } from '../../database/clock.ts';
 import { load } from '../../ingest/load.ts';
 import { principalOf, requirePermission } from '../auth.ts';
 import { bodyOf } from '../body.ts';
@@ -25,12 +24,12 @@ export function bulkRoutes(app: FastifyInstance, context: HttpContext): void {
       body: Type.String({ description: 'NDJSON' }),
       response: { 200: LoadCountsSchema, ...errors(400, 401, 404, 408, 413, 415, 503) },
     },
+    bodyLimit: MAX_BODY_BYTES,
     validatorCompiler: () => () => true,
     handler: async (request: FastifyRequest): Promise<LoadCounts> => {
       const principal = principalOf(request);
       requirePermission(principal, `${type}_W`);
-      const now = await databaseNow(context.pool);
-      const target = { merchantId: principal.merchantId, type, now };
+      const target = { merchantId: principal.merchantId, type, now: context.now() };
       // A body that was read to its end is stored even if its sender has left: it may be sent again.
       return load(
         context.loadPool,
