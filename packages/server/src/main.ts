@@ -22,6 +22,9 @@ Environment (defaults):
   TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT (2)
   TILLROLL_WORKERS (1)                       exports at once in this process
   TILLROLL_RETENTION (24h)                   how long files can be downloaded
+  TILLROLL_MAX_UPLOADS (4)                   uploads that this process reads at once
+  TILLROLL_MAX_SPOOL (10GiB)                 what they may hold in TILLROLL_DATA_DIR while they are checked
+  TILLROLL_MIN_FREE_DISK (1GiB)              free space of that disk below which nothing is loaded
   TILLROLL_SIGNING_KEY                       new,old; unset: a key kept in the database
   TILLROLL_LOG_LEVEL (info)
 `;

@@ -2,11 +2,12 @@ import { join } from 'node:path';
 import { storageDirectory, type Config } from './config.ts';
 import { migrate, schemaFault } from './database/migrations.ts';
 import { openDatabase, type Database } from './database/open.ts';
-import { createPool, type Pool } from './database/pool.ts';
+import { createPool } from './database/pool.ts';
 import { sharedSigningKey } from './database/signing-key.ts';
 import { oneLine } from './errors.ts';
 import { FairSemaphore } from './fair-semaphore.ts';
 import type { App } from './http/app.ts';
+import { Loader, MAX_MERGES } from './ingest/load.ts';
 import type { Logger } from './log.ts';
 import { BossQueue } from './queue/boss-queue.ts';
 import { DirectoryStorage } from './storage/directory.ts';
@@ -16,9 +17,6 @@ import { startWorker } from './worker/worker.ts';
 
 /** How long running exports and requests may go on once the service is told to stop. */
 const GRACE_MS = 10_000;
-/** Uploads merged at once in this process; others wait on disk, without a connection. */
-const MAX_MERGES = 3;
-const MERGE_WAIT_MS = 10 * 60_000;
 /** Connections for what requests ask of the database. */
 const REQUEST_CONNECTIONS = 10;
 /** Requests that wait for one of those: more than that and waiting would take longer than asking again. */
@@ -101,9 +99,12 @@ export async function startService(
       closers.push(() => worker.stop(graceMs));
     }
     if (!roles.serve) return { url: null, stop };
-    const loadPool = createPool(database.connection, MAX_MERGES, warnLost, MERGE_WAIT_MS);
+    // Connections for uploads: few, apart, so that they never starve the rest.
+    const loadPool = createPool(database.connection, MAX_MERGES, warnLost);
     closers.push(() => loadPool.end());
-    const { app, url } = await listen(config, database, loadPool, queue, storage, log);
+    const loader = new Loader(loadPool, join(config.dataDir, 'spool'), config);
+    closers.push(() => loader.close());
+    const { app, url } = await listen(config, database, loader, queue, storage, log);
     closers.push(() => closeApp(app, graceMs));
     return { url, stop };
   }
@@ -112,7 +113,7 @@ export async function startService(
 async function listen(
   config: Config,
   database: Database,
-  loadPool: Pool,
+  loader: Loader,
   queue: BossQueue,
   storage: Storage,
   log: Logger,
@@ -129,13 +130,12 @@ async function listen(
       waitingPerKey: MAX_WAITING_REQUESTS_PER_ADDRESS,
       waitMs: REQUEST_WAIT_MS,
     }),
-    loadPool,
+    loader,
     queue,
     storage,
     signer: new UrlSigner(keys),
     rules: config,
     publicUrl: () => url,
-    spoolDirectory: join(config.dataDir, 'spool'),
     log,
     readiness: () => readiness(database, storage),
   });

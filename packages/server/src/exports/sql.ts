@@ -145,5 +145,8 @@ export const cancelMerchant = `
   WHERE e.merchant_id = $1 AND e.status IN ${states('cancel')}`;
 
 /** $1 merchant */
-export const exportIdsOfMerchant = 'SELECT id FROM tillroll.exports WHERE merchant_id = $1';
-export const deleteExportsOfMerchant = 'DELETE FROM tillroll.exports WHERE merchant_id = $1';
+export const exportsOfMerchant =
+  'SELECT id, job_id AS "jobId" FROM tillroll.exports WHERE merchant_id = $1';
+
+/** $1 ids[] */
+export const deleteExports = 'DELETE FROM tillroll.exports WHERE id = ANY($1)';

@@ -31,15 +31,17 @@ export async function cancelExport(pool: Pool, exportId: string): Promise<boolea
   return ((await pool.query(sql.cancel, [exportId])).rowCount ?? 0) > 0;
 }
 
-/** Cancels a merchant's open exports. @returns the ids of all its exports, open or not. */
-export async function closeMerchant(pool: Pool, merchantId: string): Promise<string[]> {
+/** Cancels a merchant's open exports. @returns all its exports, open or not, each with its last job. */
+export async function closeMerchant(
+  pool: Pool,
+  merchantId: string,
+): Promise<{ id: string; jobId: string }[]> {
   await pool.query(sql.cancelMerchant, [merchantId]);
-  return (await pool.query<{ id: string }>(sql.exportIdsOfMerchant, [merchantId])).rows.map(
-    ({ id }) => id,
-  );
+  return (await pool.query<{ id: string; jobId: string }>(sql.exportsOfMerchant, [merchantId]))
+    .rows;
 }
 
-/** Deletes a merchant's export records; their files must be gone already. */
-export async function deleteExports(pool: Pool, merchantId: string): Promise<number> {
-  return (await pool.query(sql.deleteExportsOfMerchant, [merchantId])).rowCount ?? 0;
+/** Deletes export records; their files must be gone already. @returns how many. */
+export async function deleteExports(pool: Pool, ids: readonly string[]): Promise<number> {
+  return (await pool.query(sql.deleteExports, [ids])).rowCount ?? 0;
 }

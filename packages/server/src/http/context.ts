@@ -3,6 +3,7 @@ import type { Pool } from '../database/pool.ts';
 import type { CreateRules } from '../exports/create.ts';
 import type { ExportQueue } from '../exports/queue.ts';
 import type { FairSemaphore } from '../fair-semaphore.ts';
+import type { Loader } from '../ingest/load.ts';
 import type { Logger } from '../log.ts';
 import type { UrlSigner } from '../storage/signature.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -12,15 +13,14 @@ export interface HttpContext {
   readonly pool: Pool;
   /** Turns at `pool`, one client address after the other. See `inTurn`. */
   readonly turns: FairSemaphore;
-  /** Connections for loads: few, apart, so that uploads never starve the rest. */
-  readonly loadPool: Pool;
+  /** Checks uploads on threads and merges them over connections of its own. */
+  readonly loader: Loader;
   readonly queue: ExportQueue;
   readonly storage: Storage;
   readonly signer: UrlSigner;
   readonly rules: CreateRules;
   /** The address clients use, without a trailing slash. Known once the server listens. */
   readonly publicUrl: () => string;
-  readonly spoolDirectory: string;
   readonly log: Logger;
   /** What keeps the service from being ready, in sentences; empty when nothing does. */
   readonly readiness: () => Promise<string[]>;

@@ -1,6 +1,7 @@
 import { parseHours } from '@tillroll/contract';
 import { createPool } from '../database/pool.ts';
 import { FairSemaphore } from '../fair-semaphore.ts';
+import { Loader } from '../ingest/load.ts';
 import { createLogger } from '../log.ts';
 import { UrlSigner } from '../storage/signature.ts';
 import { DirectoryStorage } from '../storage/directory.ts';
@@ -15,7 +16,7 @@ export async function openApiDocument(): Promise<object> {
   const app = await createApp({
     pool: nowhere,
     turns: new FairSemaphore({ permits: 1, waiting: 1, waitMs: 1 }),
-    loadPool: nowhere,
+    loader: new Loader(nowhere, '/nowhere', { maxUploads: 1, maxSpoolBytes: 1, minFreeBytes: 1 }),
     queue: { enqueueRun: () => Promise.resolve(), enqueueExpiry: () => Promise.resolve() },
     storage: new DirectoryStorage('/nowhere'),
     signer: new UrlSigner(['never used']),
@@ -26,7 +27,6 @@ export async function openApiDocument(): Promise<object> {
       maxOpenExportsPerMerchant: 1,
     },
     publicUrl: () => '',
-    spoolDirectory: '/nowhere',
     log: createLogger('silent'),
     readiness: () => Promise.resolve([]),
   });

@@ -10,7 +10,14 @@ import { isConnectionLoss } from '../database/pool.ts';
 import { codeOf, oneLine } from '../errors.ts';
 import { Unavailable } from '../exports/create.ts';
 import { Overloaded } from '../fair-semaphore.ts';
-import { BadBody, BadLine, TooLarge, TooSlow } from '../ingest/errors.ts';
+import {
+  BadBody,
+  InstallRevoked,
+  NoRoom,
+  Purged,
+  TooLarge,
+  TooSlow,
+} from '../ingest/errors.ts';
 
 /** An answer that is an error: the one shape in which routes refuse. */
 export class HttpError extends Error {
@@ -126,7 +133,13 @@ export function toHttpError(error: unknown): HttpError {
       error.message,
     );
   }
-  if (error instanceof BadLine || error instanceof BadBody) return badRequest(error.message);
+  if (error instanceof NoRoom) {
+    const headers = { 'retry-after': String(error.retryAfterSeconds) };
+    return new HttpError(503, errorBody(503, error.message), headers, oneLine(error));
+  }
+  if (error instanceof InstallRevoked) return unauthorized('token revoked');
+  if (error instanceof Purged) return new HttpError(409, errorBody(409, error.message));
+  if (error instanceof BadBody) return badRequest(error.message);
   if (error instanceof TooLarge) return new HttpError(413, errorBody(413, error.message));
   if (error instanceof TooSlow) return new HttpError(408, errorBody(408, error.message));
   if (error instanceof Error) {
@@ -156,7 +169,7 @@ export function renderError(
   reply: FastifyReply,
 ): FastifyReply {
   const { status, body, headers, message } = toHttpError(error);
-  if (status >= 500 && !(error instanceof Unavailable)) {
+  if (status >= 500 && !(error instanceof Unavailable) && !(error instanceof NoRoom)) {
     request.log.error(
       { error: oneLine(error), stack: error instanceof Error ? error.stack : undefined },
       'request failed',
