@@ -14,7 +14,8 @@ const KINDS: Record<ColumnType, readonly MemberKind[]> = {
 function find(members: Members, path: readonly string[]): Member | undefined {
   const [first = '', ...rest] = path;
   const member = Object.hasOwn(members, first) ? members[first] : undefined;
-  if (rest.length === 0 || typeof member !== 'object') return rest.length === 0 ? member : undefined;
+  if (rest.length === 0 || typeof member !== 'object')
+    return rest.length === 0 ? member : undefined;
   return 'object' in member ? find(member.object, rest) : undefined;
 }
 

@@ -1,10 +1,4 @@
-import {
-  DAY_MS,
-  MAX_OBJECT_DEPTH,
-  MAX_OBJECT_TIME_MS,
-  MEMBERS,
-  type ExportType,
-} from '@tillroll/contract';
+import { DAY_MS, MAX_OBJECT_TIME_MS, MEMBERS, type ExportType } from '@tillroll/contract';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BadLine } from '../src/ingest/errors.ts';
@@ -69,7 +63,7 @@ describe('a line that is no object', () => {
     const deep = `${'['.repeat(depth)}${']'.repeat(depth)}`;
     expect(refusal(deep).length).toBeLessThan(400);
     expect(refusal(withMember('id', deep)).length).toBeLessThan(400);
-    expect(parse(withMember('lineItems', deep)).id).toBe('A1');
+    expect(refusal(withMember('x', deep))).toContain('nested deeper than 500 levels');
   });
 
   test('a long value is cut in the message', () => {
@@ -95,7 +89,7 @@ describe('members', () => {
   ];
   test.each(times)('createdTime %s is refused', (json) => {
     expect(refusal(withMember('createdTime', json))).toContain(
-      `line 7: createdTime must be a whole number of epoch milliseconds from 0 to ${MAX_OBJECT_TIME_MS}; got `,
+      `line 7: createdTime must be a whole number of epoch milliseconds from 0 to ${MAX_OBJECT_TIME_MS}`,
     );
   });
 
@@ -120,8 +114,9 @@ describe('members', () => {
     [`"${'😀'.repeat(17)}"`, ''],
   ])('id %s is refused', (json, shown) => {
     const message = refusal(withMember('id', json));
-    expect(message).toContain('line 7: id must be a string of 1 to 64 bytes');
-    expect(message).toContain(`; got ${shown}`);
+    expect(message).toMatch(/^line 7: id must be (a string|text that UTF-8 can hold)/);
+    expect(message).toContain(shown);
+    expect(message).toContain('; got ');
   });
 
   test.each(['x'.repeat(64), 'é'.repeat(32), '😀'.repeat(16), ' ', '../..', "'; DROP", '\u00a0'])(
@@ -138,9 +133,19 @@ describe('members', () => {
     ['PAYMENTS', 'taxAmount'],
   ] as const)('%s %s is a whole number', (type, member) => {
     const { columns } = RELATIONS[type];
-    for (const json of ['1.5', '"100"', 'true', '{}', '9007199254740992', '1e400']) {
+    for (const json of [
+      '1.5',
+      '1.0',
+      '1e3',
+      '-0',
+      '"1"',
+      'true',
+      '{}',
+      '9007199254740992',
+      '1e400',
+    ]) {
       expect(refusal(withMember(member, json), type)).toContain(
-        `line 7: ${member} must be a whole number of minor units (cents), or absent; got `,
+        `line 7: ${member} must be a whole number written in digits alone, such as 1250, from -9007199254740991 to 9007199254740991; got ${json}`,
       );
     }
     const column = columns.findIndex((each) => each.member === member);
@@ -157,8 +162,10 @@ describe('members', () => {
   ] as const)('%s %s is a short text', (type, member) => {
     const { columns } = RELATIONS[type];
     for (const json of ['1', 'false', '[]', `"${'x'.repeat(65)}"`, '"a\\u0000"', '"\\udc00"']) {
-      expect(refusal(withMember(member, json), type)).toContain(
-        `line 7: ${member} must be a string of at most 64 characters, or absent; got `,
+      expect(refusal(withMember(member, json), type)).toMatch(
+        new RegExp(
+          `^line 7: ${member} must be (a string of at most 64 characters, or absent|text that UTF-8 can hold); got `,
+        ),
       );
     }
     const column = columns.findIndex((each) => each.member === member);
@@ -207,13 +214,6 @@ describe('members', () => {
     expect(Object.hasOwn(Object.prototype, 'total')).toBe(false);
   });
 
-  test('of duplicate members the last counts, as in every JSON parser of JavaScript', () => {
-    expect(parse('{"id":"A","id":"B","createdTime":1,"createdTime":2}')).toMatchObject({
-      id: 'B',
-      createdTime: 2,
-    });
-  });
-
   test('the values come in the order of the columns', () => {
     const payment = {
       result: 'SUCCESS',
@@ -223,13 +223,7 @@ describe('members', () => {
       currency: 'USD',
       ...ORDER,
     };
-    expect(parse(JSON.stringify(payment), 'PAYMENTS').values).toEqual([
-      'USD',
-      1,
-      2,
-      3,
-      'SUCCESS',
-    ]);
+    expect(parse(JSON.stringify(payment), 'PAYMENTS').values).toEqual(['USD', 1, 2, 3, 'SUCCESS']);
   });
 });
 
@@ -244,8 +238,7 @@ test('the bytes of any valid object are kept as they are', () => {
       space,
       (others, id, createdTime, before, after) => {
         const rest = { ...others };
-        for (const name of ['id', 'createdTime', 'modifiedTime', 'currency', 'total'])
-          delete rest[name];
+        for (const name of Object.keys(MEMBERS.ORDERS)) delete rest[name];
         const text = JSON.stringify({ ...rest, id, createdTime });
         // Escaped and raw forms of the same text are different bytes; both must stay.
         const bytes = Buffer.from(before + text.replaceAll('/', '\\/') + after);

@@ -10,14 +10,7 @@ import { isConnectionLoss } from '../database/pool.ts';
 import { codeOf, oneLine } from '../errors.ts';
 import { Unavailable } from '../exports/create.ts';
 import { Overloaded } from '../fair-semaphore.ts';
-import {
-  BadBody,
-  InstallRevoked,
-  NoRoom,
-  Purged,
-  TooLarge,
-  TooSlow,
-} from '../ingest/errors.ts';
+import { BadBody, InstallRevoked, NoRoom, Purged, TooLarge, TooSlow } from '../ingest/errors.ts';
 
 /** An answer that is an error: the one shape in which routes refuse. */
 export class HttpError extends Error {

@@ -9,7 +9,10 @@ const MAX_IN_FLIGHT = 16;
 const HEAP_MB = 64;
 
 /** What is published is compiled: beside this file lies `thread.js`, in a checkout `thread.ts`. */
-const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url);
+const ENTRY = new URL(
+  import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js',
+  import.meta.url,
+);
 
 function toError({ name, message, code }: Fault): Error {
   if (name === 'BadBody') return new BadBody(message);
@@ -76,7 +79,8 @@ export class CheckThread {
         const bytes = new Uint8Array(next.value);
         this.#inFlight++;
         this.#say({ kind: 'bytes', bytes }, [bytes.buffer]);
-        if (this.#inFlight >= MAX_IN_FLIGHT) await this.#until(() => this.#inFlight < MAX_IN_FLIGHT);
+        if (this.#inFlight >= MAX_IN_FLIGHT)
+          await this.#until(() => this.#inFlight < MAX_IN_FLIGHT);
       }
       this.#say({ kind: 'end' });
       await this.#until(() => this.#result !== null);

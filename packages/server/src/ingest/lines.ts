@@ -73,14 +73,17 @@ export class LineCutter {
 
   /** A gigabyte of line breaks costs one look at each byte. @returns where a line with content begins. */
   #skipEmptyLines(chunk: Buffer, from: number): number {
+    const end = chunk.length;
     let start = from;
-    for (let at = from; at < chunk.length; at++) {
-      const byte = chunk[at];
+    let breaks = 0;
+    for (let at = from; at < end; at++) {
+      const byte = chunk[at] as number;
       if (byte === LF) {
-        this.#number++;
+        breaks++;
         start = at + 1;
-      } else if (!isBlank(byte)) break;
+      } else if (byte !== SPACE && byte !== TAB && byte !== CR) break;
     }
+    this.#number += breaks;
     return start;
   }
 

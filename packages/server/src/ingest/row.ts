@@ -6,7 +6,7 @@ import type { Line } from './lines.ts';
 import { RELATIONS, type Column } from './relations.ts';
 import { Scanner } from './scan.ts';
 import { SHAPES } from './shape.ts';
-import { parseInteger } from './written-number.ts';
+import { parseInteger, TIME_ALLOWED } from './written-number.ts';
 
 /** One line, checked, ready to be stored. */
 export interface Row {
@@ -68,8 +68,7 @@ export class RowParser {
     this.#scanner.scan(line);
     const id = this.#id(line);
     const createdTime = this.#time('createdTime');
-    if (createdTime === null)
-      this.#refuse('createdTime', null, 'a whole number of epoch milliseconds');
+    if (createdTime === null) this.#refuse('createdTime', null, TIME_ALLOWED);
     const modified = this.#time('modifiedTime');
     const modifiedTime = modified ?? createdTime;
     if (modifiedTime > this.#now + MAX_LEAD_MS) {
@@ -86,10 +85,7 @@ export class RowParser {
     const bytes = this.#scanner.bytesOf('id');
     const id = bytes === null ? '' : parseText(bytes);
     const isId =
-      id !== '' &&
-      Buffer.byteLength(id) <= MAX_ID_BYTES &&
-      id.isWellFormed() &&
-      !CONTROL.test(id);
+      id !== '' && Buffer.byteLength(id) <= MAX_ID_BYTES && id.isWellFormed() && !CONTROL.test(id);
     if (isId) return id;
     if (bytes === null && isEnvelope(line.bytes)) {
       throw new BadLine(

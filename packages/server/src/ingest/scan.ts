@@ -1,9 +1,15 @@
-import { MAX_OBJECT_DEPTH, MAX_OBJECT_TIME_MS } from '@tillroll/contract';
+import { MAX_OBJECT_DEPTH } from '@tillroll/contract';
 import { describeFault, endOfNested, shownBytes } from './describe-fault.ts';
 import { BadLine } from './errors.ts';
 import type { Line } from './lines.ts';
 import { KIND, type Kind, type Shape } from './shape.ts';
-import { isMinusZero, isPlainInteger, parseInteger, timeFault } from './written-number.ts';
+import {
+  isMinusZero,
+  isPlainInteger,
+  parseInteger,
+  TIME_ALLOWED,
+  timeFault,
+} from './written-number.ts';
 
 const TAB = 0x09;
 const CR = 0x0d;
@@ -146,8 +152,7 @@ export class Scanner {
       const valueStart = p;
       const isObject = this.#isObject[depth] === 1;
       const shape = this.#shapes[depth] as Shape | null;
-      if (!isObject && shape !== null && c !== OPEN_OBJECT)
-        this.#refuseElement(depth, valueStart);
+      if (!isObject && shape !== null && c !== OPEN_OBJECT) this.#refuseElement(depth, valueStart);
       if (c === OPEN_OBJECT || c === OPEN_ARRAY) {
         if (depth === MAX_OBJECT_DEPTH) this.#refuseDepth();
         let inner = isObject ? null : shape;
@@ -340,7 +345,7 @@ export class Scanner {
   #refuseElement(depth: number, at: number): never {
     // The array belongs to `elements`, the only known member of its object.
     const path = this.#shapes[depth - 1]?.paths[0] ?? 'elements';
-    const open = this.#line.bytes.lastIndexOf(OPEN_ARRAY, at);
+    const open = this.#line.bytes.lastIndexOf(OPEN_ARRAY, at - 1);
     const got = this.#shown(open, endOfNested(this.#line.bytes, open));
     this.#refuse(`${path} must be an array of objects; got ${got}`);
   }
@@ -350,7 +355,7 @@ export class Scanner {
       [KIND.ID]: 'a string',
       [KIND.INTEGER]:
         'a whole number written in digits alone, such as 1250, from -9007199254740991 to 9007199254740991',
-      [KIND.TIME]: `a whole number of epoch milliseconds from 0 to ${MAX_OBJECT_TIME_MS}, written in digits alone`,
+      [KIND.TIME]: TIME_ALLOWED,
       [KIND.OBJECT]: 'an object',
       [KIND.LIST]: 'an array of objects',
       [KIND.TEXT]: 'a string',

@@ -29,6 +29,9 @@ export function isPlainInteger(bytes: Buffer, start: number, end: number): boole
   return end - start <= SAFE_DIGITS || Number.isSafeInteger(parseInteger(bytes, start, end));
 }
 
+/** What a time must be, as the end of a sentence with "must be". */
+export const TIME_ALLOWED = `a whole number of epoch milliseconds from 0 to ${MAX_OBJECT_TIME_MS}, written in digits alone`;
+
 /** As milliseconds, the first months of 1970; as seconds, the years 1973 to 2286. */
 const SECONDS = { from: 100_000_000, to: 10_000_000_000 };
 
@@ -43,5 +46,5 @@ export function timeFault(time: number): string | null {
       : time > MAX_OBJECT_TIME_MS
         ? ', which looks like microseconds'
         : '';
-  return `a whole number of epoch milliseconds from 0 to ${MAX_OBJECT_TIME_MS}; got ${time}${looks}`;
+  return `${TIME_ALLOWED}; got ${time}${looks}`;
 }
