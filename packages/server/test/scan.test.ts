@@ -356,7 +356,7 @@ describe('what is not JSON lines says what it is', () => {
     ],
     [
       'UTF-32, LE',
-      Buffer.from([...order].flatMap((c) => [c.charCodeAt(0), 0, 0, 0])),
+      Buffer.from([...Buffer.from(order)].flatMap((byte) => [byte, 0, 0, 0])),
       'UTF-16 or UTF-32: send UTF-8',
     ],
     [

@@ -32,8 +32,9 @@ export class CheckThread {
   #result: IntakeResult | null = null;
   #onSpooled: (bytes: number) => void = () => undefined;
 
-  constructor() {
-    this.#worker = new Worker(ENTRY, {
+  /** @param entry another one for tests of what a thread may do. */
+  constructor(entry: URL = ENTRY) {
+    this.#worker = new Worker(entry, {
       name: 'upload check',
       // What the process was started with may not be for threads.
       execArgv: [],

@@ -17,6 +17,8 @@ export interface LoadLimits {
   readonly maxSpoolBytes: number;
   /** Free bytes of that disk below which nothing is taken in. */
   readonly minFreeBytes: number;
+  /** How long an upload waits for its turn; 30 s unless a test says otherwise. */
+  readonly uploadWaitMs?: number;
 }
 
 /** What the database says when an upload begins. */
@@ -77,7 +79,7 @@ export class Loader {
 
   /** @param pool needs `MAX_MERGES` connections. */
   constructor(pool: Pool, spoolDirectory: string, limits: LoadLimits) {
-    const { maxUploads } = limits;
+    const { maxUploads, uploadWaitMs: waitMs = UPLOAD_WAIT_MS } = limits;
     const waiting = maxUploads * WAITING_PER_UPLOAD;
     this.#pool = pool;
     this.#directory = spoolDirectory;
@@ -87,14 +89,14 @@ export class Loader {
       permits: maxUploads,
       permitsPerKey: Math.max(1, maxUploads - 1),
       waiting,
-      waitMs: UPLOAD_WAIT_MS,
+      waitMs,
     });
     this.#uploadsOfInstall = new FairSemaphore({
       permits: waiting + maxUploads,
       permitsPerKey: Math.ceil(maxUploads / 2),
       waiting,
       waitingPerKey: WAITING_PER_UPLOAD,
-      waitMs: UPLOAD_WAIT_MS,
+      waitMs,
     });
     this.#merges = new FairSemaphore({
       permits: MAX_MERGES,

@@ -63,6 +63,7 @@ async function mergeUnlessBusy(
   await client.query(sql.mergeSettings);
   if (!(await tryLock(client, relation, merchantId))) return null;
   if ((await readPurgedTime(client, merchantId)) !== purgedTime) {
+    await holdInstall(client, installId);
     throw new Purged(
       'the objects of this merchant were purged while this upload came in; nothing of it was stored. Send it again if it is still wanted',
     );
@@ -76,12 +77,18 @@ async function mergeUnlessBusy(
   if (!counts) throw new Error('the merge returned no counts');
   // Last, so that an uninstall waits for a commit and not for a merge. Once it has returned, no upload
   // of the install can be stored any more.
-  if (installId !== null && (await client.query(sql.holdInstall, [installId])).rowCount !== 1)
-    throw new InstallRevoked('the install was revoked while the upload came in');
+  await holdInstall(client, installId);
   const { inserted, updated, unchanged, stale } = counts;
   // What another line of the same upload superseded was never the newest: it counts as stale.
   const superseded = rows - inserted - updated - unchanged - stale;
   return { received: rows, inserted, updated, unchanged, stale: stale + superseded };
+}
+
+/** Keeps an install from being revoked until the transaction ends. @throws InstallRevoked */
+async function holdInstall(client: ClientBase, installId: string | null): Promise<void> {
+  if (installId === null) return;
+  if ((await client.query(sql.holdInstall, [installId])).rowCount !== 1)
+    throw new InstallRevoked('the install was revoked while the upload came in');
 }
 
 async function tryLock(

@@ -231,7 +231,10 @@ export class Scanner {
     const first = b[start] as number;
     if (first === NULL) return;
     const isNumber = first === MINUS || isDigit(first);
-    switch (shape.kinds[member]) {
+    switch (shape.kinds[member] as Kind) {
+      case KIND.FLAG:
+      case KIND.RATIO:
+        return;
       case KIND.ID:
       case KIND.TEXT:
         if (first === QUOTE) this.#checkText(shape, member, start, end);
