@@ -40,7 +40,7 @@ export async function* bodyOf(
   try {
     for (;;) {
       const started = performance.now();
-      const { done, value } = await within(chunks.next(), least.windowMs - waitedMs, tooSlow);
+      const { done, value } = await within(chunks.next(), Math.max(1, least.windowMs - waitedMs), tooSlow);
       if (done) return;
       waitedMs += performance.now() - started;
       received += value.length;
@@ -48,7 +48,7 @@ export async function* bodyOf(
         // As much as a whole window must bring.
         waitedMs = 0;
         received = 0;
-      }
+      } else if (waitedMs >= least.windowMs) throw tooSlow;
       yield value;
     }
   } catch (error) {
