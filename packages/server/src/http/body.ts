@@ -40,7 +40,11 @@ export async function* bodyOf(
   try {
     for (;;) {
       const started = performance.now();
-      const { done, value } = await within(chunks.next(), Math.max(1, least.windowMs - waitedMs), tooSlow);
+      const { done, value } = await within(
+        chunks.next(),
+        Math.max(1, least.windowMs - waitedMs),
+        tooSlow,
+      );
       if (done) return;
       waitedMs += performance.now() - started;
       received += value.length;
