@@ -1,5 +1,5 @@
 import http from 'node:http';
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, readlink, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
@@ -306,8 +306,7 @@ describe('budgets', () => {
       expect((alone as Error).message).toMatch(/^the upload takes more than 5 MiB of this machine/);
       const hold = gate();
       const first = start({ body: bodyOf(lines(0, 3 * MB).toString(), hold), merchantId: 'first' });
-      await until('it is spooled', async () => (await openSpools()) > 0);
-      await sleep(200);
+      await until('it is spooled', async () => (await spooledBytes()) > 2.4 * MB);
       const same = await start({
         body: bodyOf(lines(0, 4 * MB).toString()),
         merchantId: 'first',
@@ -403,15 +402,29 @@ describe('budgets', () => {
   });
 });
 
-/** Spools that this process holds open: they have no name. */
-async function openSpools(): Promise<number> {
-  const { readlink } = await import('node:fs/promises');
+/** Sizes of the spools that this process holds open: they have no name. */
+async function spoolSizes(): Promise<number[]> {
   const directory = join(place.dataDir, 'spool');
-  const fds = await readdir('/proc/self/fd');
-  const targets = await Promise.all(
-    fds.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
-  );
-  return targets.filter((target) => target.startsWith(directory)).length;
+  const sizes = (await readdir('/proc/self/fd')).map(async (fd) => {
+    const path = `/proc/self/fd/${fd}`;
+    // One that was closed meanwhile.
+    const target = await readlink(path).catch(() => '');
+    return target.startsWith(directory)
+      ? stat(path).then(
+          ({ size }) => size,
+          () => null,
+        )
+      : null;
+  });
+  return (await Promise.all(sizes)).filter((size) => size !== null);
+}
+
+async function openSpools(): Promise<number> {
+  return (await spoolSizes()).length;
+}
+
+async function spooledBytes(): Promise<number> {
+  return (await spoolSizes()).reduce((sum, size) => sum + size, 0);
 }
 
 async function isWaiting(locktype: string): Promise<boolean> {
