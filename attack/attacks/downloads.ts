@@ -1,0 +1,108 @@
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { pause } from '../tools/connections.ts';
+import { hammer, pipeline } from '../tools/flood.ts';
+import { get, type Headers } from '../tools/requests.ts';
+import { attackerAddress, type Attack, type Scene } from '../tools/scene.ts';
+
+/** A signed URL is all that a download needs, and one export gives many. */
+
+const GZIP: Headers = { 'Accept-Encoding': 'gzip' };
+
+function fileOf({ target: { attacker } }: Scene, n = 0): string {
+  return attacker.files[n % attacker.files.length] ?? '';
+}
+
+/** Reads a little, slowly. */
+async function sip(scene: Scene, socket: Socket, bytesPerSecond: number): Promise<void> {
+  while (!scene.signal.aborted && !socket.destroyed) {
+    socket.read(Math.ceil(bytesPerSecond / 4));
+    await pause(250, scene.signal);
+  }
+}
+
+async function slowReaders(scene: Scene, count: number): Promise<void> {
+  const sockets = await scene.connections.openMany(count, (n) => attackerAddress(n % 8), false);
+  await Promise.all(
+    sockets.map(async (socket, n) => {
+      // Without a listener for data, bytes are read only when asked for.
+      socket.on('readable', () => undefined);
+      await scene.connections.write(socket, get(fileOf(scene, n)));
+      await sip(scene, socket, 1_000);
+    }),
+  );
+}
+
+/** Each begins a download and leaves when its first bytes are there. */
+async function quitters(scene: Scene, parallel: number): Promise<void> {
+  const each = async (n: number): Promise<void> => {
+    while (!scene.signal.aborted) {
+      const socket = await scene.connections.open(attackerAddress(n));
+      if (!socket) {
+        await pause(50, scene.signal);
+        continue;
+      }
+      await scene.connections.write(socket, get(fileOf(scene, n)));
+      await Promise.race([
+        once(socket, 'answer', { signal: scene.signal }).catch(() => undefined),
+        scene.connections.closed(socket),
+      ]);
+      socket.destroy();
+    }
+  };
+  await Promise.all(Array.from({ length: parallel }, (_, n) => each(n)));
+}
+
+export const downloads: readonly Attack[] = [
+  {
+    name: 'unread-identity',
+    about: 'one signed URL, 300 times on each of 16 connections that do not read',
+    inShort: true,
+    run: (scene) =>
+      pipeline(scene, get(fileOf(scene)), { times: 300, connections: 16, reads: false }),
+  },
+  {
+    name: 'unread-gzip',
+    about: 'the same, compressed',
+    inShort: false,
+    run: (scene) =>
+      pipeline(scene, get(fileOf(scene), GZIP), { times: 300, connections: 16, reads: false }),
+  },
+  {
+    name: 'unread-many',
+    about: 'one download on each of 600 connections that do not read',
+    inShort: true,
+    run: (scene) =>
+      pipeline(scene, get(fileOf(scene)), { times: 1, connections: 600, reads: false }),
+  },
+  {
+    name: 'slow-readers',
+    about: '300 downloads read at 1 kB/s',
+    inShort: false,
+    run: (scene) => slowReaders(scene, 300),
+  },
+  {
+    name: 'parallel-downloads',
+    about: '500 downloads at once by one app, again and again',
+    inShort: true,
+    run: (scene) =>
+      hammer(scene, (n) => get(fileOf(scene, n)), { connections: 500, perSecond: 250 }),
+  },
+  {
+    name: 'tail-ranges',
+    about:
+      'the last byte of an uncompressed file, for which all of it is inflated, on 40 connections',
+    inShort: true,
+    run: (scene) =>
+      hammer(scene, (n) => get(fileOf(scene, n), { Range: 'bytes=-1' }), {
+        connections: 40,
+        perSecond: 1_000,
+      }),
+  },
+  {
+    name: 'abandoned-downloads',
+    about: '40 downloads at once, each left after its first bytes',
+    inShort: false,
+    run: (scene) => quitters(scene, 40),
+  },
+];

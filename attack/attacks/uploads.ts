@@ -1,0 +1,166 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { untilOver } from '../tools/connections.ts';
+import { RepeatedGzip } from '../tools/repeated-gzip.ts';
+import { attackerAddress, type Attack, type Scene } from '../tools/scene.ts';
+import { beginUpload, chunk, uploadGzip } from '../tools/upload.ts';
+
+/** Uploads: the one route with a large body, and gzip makes a small one large. */
+
+const MIB = 1024 * 1024;
+/** What a line may have is 8 MiB. */
+const LINE = 8 * MIB - 1_024;
+
+function line(start: string, middle: string, end: string): Buffer {
+  const times = Math.floor((LINE - start.length - end.length) / middle.length);
+  return Buffer.from(`${start}${middle.repeat(times)}${end}\n`);
+}
+
+/** The same gzip from several connections at once. */
+async function together(
+  scene: Scene,
+  count: number,
+  gzip: RepeatedGzip,
+  whole = true,
+): Promise<void> {
+  await Promise.all(
+    Array.from({ length: count }, (_, n) =>
+      uploadGzip(scene, attackerAddress(n), scene.target.attacker, gzip, whole),
+    ),
+  );
+}
+
+/** Plain bodies without end, as fast as they are taken. */
+async function endless(scene: Scene, count: number, token: string): Promise<void> {
+  const piece = chunk(Buffer.from('{"id":"A","createdTime":1767225600000}\n'.repeat(1_600)));
+  await Promise.all(
+    Array.from({ length: count }, async (_, n) => {
+      const { merchant } = scene.target.attacker;
+      const socket = await beginUpload(scene, attackerAddress(n), { merchant, token });
+      // 5 MB/s each: what is measured is the service, not how fast loopback is.
+      while (socket && (await scene.connections.write(socket, piece)))
+        await delay((1000 * piece.length) / 5e6);
+    }),
+  );
+  await untilOver(scene.signal);
+}
+
+/** Begins uploads that then send a byte now and then. */
+async function crawl(scene: Scene, count: number): Promise<void> {
+  const text = '{"id":"A","createdTime":1767225600000}\n';
+  const piece = chunk(Buffer.from(text.repeat(2)));
+  await Promise.all(
+    Array.from({ length: count }, async (_, n) => {
+      const socket = await beginUpload(scene, attackerAddress(n % 8), scene.target.attacker);
+      while (socket && (await scene.connections.write(socket, piece))) await delay(1_000);
+    }),
+  );
+}
+
+export const uploads: readonly Attack[] = [
+  {
+    name: 'newlines',
+    about: '1 GiB of newlines, 1 MB gzipped',
+    inShort: true,
+    run: (scene) => together(scene, 1, new RepeatedGzip(Buffer.alloc(16 * MIB, '\n'), 64)),
+  },
+  {
+    name: 'newlines-4',
+    about: 'the same four times at once',
+    inShort: false,
+    run: (scene) => together(scene, 4, new RepeatedGzip(Buffer.alloc(16 * MIB, '\n'), 64)),
+  },
+  {
+    name: 'blank-lines',
+    about: '1 GiB of lines of 8 MiB of blanks, gzipped',
+    inShort: false,
+    run: (scene) => together(scene, 1, new RepeatedGzip(line('', ' ', ''), 128)),
+  },
+  {
+    name: 'bracket-lines',
+    about: 'lines of 8 MiB of [[],[],..., gzipped',
+    inShort: true,
+    run: (scene) =>
+      together(
+        scene,
+        2,
+        new RepeatedGzip(line('{"id":"A","createdTime":1767225600000,"a":[', '[],', '[]]}'), 16),
+      ),
+  },
+  {
+    name: 'deep-lines',
+    about: 'lines of 8 MiB of nested arrays, gzipped',
+    inShort: true,
+    run: (scene) =>
+      together(
+        scene,
+        2,
+        new RepeatedGzip(line('{"id":"A","createdTime":1767225600000,"a":', '[', ''), 16),
+      ),
+  },
+  {
+    name: 'member-lines',
+    about: 'lines of 8 MiB of the same member again and again, gzipped',
+    inShort: false,
+    run: (scene) => together(scene, 2, new RepeatedGzip(line('{', '"a":1,', '"id":"A"}'), 16)),
+  },
+  {
+    name: 'distinct-members',
+    about: 'lines of 8 MiB of distinct members, gzipped',
+    inShort: false,
+    run: (scene) => {
+      let members = '';
+      for (let n = 0; members.length < LINE - 100; n++) members += `"${n}":1,`;
+      const text = `{"id":"A","createdTime":1767225600000,${members}"z":1}\n`;
+      return together(scene, 2, new RepeatedGzip(Buffer.from(text), 16));
+    },
+  },
+  {
+    name: 'digit-lines',
+    about: 'lines with a time or an amount of 8 MiB of digits, gzipped',
+    inShort: true,
+    run: async (scene) => {
+      const time = line('{"id":"A","createdTime":', '1', '}');
+      const amount = line('{"id":"A","createdTime":1767225600000,"total":', '1', '}');
+      await Promise.all([
+        together(scene, 1, new RepeatedGzip(time, 16)),
+        together(scene, 1, new RepeatedGzip(amount, 16)),
+      ]);
+    },
+  },
+  {
+    name: 'escape-lines',
+    about: 'lines with an id of 8 MiB of escapes, gzipped',
+    inShort: false,
+    run: (scene) => together(scene, 2, new RepeatedGzip(line('{"id":"', '\\u0041', '"}'), 16)),
+  },
+  {
+    name: 'gzip-bombs',
+    about: '8 uploads of 250 MB each, 250 kB gzipped, that never end: their spool stays',
+    inShort: true,
+    run: (scene) =>
+      together(
+        scene,
+        scene.short ? 4 : 8,
+        new RepeatedGzip(line('{"id":"A","createdTime":1767225600000,"note":"', 'a', '"}'), 32),
+        false,
+      ),
+  },
+  {
+    name: 'slow-uploads',
+    about: '200 uploads at 100 B/s',
+    inShort: true,
+    run: (scene) => crawl(scene, 200),
+  },
+  {
+    name: 'read-only-uploads',
+    about: '10 endless uploads with a token that may only read',
+    inShort: false,
+    run: (scene) => endless(scene, 10, scene.target.readOnlyToken),
+  },
+  {
+    name: 'endless-uploads',
+    about: '10 endless uploads that are valid',
+    inShort: false,
+    run: (scene) => endless(scene, 10, scene.target.attacker.token),
+  },
+];
