@@ -11,6 +11,7 @@ const OVERTIME_MS = 5_000;
  * Runs one attack in a process of its own.
  * @param signal ends it at once.
  * @returns what it did; when it was ended before it could say so, that.
+ * @throws when the attack itself fails: a fault of the suite.
  */
 export async function runAttacker(order: AttackOrder, signal: AbortSignal): Promise<AttackReport> {
   const child = fork(PROGRAM, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
@@ -31,5 +32,7 @@ export async function runAttacker(order: AttackOrder, signal: AbortSignal): Prom
     clearTimeout(timer);
     signal.removeEventListener('abort', onAbort);
   }
-  return report ?? { text: 'the attack was stopped before its end' };
+  if (report) return report;
+  if (child.exitCode === 1) throw new Error(`the attack ${order.name} itself failed`);
+  return { text: 'the attack was stopped before its end' };
 }

@@ -9,7 +9,7 @@ import { measureIdle, runAttack, type Stage } from './run.ts';
 import { Service } from './service.ts';
 import { formatDetails, formatHeader, formatIdle, formatLimits, formatRow } from './table.ts';
 import { attackerAddress, type Attack } from './tools/scene.ts';
-import { findFaults, type Idle, type Row } from './verdict.ts';
+import { findFaults, isNoisy, type Idle, type Row } from './verdict.ts';
 
 /** `npm run attack`: see docs/attack.md. */
 
@@ -45,6 +45,18 @@ async function refresh({ service, client, target }: Stage, row: Row, idle: Idle)
   await client.end();
 }
 
+async function runAndPrint(stage: Stage, attack: Attack, idle: Idle): Promise<Row> {
+  const row = await runAttack(stage, attack, idle);
+  console.log([formatRow(row, idle), ...formatDetails(row)].join('\n'));
+  await refresh(stage, row, idle);
+  return row;
+}
+
+/** Nothing but a time is wrong, on a machine that was too busy to tell: worth a second look, once. */
+function isTimeAlone(row: Row, idle: Idle): boolean {
+  return isNoisy(row) && findFaults(row, idle).join() === 'p99';
+}
+
 async function attackAll(stage: Stage, attacks: readonly Attack[]): Promise<boolean> {
   stage.client.begin(stage.target);
   await delay(WARM_UP_MS);
@@ -54,10 +66,9 @@ async function attackAll(stage: Stage, attacks: readonly Attack[]): Promise<bool
   const rows: Row[] = [];
   for (const attack of attacks) {
     stage.signal.throwIfAborted();
-    const row = await runAttack(stage, attack, idle);
+    let row = await runAndPrint(stage, attack, idle);
+    if (isTimeAlone(row, idle)) row = await runAndPrint(stage, attack, idle);
     rows.push(row);
-    console.log([formatRow(row, idle), ...formatDetails(row)].join('\n'));
-    await refresh(stage, row, idle);
   }
   const after = await measureIdle(stage);
   const passed = rows.filter((row) => findFaults(row, idle).length === 0).length;

@@ -46,11 +46,8 @@ export async function prepare(
     );
     await Promise.all(more);
   }
-  const branches: { merchant: string; token: string }[] = [];
-  for (const merchant of BRANCHES) {
-    branches.push({ merchant, token: await install(merchant, 'EVIL') });
-    await seed(merchant, FEW_ORDERS);
-  }
+  const branches: Caller[] = [];
+  for (const merchant of BRANCHES) branches.push(await caller(merchant, 'EVIL', FEW_ORDERS));
   const readOnlyToken = await install('MALLORY', 'EVIL', 'ORDERS_R');
   return { host, port: service.port, normal, attacker, branches, readOnlyToken };
 }

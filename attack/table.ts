@@ -1,14 +1,26 @@
 import { percentile } from './measure/percentile.ts';
-import { findFaults, LIMITS, p99Limit, type Idle, type Row } from './verdict.ts';
+import {
+  findFaults,
+  isNoisy,
+  LIMITS,
+  p99Limit,
+  type Fault,
+  type Idle,
+  type Row,
+} from './verdict.ts';
 
 /** The table in plain text, at most 120 columns wide. */
 
 const NOT_MEASURED = '-';
+/** Behind a value that is not allowed. */
+const MARK = '!';
 
 interface Column {
   readonly title: string;
   readonly width: number;
   readonly cell: (row: Row, idle: Idle) => string;
+  /** The fault that this column shows. */
+  readonly fault?: Fault;
 }
 
 function whole(value: number | null): string {
@@ -19,34 +31,45 @@ function above(value: number | null, idle: number | null): string {
   return value === null || idle === null ? NOT_MEASURED : whole(value - idle);
 }
 
+function latency({ client }: Row, part: number): string {
+  return whole(percentile(client.polls.latencies, part));
+}
+
+function ofAll(part: number, whole: number): string {
+  return `${part}/${whole}`;
+}
+
 const COLUMNS: readonly Column[] = [
-  { title: 'attack', width: 29, cell: ({ name }) => name },
+  { title: 'attack', width: 25, cell: ({ name }) => name },
+  { title: 'p99 ms', width: 7, fault: 'p99', cell: (row) => latency(row, 0.99) },
+  { title: 'max ms', width: 6, cell: (row) => latency(row, 1) },
   {
-    title: 'p99 ms',
+    title: 'failed',
     width: 7,
-    cell: ({ client }) => whole(percentile(client.polls.latencies, 0.99)),
+    fault: 'polls',
+    cell: ({ client: { polls } }) => ofAll(polls.failures.length, polls.latencies.length),
   },
-  { title: 'max ms', width: 7, cell: ({ client }) => whole(percentile(client.polls.latencies, 1)) },
-  { title: 'polls', width: 5, cell: ({ client }) => String(client.polls.latencies.length) },
-  { title: 'fail', width: 4, cell: ({ client }) => String(client.polls.failures.length) },
   {
     title: 'rounds',
     width: 6,
+    fault: 'rounds',
     cell: ({ client: { rounds } }) =>
-      `${rounds.latencies.length}/${rounds.latencies.length + rounds.failures.length}`,
+      ofAll(rounds.latencies.length, rounds.latencies.length + rounds.failures.length),
   },
   {
     title: '+MB',
-    width: 5,
+    width: 6,
+    fault: 'memory',
     cell: ({ peakMb, isRunaway }, idle) => (isRunaway ? 'over' : above(peakMb, idle.memoryMb)),
   },
   { title: 'fds', width: 5, cell: ({ peakDescriptors }) => whole(peakDescriptors) },
   { title: 'spool', width: 5, cell: ({ peakSpoolMb }) => whole(peakSpoolMb) },
-  { title: 'log', width: 4, cell: ({ logMb }) => whole(logMb) },
+  { title: 'log', width: 4, fault: 'log', cell: ({ logMb }) => whole(logMb) },
   { title: 'cpu s', width: 5, cell: ({ cpuSeconds }) => whole(cpuSeconds) },
   {
     title: 'left',
-    width: 12,
+    width: 14,
+    fault: 'left',
     cell: ({ left }, idle) =>
       [
         whole(left.connections),
@@ -55,21 +78,24 @@ const COLUMNS: readonly Column[] = [
       ].join('/'),
   },
   {
+    title: 'after',
+    width: 7,
+    fault: 'after',
+    cell: ({ left, end }) => (end !== 'answers' ? end : left.round === '' ? 'works' : 'fails'),
+  },
+  {
     title: 'verdict',
-    width: 14,
-    cell: (row, idle) => {
-      const faults = findFaults(row, idle);
-      return faults.length === 0 ? 'pass' : faults.join(' ');
-    },
+    width: 7,
+    cell: (row, idle) => (findFaults(row, idle).length === 0 ? 'pass' : 'FAIL'),
   },
 ];
 
 function line(cells: readonly string[]): string {
-  return cells
-    .map((cell, n) =>
-      n === 0 ? cell.padEnd(COLUMNS[n]?.width ?? 0) : cell.padStart(COLUMNS[n]?.width ?? 0),
-    )
-    .join(' ');
+  const padded = COLUMNS.map(({ width }, n) => {
+    const cell = cells[n] ?? '';
+    return n === 0 ? cell.padEnd(width) : cell.padStart(width);
+  });
+  return padded.join(' ');
 }
 
 export function formatHeader(): string {
@@ -77,7 +103,9 @@ export function formatHeader(): string {
 }
 
 export function formatRow(row: Row, idle: Idle): string {
-  return line(COLUMNS.map(({ cell }) => cell(row, idle)));
+  const faults = findFaults(row, idle);
+  const isFaulty = ({ fault }: Column): boolean => fault !== undefined && faults.includes(fault);
+  return line(COLUMNS.map((column) => column.cell(row, idle) + (isFaulty(column) ? MARK : '')));
 }
 
 function counted(reasons: readonly string[]): string {
@@ -87,7 +115,8 @@ function counted(reasons: readonly string[]): string {
 }
 
 /** What does not fit into the row: what the attacker did, and what failed. */
-export function formatDetails({ attacker, client, left }: Row): string[] {
+export function formatDetails(row: Row): string[] {
+  const { attacker, client, left } = row;
   return [
     `attacker: ${attacker}`,
     ...(client.polls.failures.length > 0
@@ -97,7 +126,7 @@ export function formatDetails({ attacker, client, left }: Row): string[] {
       ? [`failed rounds: ${counted(client.rounds.failures)}`]
       : []),
     ...(left.round === '' ? [] : [`the round afterwards: ${left.round}`]),
-    ...(client.loopDelayMs > 50
+    ...(isNoisy(row)
       ? [`noise: the normal client's own process was late by ${whole(client.loopDelayMs)} ms`]
       : []),
   ].map((text) => `    ${text}`);

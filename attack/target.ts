@@ -9,7 +9,7 @@ export interface Target {
   /** The attacker's app at the same merchant, with ORDERS_R alone. */
   readonly readOnlyToken: string;
   /** The attacker's app at further merchants. */
-  readonly branches: readonly Omit<Caller, 'exportId' | 'files'>[];
+  readonly branches: readonly Caller[];
 }
 
 export interface Caller {

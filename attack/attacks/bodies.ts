@@ -25,7 +25,7 @@ async function endless(
   piece: string,
   times: number,
 ): Promise<void> {
-  const perBatch = Math.max(1, Math.floor(32_768 / piece.length));
+  const perBatch = Math.max(1, Math.floor(32_768 / (piece.length || 1)));
   const batch = piece.repeat(perBatch);
   const each = async (n: number): Promise<void> => {
     const socket = await scene.connections.open(attackerAddress(n % 8));

@@ -7,6 +7,8 @@ import { attackerAddress, type Attack, type Scene } from '../tools/scene.ts';
 
 /** A signed URL is all that a download needs, and one export gives many. */
 
+/** More than the kernel's buffers hold, so that it is the service that waits for the reader. */
+const DOWNLOADS_EACH = 16;
 const GZIP: Headers = { 'Accept-Encoding': 'gzip' };
 
 function fileOf({ target: { attacker } }: Scene, n = 0): string {
@@ -21,14 +23,20 @@ async function sip(scene: Scene, socket: Socket, bytesPerSecond: number): Promis
   }
 }
 
-async function slowReaders(scene: Scene, count: number): Promise<void> {
+/** @param file the URL of the n-th connection. */
+async function slowReaders(
+  scene: Scene,
+  count: number,
+  bytesPerSecond: number,
+  file: (n: number) => string,
+): Promise<void> {
   const sockets = await scene.connections.openMany(count, (n) => attackerAddress(n % 8), false);
   await Promise.all(
     sockets.map(async (socket, n) => {
       // Without a listener for data, bytes are read only when asked for.
       socket.on('readable', () => undefined);
-      await scene.connections.write(socket, get(fileOf(scene, n)));
-      await sip(scene, socket, 1_000);
+      await scene.connections.write(socket, get(file(n)).repeat(DOWNLOADS_EACH));
+      await sip(scene, socket, bytesPerSecond);
     }),
   );
 }
@@ -77,9 +85,19 @@ export const downloads: readonly Attack[] = [
   },
   {
     name: 'slow-readers',
-    about: '300 downloads read at 1 kB/s',
+    about: '16 downloads on each of 300 connections, read at 1 kB/s',
     inShort: false,
-    run: (scene) => slowReaders(scene, 300),
+    run: (scene) => slowReaders(scene, 300, 1_000, (n) => fileOf(scene, n)),
+  },
+  {
+    name: 'least-rate-downloads',
+    about: '16 downloads on each of 400 connections of one app at five merchants, read at 24 kB/s',
+    inShort: true,
+    run: (scene) => {
+      const callers = [scene.target.attacker, ...scene.target.branches];
+      const files = callers.map((caller) => caller.files[0] ?? '');
+      return slowReaders(scene, 400, 24_000, (n) => files[n % files.length] ?? '');
+    },
   },
   {
     name: 'parallel-downloads',

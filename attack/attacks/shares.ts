@@ -51,6 +51,23 @@ export const shares: readonly Attack[] = [
     },
   },
   {
+    name: 'many-addresses',
+    about:
+      'unknown tokens from 600 addresses, 8 requests under way on each: the queue is always full',
+    inShort: true,
+    run: (scene) => {
+      const { merchant, exportId } = scene.target.attacker;
+      const path = `/v3/merchants/${merchant}/exports/${exportId}`;
+      const text = get(path, bearer(unknownToken())).repeat(8);
+      return hammer(scene, () => text, {
+        connections: 600,
+        perSecond: 250,
+        addresses: 600,
+        answers: 8,
+      });
+    },
+  },
+  {
     name: 'creates-of-one-app',
     about:
       'creates by one app at five merchants, above every limit; the normal client creates, too',

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { untilOver } from '../tools/connections.ts';
+import { gzipSync } from 'node:zlib';
+import { pause, untilOver } from '../tools/connections.ts';
 import { RepeatedGzip } from '../tools/repeated-gzip.ts';
 import { attackerAddress, type Attack, type Scene } from '../tools/scene.ts';
-import { beginUpload, chunk, uploadGzip } from '../tools/upload.ts';
+import { beginUpload, chunk, LAST_CHUNK, uploadGzip } from '../tools/upload.ts';
 
 /** Uploads: the one route with a large body, and gzip makes a small one large. */
 
@@ -14,6 +15,8 @@ function line(start: string, middle: string, end: string): Buffer {
   const times = Math.floor((LINE - start.length - end.length) / middle.length);
   return Buffer.from(`${start}${middle.repeat(times)}${end}\n`);
 }
+
+const SMALL_LINE = '{"id":"A","createdTime":1767225600000}\n';
 
 /** The same gzip from several connections at once. */
 async function together(
@@ -31,7 +34,7 @@ async function together(
 
 /** Plain bodies without end, as fast as they are taken. */
 async function endless(scene: Scene, count: number, token: string): Promise<void> {
-  const piece = chunk(Buffer.from('{"id":"A","createdTime":1767225600000}\n'.repeat(1_600)));
+  const piece = chunk(Buffer.from(SMALL_LINE.repeat(1_600)));
   await Promise.all(
     Array.from({ length: count }, async (_, n) => {
       const { merchant } = scene.target.attacker;
@@ -44,16 +47,47 @@ async function endless(scene: Scene, count: number, token: string): Promise<void
   await untilOver(scene.signal);
 }
 
-/** Begins uploads that then send a byte now and then. */
-async function crawl(scene: Scene, count: number): Promise<void> {
-  const text = '{"id":"A","createdTime":1767225600000}\n';
-  const piece = chunk(Buffer.from(text.repeat(2)));
+/** Begins uploads that then send a piece each second and never end. */
+async function crawl(scene: Scene, count: number, lines: number): Promise<void> {
+  const callers = [scene.target.attacker, ...scene.target.branches];
+  const piece = chunk(Buffer.from(SMALL_LINE.repeat(lines)));
   await Promise.all(
     Array.from({ length: count }, async (_, n) => {
-      const socket = await beginUpload(scene, attackerAddress(n % 8), scene.target.attacker);
-      while (socket && (await scene.connections.write(socket, piece))) await delay(1_000);
+      const destination = callers[n % callers.length] ?? scene.target.attacker;
+      const socket = await beginUpload(scene, attackerAddress(n % 8), destination);
+      while (socket && (lines === 0 || (await scene.connections.write(socket, piece)))) {
+        await pause(1_000, scene.signal);
+        if (scene.signal.aborted) return;
+      }
     }),
   );
+}
+
+/** Valid lines, a byte in each chunk, again and again. */
+async function tinyChunks(scene: Scene, count: number): Promise<void> {
+  const line = SMALL_LINE.split('')
+    .map((byte) => `1\r\n${byte}\r\n`)
+    .join('');
+  const batch = line.repeat(200);
+  await Promise.all(
+    Array.from({ length: count }, async (_, n) => {
+      const socket = await beginUpload(scene, attackerAddress(n), scene.target.attacker);
+      while (socket && (await scene.connections.write(socket, batch))) await delay(20);
+    }),
+  );
+}
+
+async function emptyMembers(scene: Scene, count: number): Promise<void> {
+  const socket = await beginUpload(scene, attackerAddress(), scene.target.attacker, {
+    'Content-Encoding': 'gzip',
+  });
+  if (!socket) return;
+  const perChunk = 1_000;
+  const members = chunk(Buffer.concat(Array.from({ length: perChunk }, () => gzipSync(''))));
+  for (let sent = 0; sent < count; sent += perChunk)
+    if (!(await scene.connections.write(socket, members))) return;
+  await scene.connections.write(socket, LAST_CHUNK);
+  await scene.connections.closed(socket);
 }
 
 export const uploads: readonly Attack[] = [
@@ -147,9 +181,42 @@ export const uploads: readonly Attack[] = [
   },
   {
     name: 'slow-uploads',
-    about: '200 uploads at 100 B/s',
+    about: '200 uploads of one app at five merchants, at 80 B/s',
     inShort: true,
-    run: (scene) => crawl(scene, 200),
+    run: (scene) => crawl(scene, 200, 2),
+  },
+  {
+    name: 'least-rate-uploads',
+    about: '100 uploads of one app at five merchants, at 24 kB/s',
+    inShort: true,
+    run: (scene) => crawl(scene, 100, 600),
+  },
+  {
+    name: 'silent-uploads',
+    about: '200 uploads that announce a body and send nothing of it',
+    inShort: false,
+    run: (scene) => crawl(scene, 200, 0),
+  },
+  {
+    name: 'tiny-chunk-uploads',
+    about: '10 uploads whose body comes in chunks of one byte',
+    inShort: true,
+    run: (scene) => tinyChunks(scene, 10),
+  },
+  {
+    name: 'small-rows',
+    about: '32 MiB of the smallest valid orders, gzipped, twice at once',
+    inShort: false,
+    run: (scene) => {
+      const lines = Buffer.from(SMALL_LINE.repeat(Math.floor((4 * MIB) / SMALL_LINE.length)));
+      return together(scene, 2, new RepeatedGzip(lines, 8));
+    },
+  },
+  {
+    name: 'gzip-members',
+    about: '8 MB of gzip members that hold nothing, 400,000 of them',
+    inShort: true,
+    run: (scene) => emptyMembers(scene, 400_000),
   },
   {
     name: 'read-only-uploads',

@@ -33,6 +33,16 @@ export async function pipeline(
   await Promise.all(Array.from({ length: connections }, (_, n) => each(n)));
 }
 
+export interface Hammer {
+  readonly connections: number;
+  /** How many texts are sent a second, over all connections. */
+  readonly perSecond: number;
+  /** How many addresses the connections come from; 4 by default. */
+  readonly addresses?: number;
+  /** How many answers a text has; 1 by default. */
+  readonly answers?: number;
+}
+
 /**
  * One request after the other on each of many connections, each when the one before is answered, at a
  * bounded rate over all of them. A connection that the service closes is opened again.
@@ -40,7 +50,7 @@ export async function pipeline(
 export async function hammer(
   scene: Scene,
   text: (n: number) => string | Buffer,
-  { connections, perSecond }: { connections: number; perSecond: number },
+  { connections, perSecond, addresses = 4, answers = 1 }: Hammer,
 ): Promise<void> {
   const gapMs = (1000 * connections) / perSecond;
   const each = async (n: number): Promise<void> => {
@@ -49,7 +59,7 @@ export async function hammer(
     while (!scene.signal.aborted) {
       const due = performance.now() + gapMs;
       if (!socket?.writable) {
-        socket = await scene.connections.open(attackerAddress(n % 4));
+        socket = await scene.connections.open(attackerAddress(n % addresses));
         if (!socket) {
           await pause(REOPEN_MS, scene.signal);
           continue;
@@ -57,7 +67,7 @@ export async function hammer(
       }
       const before = countAnswers(socket);
       if (await scene.connections.write(socket, text(n)))
-        await scene.connections.answered(socket, before + 1);
+        await scene.connections.answered(socket, before + answers);
       await pause(Math.max(0, due - performance.now()), scene.signal);
     }
   };
