@@ -12,6 +12,8 @@ import {
 /** The table in plain text, at most 120 columns wide. */
 
 const NOT_MEASURED = '-';
+/** An idle service on an idle machine answers a poll in a tenth of this, ms. */
+const BUSY_MS = 30;
 /** Behind a value that is not allowed. */
 const MARK = '!';
 
@@ -137,6 +139,7 @@ export function formatIdle(idle: Idle): string {
     `idle: p99 of polls ${idle.p99Ms.toFixed(1)} ms`,
     `memory ${idle.memoryMb === null ? 'not measured' : `${whole(idle.memoryMb)} MB`}`,
     `descriptors ${idle.descriptors ?? 'not measured'}`,
+    ...(idle.p99Ms > BUSY_MS ? ['NOISE: this machine is busy, and the p99 says little'] : []),
   ].join(', ');
 }
 

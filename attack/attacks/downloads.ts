@@ -79,9 +79,21 @@ export const downloads: readonly Attack[] = [
   {
     name: 'unread-many',
     about: 'one download on each of 600 connections that do not read',
-    inShort: true,
+    inShort: false,
     run: (scene) =>
       pipeline(scene, get(fileOf(scene)), { times: 1, connections: 600, reads: false }),
+  },
+  {
+    name: 'unread-docs',
+    about:
+      'the largest script of /docs, which needs no token, 16 times on each of 300 connections that do not read',
+    inShort: true,
+    run: (scene) =>
+      pipeline(scene, get('/docs/static/swagger-ui-bundle.js'), {
+        times: 16,
+        connections: 300,
+        reads: false,
+      }),
   },
   {
     name: 'slow-readers',

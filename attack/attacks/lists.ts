@@ -29,7 +29,7 @@ export const lists: readonly Attack[] = [
   {
     name: 'poll-many-files',
     about: 'polls of an export of many files, 500 a second on 50 connections',
-    inShort: true,
+    inShort: false,
     run: (scene) => ask(scene, `${exportsOf(scene)}/${scene.target.attacker.exportId}`, 50, 500),
   },
 ];

@@ -22,7 +22,7 @@ function exportPath({ target: { attacker } }: Scene): string {
 }
 
 export const pipelined: readonly Attack[] = [
-  attack('availability', '840 kB of GET /v3/availability on one connection', true, (scene) =>
+  attack('availability', '840 kB of GET /v3/availability on one connection', false, (scene) =>
     pipeline(scene, AVAILABILITY, { times: AVAILABILITIES }),
   ),
   attack('availability-3', 'the same on three connections at once', true, (scene) =>
@@ -68,7 +68,7 @@ export const pipelined: readonly Attack[] = [
         connections: 2,
       }),
   ),
-  attack('openapi', '5,000 requests of /openapi.json', true, (scene) =>
+  attack('openapi', '5,000 requests of /openapi.json', false, (scene) =>
     pipeline(scene, get('/openapi.json'), { times: 5_000 }),
   ),
   attack(

@@ -40,7 +40,7 @@ export const shares: readonly Attack[] = [
   {
     name: 'unknown-tokens',
     about: 'polls with unknown tokens, 1,000 a second on 400 connections',
-    inShort: true,
+    inShort: false,
     run: (scene) => {
       const { merchant, exportId } = scene.target.attacker;
       const path = `/v3/merchants/${merchant}/exports/${exportId}`;

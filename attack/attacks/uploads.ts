@@ -151,7 +151,7 @@ export const uploads: readonly Attack[] = [
   {
     name: 'digit-lines',
     about: 'lines with a time or an amount of 8 MiB of digits, gzipped',
-    inShort: true,
+    inShort: false,
     run: async (scene) => {
       const time = line('{"id":"A","createdTime":', '1', '}');
       const amount = line('{"id":"A","createdTime":1767225600000,"total":', '1', '}');
@@ -182,7 +182,7 @@ export const uploads: readonly Attack[] = [
   {
     name: 'slow-uploads',
     about: '200 uploads of one app at five merchants, at 80 B/s',
-    inShort: true,
+    inShort: false,
     run: (scene) => crawl(scene, 200, 2),
   },
   {
@@ -215,7 +215,7 @@ export const uploads: readonly Attack[] = [
   {
     name: 'gzip-members',
     about: '8 MB of gzip members that hold nothing, 400,000 of them',
-    inShort: true,
+    inShort: false,
     run: (scene) => emptyMembers(scene, 400_000),
   },
   {
