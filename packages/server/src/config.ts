@@ -2,6 +2,7 @@ import { isIP, SocketAddress } from 'node:net';
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseHours, REGION_HOURS, REGIONS, type Hours, type Region } from '@tillroll/contract';
+import { parseDatabaseUrl } from './database/connection.ts';
 
 /** The service's settings, typed and checked. Times are milliseconds. */
 export interface Config {
@@ -19,9 +20,13 @@ export interface Config {
   /** PENDING and IN_PROGRESS together, over all merchants. */
   readonly maxOpenExports: number;
   readonly maxOpenExportsPerMerchant: number;
+  /** Over all merchants. Null: half of `maxOpenExports` while more than one app is installed. */
+  readonly maxOpenExportsPerApp: number | null;
   /** Exports that this process runs at once. */
   readonly workers: number;
   readonly retentionMs: number;
+  /** How long the record of an export is kept after its end. */
+  readonly historyMs: number;
   /** Newest first; null: one key made once and kept in the database. */
   readonly signingKeys: readonly string[] | null;
   /** Peers whose `X-Forwarded-For` counts. */
@@ -141,15 +146,12 @@ function storageUrl(text: string): URL {
   throw new Error(`"${text}" is no address such as file:///var/lib/tillroll/files`);
 }
 
-function databaseUrl(text: string): string {
-  // PostgreSQL writes a Unix socket as `user:password@/database?host=/directory`. To the URL standard a
-  // user without a host is a fault; named here, the host of the query still decides.
-  const named = URL.canParse(text) ? text : text.replace('@/', '@localhost/');
-  // The text is not repeated: it holds a password.
-  if (!['postgres:', 'postgresql:'].includes(URL.parse(named)?.protocol ?? '')) {
-    throw new Error('must look like postgres://user:password@host:5432/database');
-  }
-  return named;
+/** Checked here, so that a fault is reported with all others, and read again where it is used. */
+function databaseUrl(environment: Environment): (text: string) => string {
+  return (text) => {
+    parseDatabaseUrl(text, environment);
+    return text;
+  };
 }
 
 /** Comma-separated networks or single addresses. IPv4 written as IPv6 is IPv4. */
@@ -187,7 +189,7 @@ export function readConfig(environment: Environment): Config {
   const region = reader.read('TILLROLL_REGION', 'sandbox' as Region, oneOf(REGIONS));
   const host = reader.read('HOST', '127.0.0.1', (text) => text);
   const config: Config = {
-    databaseUrl: reader.read<string | null>('DATABASE_URL', null, databaseUrl),
+    databaseUrl: reader.read<string | null>('DATABASE_URL', null, databaseUrl(environment)),
     host,
     port: reader.read('PORT', 8080, integer(0, 65_535)),
     dataDir,
@@ -201,8 +203,14 @@ export function readConfig(environment: Environment): Config {
       2,
       integer(1, 100_000),
     ),
+    maxOpenExportsPerApp: reader.read<number | null>(
+      'TILLROLL_MAX_OPEN_EXPORTS_PER_APP',
+      null,
+      integer(1, 100_000),
+    ),
     workers: reader.read('TILLROLL_WORKERS', 1, integer(1, 64)),
     retentionMs: reader.read('TILLROLL_RETENTION', 86_400_000, duration),
+    historyMs: reader.read('TILLROLL_EXPORT_HISTORY', 90 * 86_400_000, duration),
     signingKeys: reader.read<string[] | null>('TILLROLL_SIGNING_KEY', null, signingKeys),
     trustedProxies: reader.read<Cidr[]>('TILLROLL_TRUSTED_PROXIES', [], cidrs),
     maxConnections: reader.read('TILLROLL_MAX_CONNECTIONS', 4096, integer(1, 1_000_000)),

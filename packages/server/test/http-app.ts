@@ -2,6 +2,7 @@ import { parseHours } from '@tillroll/contract';
 import { pino } from 'pino';
 import { readConfig } from '../src/config.ts';
 import { createPool } from '../src/database/pool.ts';
+import { PollReader } from '../src/exports/poll.ts';
 import { FairSemaphore } from '../src/fair-semaphore.ts';
 import { createApp, type App } from '../src/http/app.ts';
 import type { HttpContext } from '../src/http/context.ts';
@@ -29,6 +30,7 @@ export async function listenApp(
   const app = await createApp({
     pool: nowhere,
     turns: new FairSemaphore({ permits: 10, waiting: 100, waitMs: 5_000 }),
+    polls: new PollReader(nowhere),
     loadPool: nowhere,
     queue: { enqueueRun: () => Promise.resolve(), enqueueExpiry: () => Promise.resolve() },
     storage: new DirectoryStorage('/nowhere'),
@@ -38,6 +40,7 @@ export async function listenApp(
       hours: parseHours('always'),
       maxOpenExports: 1,
       maxOpenExportsPerMerchant: 1,
+      maxOpenExportsPerApp: null,
     },
     publicUrl: () => config.publicUrl ?? '',
     connections: {
@@ -47,7 +50,8 @@ export async function listenApp(
     trustedProxies: config.trustedProxies,
     spoolDirectory: '/nowhere',
     log: pino({ base: null }, { write: (line) => void lines.push(line) }),
-    readiness: () => Promise.resolve([]),
+    now: () => Date.now(),
+    isReady: () => true,
     ...more,
   });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });

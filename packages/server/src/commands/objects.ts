@@ -5,12 +5,22 @@ import { createGunzip } from 'node:zlib';
 import { EXPORT_TYPES, type ExportType, type LoadCounts } from '@tillroll/contract';
 import { storageDirectory } from '../config.ts';
 import { databaseNow } from '../database/clock.ts';
-import { cancelExport, closeMerchant, deleteExports } from '../exports/upkeep.ts';
+import type { Pool } from '../database/pool.ts';
+import { oneLine } from '../errors.ts';
+import { endStatement, type ExportStatement } from '../exports/statements.ts';
+import {
+  cancelExport,
+  cancelMerchant,
+  deleteExports,
+  exportIdsOfMerchant,
+} from '../exports/upkeep.ts';
 import { deleteMerchantObjects, load } from '../ingest/load.ts';
 import { ordersNdjson, paymentsNdjson } from '../sample/index.ts';
 import { DirectoryStorage } from '../storage/directory.ts';
 import { exportPrefix } from '../storage/keys.ts';
+import { verifyBoundStore } from '../store.ts';
 import { checkedId } from './installs.ts';
+import { print } from './print.ts';
 import { UsageError, withDatabase } from './run.ts';
 
 function checkedType(text: string): ExportType {
@@ -36,9 +46,9 @@ function checkedTime(option: string, text: string): number {
   return time;
 }
 
-function report(type: ExportType, counts: LoadCounts): void {
+async function report(type: ExportType, counts: LoadCounts): Promise<void> {
   const { received, inserted, updated, unchanged, stale } = counts;
-  process.stdout.write(
+  await print(
     `${type}: ${received} received, ${inserted} inserted, ${updated} updated, ${unchanged} unchanged, ${stale} stale\n`,
   );
 }
@@ -62,7 +72,7 @@ export async function seedCommand(
     const spool = join(config.dataDir, 'spool');
     const bodies = { ORDERS: ordersNdjson, PAYMENTS: paymentsNdjson };
     for (const type of EXPORT_TYPES) {
-      report(
+      await report(
         type,
         await load(
           pool,
@@ -136,7 +146,7 @@ export async function loadCommand(
       signal,
     ),
   );
-  report(type, counts);
+  await report(type, counts);
 }
 
 export async function purgeCommand(
@@ -146,23 +156,38 @@ export async function purgeCommand(
   const merchantId = checkedId('--merchant', options.merchant);
   await withDatabase(signal, async ({ pool }, config) => {
     const storage = new DirectoryStorage(storageDirectory(config));
+    await verifyBoundStore(pool, storage);
     // Files before records: what is interrupted can be run again and still finds what is left.
-    for (const exportId of await closeMerchant(pool, merchantId)) {
+    await endStatements(pool, await cancelMerchant(pool, merchantId));
+    for (const exportId of await exportIdsOfMerchant(pool, merchantId)) {
       await storage.removePrefix(exportPrefix(exportId));
     }
     const exports = await deleteExports(pool, merchantId);
     const objects = await deleteMerchantObjects(pool, merchantId);
-    process.stdout.write(`${objects} objects and ${exports} exports deleted\n`);
+    await print(`${objects} objects and ${exports} exports deleted\n`);
   });
 }
 
 export async function cancelCommand(exportId: string, signal: AbortSignal): Promise<void> {
   await withDatabase(signal, async ({ pool }) => {
-    if (!(await cancelExport(pool, exportId))) {
+    const statements = await cancelExport(pool, exportId);
+    if (!statements) {
       throw new Error(
         `no open export ${JSON.stringify(exportId.slice(0, 80))}: it is unknown or has ended already`,
       );
     }
-    process.stdout.write(`${exportId} canceled\n`);
+    await endStatements(pool, statements);
+    await print(`${exportId} canceled\n`);
   });
+}
+
+/** Ends what reads for exports that were canceled; the workers may be stopped, or gone. */
+async function endStatements(pool: Pool, statements: readonly ExportStatement[]): Promise<void> {
+  for (const statement of statements) {
+    await endStatement(pool, statement).catch((error: unknown) => {
+      process.stderr.write(
+        `tillroll-server: a statement of export ${statement.exportId} may still run: ${oneLine(error)}\n`,
+      );
+    });
+  }
 }

@@ -1,6 +1,13 @@
 import { MERCHANT_ID, type Permission } from '@tillroll/contract';
 import type { FastifyRequest } from 'fastify';
-import { authenticate, type Principal } from '../access/installs.ts';
+import {
+  authenticate,
+  judge,
+  type Principal,
+  type StoredInstall,
+  type Verdict,
+} from '../access/installs.ts';
+import { parseToken } from '../access/token.ts';
 import type { HttpContext } from './context.ts';
 import { notFound, unauthorized } from './errors.ts';
 import { MAX_TOKEN_BYTES } from './limits.ts';
@@ -38,18 +45,48 @@ function tokenOf(request: FastifyRequest): string {
   return sent;
 }
 
-/** Finds out whom the request speaks for. @throws 401 */
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route authenticates in the statement that it needs anyway, by `authenticateWith`. */
+    authenticatesItself?: true;
+  }
+}
+
+/** Finds out whom the request speaks for, unless its route does that by itself. @throws 401 */
 export async function authenticateRequest(
   context: HttpContext,
   request: FastifyRequest,
 ): Promise<void> {
+  if (request.routeOptions.config.authenticatesItself) return;
   const token = tokenOf(request);
   const merchantId = merchantOf(request);
   const verdict = await inTurn(context, request, () =>
     authenticate(context.pool, token, merchantId),
   );
+  accept(verdict, request);
+}
+
+/**
+ * Authenticates in one statement with what the route reads.
+ * @param read gets the id of the token's install, and returns that install beside whatever else it read.
+ * @throws 401, before anything else that was read may be looked at.
+ */
+export async function authenticateWith<T extends { install: StoredInstall | null }>(
+  context: HttpContext,
+  request: FastifyRequest,
+  read: (installId: string) => Promise<T>,
+): Promise<T & { principal: Principal }> {
+  const token = parseToken(tokenOf(request));
+  const merchantId = merchantOf(request);
+  if (!token) throw unauthorized('token malformed');
+  const found = await inTurn(context, request, () => read(token.installId));
+  const principal = accept(judge(token.secret, found.install, merchantId), request);
+  return { ...found, principal };
+}
+
+function accept(verdict: Verdict, request: FastifyRequest): Principal {
   if (!verdict.ok) throw unauthorized(verdict.refusal);
-  request.principal = verdict.principal;
+  return (request.principal = verdict.principal);
 }
 
 /** Whom the request speaks for; for routes behind `authenticateRequest`. */

@@ -2,6 +2,7 @@ import type { Principal } from '../access/installs.ts';
 import type { Cidr } from '../config.ts';
 import type { Pool } from '../database/pool.ts';
 import type { CreateRules } from '../exports/create.ts';
+import type { PollReader } from '../exports/poll.ts';
 import type { ExportQueue } from '../exports/queue.ts';
 import type { FairSemaphore } from '../fair-semaphore.ts';
 import type { Logger } from '../log.ts';
@@ -14,6 +15,8 @@ export interface HttpContext {
   readonly pool: Pool;
   /** Turns at `pool`, one client address after the other. See `inTurn`. */
   readonly turns: FairSemaphore;
+  /** Reads exports for polls, from `pool`. */
+  readonly polls: PollReader;
   /** Connections for loads: few, apart, so that uploads never starve the rest. */
   readonly loadPool: Pool;
   readonly queue: ExportQueue;
@@ -27,8 +30,10 @@ export interface HttpContext {
   readonly trustedProxies: readonly Cidr[];
   readonly spoolDirectory: string;
   readonly log: Logger;
-  /** What keeps the service from being ready, in sentences; empty when nothing does. */
-  readonly readiness: () => Promise<string[]>;
+  /** PostgreSQL's clock, epoch milliseconds, without asking it. */
+  readonly now: () => number;
+  /** Whether the last checks of what the service needs were good. Answers at once. */
+  readonly isReady: () => boolean;
 }
 
 declare module 'fastify' {

@@ -1,5 +1,6 @@
 import { parseHours } from '@tillroll/contract';
 import { createPool } from '../database/pool.ts';
+import { PollReader } from '../exports/poll.ts';
 import { FairSemaphore } from '../fair-semaphore.ts';
 import { createLogger } from '../log.ts';
 import { UrlSigner } from '../storage/signature.ts';
@@ -15,6 +16,7 @@ export async function openApiDocument(): Promise<object> {
   const app = await createApp({
     pool: nowhere,
     turns: new FairSemaphore({ permits: 1, waiting: 1, waitMs: 1 }),
+    polls: new PollReader(nowhere),
     loadPool: nowhere,
     queue: { enqueueRun: () => Promise.resolve(), enqueueExpiry: () => Promise.resolve() },
     storage: new DirectoryStorage('/nowhere'),
@@ -24,13 +26,15 @@ export async function openApiDocument(): Promise<object> {
       hours: parseHours('always'),
       maxOpenExports: 1,
       maxOpenExportsPerMerchant: 1,
+      maxOpenExportsPerApp: null,
     },
     publicUrl: () => '',
     connections: { connections: 1, perAddress: 1 },
     trustedProxies: [],
     spoolDirectory: '/nowhere',
     log: createLogger('silent'),
-    readiness: () => Promise.resolve([]),
+    now: () => 0,
+    isReady: () => true,
   });
   const document = app.swagger();
   await app.close();

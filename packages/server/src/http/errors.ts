@@ -6,7 +6,7 @@ import {
 } from '@tillroll/contract';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { Refusal } from '../access/installs.ts';
-import { isConnectionLoss } from '../database/pool.ts';
+import { isTransient } from '../database/faults.ts';
 import { codeOf, oneLine } from '../errors.ts';
 import { Unavailable } from '../exports/create.ts';
 import { Overloaded } from '../fair-semaphore.ts';
@@ -55,6 +55,18 @@ export const filesGone = (): HttpError =>
   new HttpError(
     410,
     errorBody(410, 'The files of this export have expired; create the export again'),
+  );
+
+/** A file is missing although its export is available. @param reason for the log: which file, and where. */
+export const fileLost = (reason: string): HttpError =>
+  new HttpError(
+    503,
+    errorBody(
+      503,
+      'This file is missing from the store of the service, although its export has not expired; the platform must restore it. Try again later, or create the export again',
+    ),
+    { 'retry-after': '60' },
+    reason,
   );
 
 export const exportNotFound = (): HttpError => new HttpError(404, EXPORT_NOT_FOUND_BODY);
@@ -150,7 +162,7 @@ export function toHttpError(error: unknown): HttpError {
     const known = fromFastify(error as FastifyError);
     if (known) return known;
   }
-  if (PASSING.has(codeOf(error) ?? '') || isConnectionLoss(error)) {
+  if (PASSING.has(codeOf(error) ?? '') || isTransient(error)) {
     return new HttpError(
       503,
       errorBody(503, 'The service lacks a resource at the moment; try again'),
@@ -182,10 +194,9 @@ export function errorRenderer(log: HttpLog): ErrorRenderer {
     } else if (status === 503 && !(error instanceof Unavailable)) {
       log.failing(codeOf(error) ?? (error instanceof Error ? error.name : 'unknown'), message);
     } else if (status >= 500 && !(error instanceof Unavailable)) {
-      request.log.error(
-        { error: oneLine(error), stack: error instanceof Error ? error.stack : undefined },
-        'request failed',
-      );
+      // A stack helps where nobody knows what happened; a 503 says it in its reason.
+      const stack = status === 500 && error instanceof Error ? error.stack : undefined;
+      request.log.error({ error: oneLine(error), stack }, 'request failed');
     }
     request.refusal = message;
     return reply.code(status).headers(headers).type('application/json').send(body);

@@ -7,6 +7,7 @@ import http, {
 import type { Socket } from 'node:net';
 import { noteClientAddress } from './client-address.ts';
 import { connectionOf, type Connection, type Connections } from './connections.ts';
+import { hasLeastRate } from './downloads.ts';
 import { noteExpectation } from './expect.ts';
 import { Incoming } from './incoming.ts';
 import {
@@ -144,6 +145,7 @@ function refuseAndClose(
 /** Closes the connection of a peer that does not take an answer which is complete. */
 function giveUpUntaken(response: ServerResponse): void {
   response.once('prefinish', () => {
+    if (hasLeastRate(response)) return;
     const arm = (socket: Socket): void => {
       response.once('finish', destroyAfter(socket, ANSWER_MS));
     };

@@ -2,7 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import type { ExportType, LoadCounts } from '@tillroll/contract';
 import { from as copyFrom } from 'pg-copy-streams';
 import { LOCKS } from '../database/locks.ts';
-import { inTransaction, type Pool } from '../database/pool.ts';
+import { inTransaction, write, type Pool } from '../database/pool.ts';
 import { readLines } from './lines.ts';
 import { RELATIONS, type Relation } from './relations.ts';
 import { parseRow } from './row.ts';
@@ -73,7 +73,7 @@ async function mergeSpool(
 export async function deleteMerchantObjects(pool: Pool, merchantId: string): Promise<number> {
   let deleted = 0;
   for (const relation of Object.values(RELATIONS)) {
-    deleted += (await pool.query(sql.deleteObjects(relation), [merchantId])).rowCount ?? 0;
+    deleted += (await write(pool, sql.deleteObjects(relation), [merchantId])).rowCount ?? 0;
   }
   return deleted;
 }

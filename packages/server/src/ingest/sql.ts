@@ -2,16 +2,16 @@ import type { Relation } from './relations.ts';
 
 /** The statements of a merge, as pure text. Table and column names come from `relations.ts` alone. */
 
-/** A connection keeps its staging table; each transaction finds it empty. */
+/** Lives as long as the transaction: behind a pooler, the next one may be another client's. */
 export function createStaging(relation: Relation): string {
   const columns = relation.columns.map(
     ({ name, kind }) => `${name} ${kind === 'text' ? 'text' : 'bigint'},`,
   );
-  return `CREATE TEMP TABLE IF NOT EXISTS ${stagingOf(relation)} (
+  return `CREATE TEMP TABLE ${stagingOf(relation)} (
     line bigint NOT NULL, id text COLLATE "C" NOT NULL,
     created_time bigint NOT NULL, modified_time bigint NOT NULL,
     ${columns.join(' ')} object text NOT NULL
-  ) ON COMMIT DELETE ROWS`;
+  ) ON COMMIT DROP`;
 }
 
 export function copyIntoStaging(relation: Relation): string {
@@ -22,8 +22,7 @@ export function copyIntoStaging(relation: Relation): string {
 export const lockMerge = "SELECT pg_advisory_xact_lock($1, hashtext($2 || ' ' || $3))";
 
 /** Sorting whole objects to disk is what the planner picks for lack of statistics; a hash keeps their order. */
-export const mergeSettings =
-  "SET LOCAL enable_mergejoin = off; SET LOCAL work_mem = '64MB'; SET LOCAL statement_timeout = 0";
+export const mergeSettings = "SET LOCAL enable_mergejoin = off; SET LOCAL work_mem = '64MB'";
 
 /**
  * $1 merchant. Inside one request the highest modifiedTime wins, on a tie the later line. A stored row
@@ -70,7 +69,7 @@ export function merge(relation: Relation): string {
 }
 
 function stagingOf(relation: Relation): string {
-  return `${relation.table.replace('.', '_')}_staging`;
+  return `pg_temp.${relation.table.replace('.', '_')}_staging`;
 }
 
 /** $1 merchant */

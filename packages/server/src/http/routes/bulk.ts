@@ -1,7 +1,6 @@
 import { MAX_BODY_BYTES, type ExportType, type LoadCounts } from '@tillroll/contract';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { databaseNow } from '../../database/clock.ts';
 import { load } from '../../ingest/load.ts';
 import { principalOf, requirePermission } from '../auth.ts';
 import { bodyOf } from '../body.ts';
@@ -30,8 +29,7 @@ export function bulkRoutes(app: FastifyInstance, context: HttpContext): void {
     handler: async (request: FastifyRequest): Promise<LoadCounts> => {
       const principal = principalOf(request);
       requirePermission(principal, `${type}_W`);
-      const now = await databaseNow(context.pool);
-      const target = { merchantId: principal.merchantId, type, now };
+      const target = { merchantId: principal.merchantId, type, now: context.now() };
       // A body that was read to its end is stored even if its sender has left: it may be sent again.
       return load(
         context.loadPool,
