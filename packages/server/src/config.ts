@@ -25,6 +25,8 @@ export interface Config {
   /** Exports that this process runs at once. */
   readonly workers: number;
   readonly retentionMs: number;
+  /** How long the record of an export is kept after its end. */
+  readonly historyMs: number;
   /** Newest first; null: one key made once and kept in the database. */
   readonly signingKeys: readonly string[] | null;
   /** Peers whose `X-Forwarded-For` counts. */
@@ -208,6 +210,7 @@ export function readConfig(environment: Environment): Config {
     ),
     workers: reader.read('TILLROLL_WORKERS', 1, integer(1, 64)),
     retentionMs: reader.read('TILLROLL_RETENTION', 86_400_000, duration),
+    historyMs: reader.read('TILLROLL_EXPORT_HISTORY', 90 * 86_400_000, duration),
     signingKeys: reader.read<string[] | null>('TILLROLL_SIGNING_KEY', null, signingKeys),
     trustedProxies: reader.read<Cidr[]>('TILLROLL_TRUSTED_PROXIES', [], cidrs),
     maxConnections: reader.read('TILLROLL_MAX_CONNECTIONS', 4096, integer(1, 1_000_000)),

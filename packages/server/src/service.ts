@@ -1,36 +1,36 @@
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { storageDirectory, type Config } from './config.ts';
 import { migrate } from './database/migrations.ts';
-import { openDatabase, type Database } from './database/open.ts';
+import { openDatabase } from './database/open.ts';
 import { createPool, type Pool, type PoolOptions } from './database/pool.ts';
 import { Pulse } from './database/pulse.ts';
 import { sharedSigningKey } from './database/signing-key.ts';
-import { oneLine } from './errors.ts';
+import { retryDelayMs } from './exports/lifecycle.ts';
 import { PollReader } from './exports/poll.ts';
 import { FairSemaphore } from './fair-semaphore.ts';
-import type { App } from './http/app.ts';
 import type { Logger } from './log.ts';
 import { BossQueue } from './queue/boss-queue.ts';
+import { RepeatedWarnings } from './repeats.ts';
+import { watchDatabase, watchStore } from './start/health.ts';
+import { listen } from './start/listen.ts';
+import { Parts } from './start/parts.ts';
 import { DirectoryStorage } from './storage/directory.ts';
 import { UrlSigner } from './storage/signature.ts';
 import type { Storage } from './storage/storage.ts';
-import { Watch } from './watch.ts';
+import { bindStore, StoreCheck } from './store.ts';
 import { startWorker } from './worker/worker.ts';
 
-/** How long running exports and requests may go on once the service is told to stop. */
+/** How long running exports and requests may continue once the service is told to stop: all of them together. */
 const GRACE_MS = 10_000;
+/** How long an own PostgreSQL, which writes its memory to disk when it stops, may take after that. */
+const CLOSE_OWN_DATABASE_MS = 30_000;
 /** Uploads merged at once in this process; others wait on disk, without a connection. */
 const MAX_MERGES = 3;
 const MERGE_WAIT_MS = 10 * 60_000;
 /** One statement of a load: the COPY of 4 GiB, or its merge. */
 const MERGE_STATEMENT_MS = 30 * 60_000;
-/** Between a failover and the first request that it would hit, there is at most this. */
-const PULSE_EVERY_MS = 2_000;
 const PULSE_STATEMENT_MS = 1_500;
-const PULSE_BOUND_MS = 4_000;
-/** Writing a probe file wears a disk; a full one is found soon enough. */
-const STORAGE_EVERY_MS = 10_000;
-const STORAGE_BOUND_MS = 10_000;
 /** Connections for what requests ask of the database. */
 const REQUEST_CONNECTIONS = 10;
 /** Requests that wait for one of those: more than that and waiting would take longer than asking again. */
@@ -59,6 +59,7 @@ export interface Service {
 export interface Overrides {
   storage?: Storage;
   graceMs?: number;
+  retryDelayMs?: (errors: number) => number;
 }
 
 /**
@@ -72,25 +73,21 @@ export async function startService(
   signal: AbortSignal,
   overrides: Overrides = {},
 ): Promise<Service> {
-  const closers: (() => Promise<void>)[] = [];
+  const warnings = new RepeatedWarnings(log);
+  const parts = new Parts(log, overrides.graceMs ?? GRACE_MS);
   const stop = async (): Promise<void> => {
-    for (const close of closers.splice(0).toReversed()) {
-      await close().catch((error: unknown) =>
-        log.error({ error: oneLine(error) }, 'closing failed'),
-      );
-    }
+    await parts.stop();
+    warnings.flush();
   };
   try {
-    return await open();
+    return { url: await open(), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 
-  async function open(): Promise<Service> {
-    const graceMs = overrides.graceMs ?? GRACE_MS;
-    const warnLost = (error: Error): void =>
-      log.warn({ error: oneLine(error) }, 'database connection lost');
+  async function open(): Promise<string | null> {
+    const warnLost = (error: Error): void => warnings.warn('database connection lost', error);
     const database = await openDatabase({
       databaseUrl: config.databaseUrl,
       dataDir: config.dataDir,
@@ -100,146 +97,98 @@ export async function startService(
       onError: warnLost,
       signal,
     });
-    closers.push(() => database.close());
+    const { pool } = database;
+    parts.addStanding({
+      name: 'database',
+      close: () => database.close(),
+      ...(config.databaseUrl === null && { withinMs: CLOSE_OWN_DATABASE_MS }),
+    });
     log.info({ place: database.place }, 'database');
-    await migrate(database.pool);
+    const pools = [pool];
+    const openPool = (name: string, max: number, options: PoolOptions): Pool => {
+      const opened = createPool(database.connection, max, warnLost, options);
+      parts.addStanding({ name, close: () => opened.end() });
+      pools.push(opened);
+      return opened;
+    };
+
+    await migrate(pool);
     const storage = overrides.storage ?? new DirectoryStorage(storageDirectory(config));
-    const isStored = await watchStorage(storage);
+    const store = new StoreCheck(storage, await bindStore(pool, storage));
+    const checkStore = (): Promise<void> => store.check();
+    await checkStore();
     const queue = await BossQueue.open(database.connection, {
       works: roles.work,
-      onError: (error) => log.warn({ error: oneLine(error) }, 'queue'),
+      onError: (error) => warnings.warn('queue', error),
       onWarning: (message) => log.warn(message),
     });
-    closers.push(() => queue.close(graceMs));
-    const pools = [database.pool];
-    const extraPool = (max: number, options: PoolOptions): Pool => {
-      const pool = createPool(database.connection, max, warnLost, options);
-      closers.push(() => pool.end());
-      pools.push(pool);
-      return pool;
-    };
+    parts.addStanding({ name: 'queue', close: (deadline) => queue.close(deadline.remainingMs()) });
+
     const pulse = new Pulse(
-      extraPool(1, { waitMs: PULSE_STATEMENT_MS, statementMs: PULSE_STATEMENT_MS }),
+      openPool('connection for checks', 1, {
+        waitMs: PULSE_STATEMENT_MS,
+        statementMs: PULSE_STATEMENT_MS,
+      }),
     );
-    const isAlive = await watchPulse(pulse, () => {
-      for (const pool of pools) pool.renew();
+    const renewConnections = (): void => {
+      for (const opened of pools) opened.renew();
       queue.renewConnections();
-    });
+    };
+    const isDatabaseGood = await watchDatabase(pulse, renewConnections, parts, log);
+    const isStoreGood = await watchStore(checkStore, parts, log);
+
     if (roles.work) {
-      const source = {
-        connection: database.connection,
-        pool: extraPool(config.workers, { readOnly: true }),
-      };
       const worker = await startWorker(
-        { pool: database.pool, source, queue, storage, retentionMs: config.retentionMs, log },
+        {
+          pool,
+          source: {
+            connection: database.connection,
+            pool: openPool('connections for exports', config.workers, { readOnly: true }),
+          },
+          queue,
+          storage,
+          checkStore,
+          retentionMs: config.retentionMs,
+          historyMs: config.historyMs,
+          retryDelayMs: overrides.retryDelayMs ?? retryDelayMs,
+          warnings,
+          workerName: `${hostname()}/${process.pid}`,
+          log,
+        },
         config.workers,
       );
-      closers.push(() => worker.stop(graceMs));
+      parts.addDraining({ name: 'worker', close: (deadline) => worker.stop(deadline) });
     }
-    if (!roles.serve) return { url: null, stop };
-    const loadPool = extraPool(MAX_MERGES, {
-      waitMs: MERGE_WAIT_MS,
-      statementMs: MERGE_STATEMENT_MS,
-      lockMs: MERGE_STATEMENT_MS,
-    });
-    const { app, url } = await listen(config, database, loadPool, queue, storage, log, {
+    if (!roles.serve) return null;
+    const api = await listen(config, {
+      pool,
+      turns: new FairSemaphore({
+        permits: REQUEST_CONNECTIONS,
+        waiting: MAX_WAITING_REQUESTS,
+        waitingPerKey: MAX_WAITING_REQUESTS_PER_ADDRESS,
+        waitMs: REQUEST_WAIT_MS,
+      }),
+      polls: new PollReader(pool),
+      loadPool: openPool('connections for loads', MAX_MERGES, {
+        waitMs: MERGE_WAIT_MS,
+        statementMs: MERGE_STATEMENT_MS,
+        lockMs: MERGE_STATEMENT_MS,
+      }),
+      queue,
+      storage,
+      signer: new UrlSigner(config.signingKeys ?? [await sharedSigningKey(pool)]),
+      rules: config,
+      connections: {
+        connections: config.maxConnections,
+        perAddress: config.maxConnectionsPerAddress,
+      },
+      trustedProxies: config.trustedProxies,
+      spoolDirectory: join(config.dataDir, 'spool'),
+      log,
       now: () => pulse.now(),
-      isReady: () => isAlive() && isStored(),
+      isReady: () => isDatabaseGood() && isStoreGood(),
     });
-    closers.push(() => closeApp(app, graceMs));
-    return { url, stop };
-  }
-
-  /** Sees to it that the database can be written to. @returns whether it could, just now. */
-  async function watchPulse(pulse: Pulse, onLost: () => void): Promise<() => boolean> {
-    return watch(
-      () => pulse.check(),
-      PULSE_EVERY_MS,
-      PULSE_BOUND_MS,
-      (fault) => {
-        if (fault === null) return log.info('ready: the database can be written to');
-        log.error({ error: oneLine(fault) }, 'not ready: the database cannot be used');
-        onLost();
-      },
-    );
-  }
-
-  async function watchStorage(storage: Storage): Promise<() => boolean> {
-    await storage.check();
-    return watch(
-      () => storage.check(),
-      STORAGE_EVERY_MS,
-      STORAGE_BOUND_MS,
-      (fault) => {
-        if (fault === null) log.info('ready: files can be written');
-        else log.error({ error: oneLine(fault) }, 'not ready: files cannot be written');
-      },
-    );
-  }
-
-  async function watch(
-    check: () => Promise<void>,
-    everyMs: number,
-    boundMs: number,
-    onChange: (fault: unknown) => void,
-  ): Promise<() => boolean> {
-    const started = new Watch({ check, everyMs, boundMs, onChange });
-    await started.start();
-    closers.push(() => started.close());
-    return () => started.isGood;
-  }
-}
-
-async function listen(
-  config: Config,
-  database: Database,
-  loadPool: Pool,
-  queue: BossQueue,
-  storage: Storage,
-  log: Logger,
-  health: { now: () => number; isReady: () => boolean },
-): Promise<{ app: App; url: string }> {
-  const keys = config.signingKeys ?? [await sharedSigningKey(database.pool)];
-  let url = config.publicUrl ?? '';
-  // Loaded when used: a worker alone needs no HTTP.
-  const { createApp } = await import('./http/app.ts');
-  const app = await createApp({
-    pool: database.pool,
-    turns: new FairSemaphore({
-      permits: REQUEST_CONNECTIONS,
-      waiting: MAX_WAITING_REQUESTS,
-      waitingPerKey: MAX_WAITING_REQUESTS_PER_ADDRESS,
-      waitMs: REQUEST_WAIT_MS,
-    }),
-    polls: new PollReader(database.pool),
-    loadPool,
-    queue,
-    storage,
-    signer: new UrlSigner(keys),
-    rules: config,
-    publicUrl: () => url,
-    connections: {
-      connections: config.maxConnections,
-      perAddress: config.maxConnectionsPerAddress,
-    },
-    trustedProxies: config.trustedProxies,
-    spoolDirectory: join(config.dataDir, 'spool'),
-    log,
-    ...health,
-  });
-  // One server, one address: "localhost" may stand for two.
-  const host = config.host === 'localhost' ? '127.0.0.1' : config.host;
-  const address = await app.listen({ host, port: config.port });
-  url ||= address;
-  return { app, url: address };
-}
-
-async function closeApp(app: App, graceMs: number): Promise<void> {
-  // An upload or download that outlasts the grace is cut.
-  const timer = setTimeout(() => app.server.closeAllConnections(), graceMs);
-  try {
-    await app.close();
-  } finally {
-    clearTimeout(timer);
+    parts.addDraining({ name: 'HTTP', close: (deadline) => api.close(deadline) });
+    return api.url;
   }
 }

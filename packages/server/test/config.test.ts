@@ -30,6 +30,7 @@ test('the defaults', () => {
     maxOpenExportsPerApp: null,
     workers: 1,
     retentionMs: DAY_MS,
+    historyMs: 90 * DAY_MS,
     signingKeys: null,
     trustedProxies: [],
     maxConnections: 4096,
@@ -54,6 +55,7 @@ test('an empty variable counts as unset, and white space around a value is none 
     'TILLROLL_MAX_OPEN_EXPORTS_PER_APP',
     'TILLROLL_WORKERS',
     'TILLROLL_RETENTION',
+    'TILLROLL_EXPORT_HISTORY',
     'TILLROLL_SIGNING_KEY',
     'TILLROLL_LOG_LEVEL',
   ];
@@ -78,6 +80,7 @@ test('every value is read', () => {
     TILLROLL_MAX_OPEN_EXPORTS_PER_APP: '3',
     TILLROLL_WORKERS: '64',
     TILLROLL_RETENTION: '90s',
+    TILLROLL_EXPORT_HISTORY: '7d',
     TILLROLL_SIGNING_KEY: 'new-key-0123456789 , old-key-0123456789',
     TILLROLL_LOG_LEVEL: 'silent',
   });
@@ -94,6 +97,7 @@ test('every value is read', () => {
     maxOpenExportsPerApp: 3,
     workers: 64,
     retentionMs: 90_000,
+    historyMs: 7 * DAY_MS,
     signingKeys: ['new-key-0123456789', 'old-key-0123456789'],
     logLevel: 'silent',
   });

@@ -13,7 +13,7 @@ export interface ListeningApp {
   readonly app: App;
   readonly url: string;
   /** What it has logged. */
-  lines(): Record<string, unknown>[];
+  readonly lines: () => Record<string, unknown>[];
 }
 
 /**

@@ -56,6 +56,11 @@ export async function install(
   return { token, installId };
 }
 
+/** Deletes an install whose token nobody ever had. */
+export async function deleteInstall(database: Queryable, installId: string): Promise<void> {
+  await database.query('DELETE FROM tillroll.installs WHERE id = $1', [installId]);
+}
+
 /** The installs of one merchant, or of all; oldest first. */
 export async function listInstalls(
   database: Queryable,

@@ -18,7 +18,9 @@ import { deleteMerchantObjects, load } from '../ingest/load.ts';
 import { ordersNdjson, paymentsNdjson } from '../sample/index.ts';
 import { DirectoryStorage } from '../storage/directory.ts';
 import { exportPrefix } from '../storage/keys.ts';
+import { verifyBoundStore } from '../store.ts';
 import { checkedId } from './installs.ts';
+import { print } from './print.ts';
 import { UsageError, withDatabase } from './run.ts';
 
 function checkedType(text: string): ExportType {
@@ -44,9 +46,9 @@ function checkedTime(option: string, text: string): number {
   return time;
 }
 
-function report(type: ExportType, counts: LoadCounts): void {
+async function report(type: ExportType, counts: LoadCounts): Promise<void> {
   const { received, inserted, updated, unchanged, stale } = counts;
-  process.stdout.write(
+  await print(
     `${type}: ${received} received, ${inserted} inserted, ${updated} updated, ${unchanged} unchanged, ${stale} stale\n`,
   );
 }
@@ -70,7 +72,7 @@ export async function seedCommand(
     const spool = join(config.dataDir, 'spool');
     const bodies = { ORDERS: ordersNdjson, PAYMENTS: paymentsNdjson };
     for (const type of EXPORT_TYPES) {
-      report(
+      await report(
         type,
         await load(
           pool,
@@ -144,7 +146,7 @@ export async function loadCommand(
       signal,
     ),
   );
-  report(type, counts);
+  await report(type, counts);
 }
 
 export async function purgeCommand(
@@ -154,6 +156,7 @@ export async function purgeCommand(
   const merchantId = checkedId('--merchant', options.merchant);
   await withDatabase(signal, async ({ pool }, config) => {
     const storage = new DirectoryStorage(storageDirectory(config));
+    await verifyBoundStore(pool, storage);
     // Files before records: what is interrupted can be run again and still finds what is left.
     await endStatements(pool, await cancelMerchant(pool, merchantId));
     for (const exportId of await exportIdsOfMerchant(pool, merchantId)) {
@@ -161,7 +164,7 @@ export async function purgeCommand(
     }
     const exports = await deleteExports(pool, merchantId);
     const objects = await deleteMerchantObjects(pool, merchantId);
-    process.stdout.write(`${objects} objects and ${exports} exports deleted\n`);
+    await print(`${objects} objects and ${exports} exports deleted\n`);
   });
 }
 
@@ -174,7 +177,7 @@ export async function cancelCommand(exportId: string, signal: AbortSignal): Prom
       );
     }
     await endStatements(pool, statements);
-    process.stdout.write(`${exportId} canceled\n`);
+    await print(`${exportId} canceled\n`);
   });
 }
 

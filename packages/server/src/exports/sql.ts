@@ -83,16 +83,17 @@ export const insert = `
   RETURNING ${RECORD}`;
 
 /**
- * $1 id, $2 job. A take-over of an attempt that never ended counts as a loss. The statement of the
- * attempt before stays recorded until it is known to have ended.
+ * $1 id, $2 job, $3 worker. A take-over of an attempt that never ended counts as a loss. The statement
+ * of the attempt before stays recorded until it is known to have ended.
  */
 export const take = `
   UPDATE tillroll.exports e SET
-    status = ${target('take')}, attempt = attempt + 1,
-    losses = losses + (status = 'IN_PROGRESS')::int,
+    status = ${target('take')}, attempt = e.attempt + 1, worker = $3,
+    losses = e.losses + (e.status = 'IN_PROGRESS')::int,
     started_time = tillroll.now_ms(), modified_time = tillroll.now_ms()
+  FROM (SELECT worker FROM tillroll.exports WHERE id = $1 FOR UPDATE) before
   WHERE e.id = $1 AND e.job_id = $2 AND e.status IN ${states('take')}
-  RETURNING e.losses, ${STATEMENT}, ${RECORD}`;
+  RETURNING e.losses, before.worker AS "takenOverFrom", ${STATEMENT}, ${RECORD}`;
 
 /** $1 id, $2 attempt, $3 pid, $4 start: what the current attempt is about to read with. */
 export const recordStatement = `
@@ -185,3 +186,20 @@ export const cancelMerchant = `
 /** $1 merchant */
 export const exportIdsOfMerchant = 'SELECT id FROM tillroll.exports WHERE merchant_id = $1';
 export const deleteExportsOfMerchant = 'DELETE FROM tillroll.exports WHERE merchant_id = $1';
+
+/** $1 age in ms: exports that ended so long ago, and whose files are gone if they had any. */
+export const forgettable = `
+  SELECT id FROM tillroll.exports
+  WHERE status IN ('DONE', 'FAILED', 'CANCELED') AND (status <> 'DONE' OR files_deleted)
+    AND modified_time <= tillroll.now_ms() - $1::bigint
+  ORDER BY modified_time LIMIT 100`;
+
+/** $1 id. The row of an export that has ended, and its manifest. */
+export const forget = `
+  DELETE FROM tillroll.exports WHERE id = $1 AND status IN ('DONE', 'FAILED', 'CANCELED')`;
+
+/** All files of finished exports are given up: their store is gone. */
+export const giveUpFiles = `
+  UPDATE tillroll.exports SET
+    files_deleted = true, available_until = least(available_until, tillroll.now_ms())
+  WHERE status = 'DONE' AND NOT files_deleted`;

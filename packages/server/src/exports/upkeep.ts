@@ -59,3 +59,18 @@ export async function exportIdsOfMerchant(pool: Pool, merchantId: string): Promi
 export async function deleteExports(pool: Pool, merchantId: string): Promise<number> {
   return (await write(pool, sql.deleteExportsOfMerchant, [merchantId])).rowCount ?? 0;
 }
+
+/** Up to 100 exports that ended `ageMs` ago or earlier and of which no file should be left. */
+export async function forgettableExports(pool: Pool, ageMs: number): Promise<string[]> {
+  return (await pool.query<{ id: string }>(sql.forgettable, [ageMs])).rows.map(({ id }) => id);
+}
+
+/** Deletes the record of an export that has ended; its files must be gone already. */
+export async function forgetExport(pool: Pool, exportId: string): Promise<void> {
+  await pool.query(sql.forget, [exportId]);
+}
+
+/** Notes that the files of all finished exports are gone. @returns how many exports still had theirs. */
+export async function giveUpFiles(pool: Pool): Promise<number> {
+  return (await pool.query(sql.giveUpFiles)).rowCount ?? 0;
+}

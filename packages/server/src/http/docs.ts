@@ -7,7 +7,7 @@ import { documentRoute, OPENAPI } from './openapi.ts';
 import { resource } from './resource.ts';
 
 const PREFIX = '/docs';
-/** What the page consists of. Its own copies of the document, `json` and `yaml`, are not among it. */
+/** What the page consists of. `/json` is the document as the page asks for it. */
 const PAGES = [
   '',
   '/',
@@ -18,6 +18,7 @@ const PAGES = [
   '/static/swagger-initializer.js',
   '/static/favicon-32x32.png',
   '/static/favicon-16x16.png',
+  '/json',
 ].map((path) => PREFIX + path);
 
 /** Scripts from here alone, none inline. The page's widgets set styles on their elements. */
@@ -60,12 +61,12 @@ export async function docs(app: FastifyInstance): Promise<void> {
       const [path = ''] = request.url.split('?', 1);
       const page = (await pages).get(path);
       if (!page) throw notFound();
-      return reply.type(page.type).header('cache-control', 'public, max-age=3600').send(page.body);
+      return reply.type(page.type).header('cache-control', 'public, max-age=600').send(page.body);
     });
     await scope.register(swaggerUi, {
       routePrefix: PREFIX,
       staticCSP: POLICY,
-      uiConfig: { url: '/openapi.json', validatorUrl: null },
+      uiConfig: { validatorUrl: null },
     });
   });
 }

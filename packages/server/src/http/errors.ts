@@ -57,6 +57,18 @@ export const filesGone = (): HttpError =>
     errorBody(410, 'The files of this export have expired; create the export again'),
   );
 
+/** A file is missing although its export is available. @param reason for the log: which file, and where. */
+export const fileLost = (reason: string): HttpError =>
+  new HttpError(
+    503,
+    errorBody(
+      503,
+      'This file is missing from the store of the service, although its export has not expired; the platform must restore it. Try again later, or create the export again',
+    ),
+    { 'retry-after': '60' },
+    reason,
+  );
+
 export const exportNotFound = (): HttpError => new HttpError(404, EXPORT_NOT_FOUND_BODY);
 
 export const notFound = (): HttpError =>
@@ -79,6 +91,12 @@ export const bodyTooLarge = (limit: number): HttpError =>
       413,
       `The body is larger than ${limit} bytes, the most a request of this kind may have`,
     ),
+  );
+
+export const bodyTooShredded = (): HttpError =>
+  new HttpError(
+    413,
+    errorBody(413, 'The body comes in too many small chunks; send it whole, or in chunks of 1 KiB'),
   );
 
 export const unsupportedEncoding = (encoding: string): HttpError =>
@@ -173,11 +191,12 @@ export function errorRenderer(log: HttpLog): ErrorRenderer {
     if (error instanceof Overloaded) {
       request.overloaded = true;
       log.overloaded(message);
+    } else if (status === 503 && !(error instanceof Unavailable)) {
+      log.failing(codeOf(error) ?? (error instanceof Error ? error.name : 'unknown'), message);
     } else if (status >= 500 && !(error instanceof Unavailable)) {
-      request.log.error(
-        { error: oneLine(error), stack: error instanceof Error ? error.stack : undefined },
-        'request failed',
-      );
+      // A stack helps where nobody knows what happened; a 503 says it in its reason.
+      const stack = status === 500 && error instanceof Error ? error.stack : undefined;
+      request.log.error({ error: oneLine(error), stack }, 'request failed');
     }
     request.refusal = message;
     return reply.code(status).headers(headers).type('application/json').send(body);

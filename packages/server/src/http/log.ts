@@ -60,6 +60,13 @@ export class HttpLog {
     );
   }
 
+  /** A resource that is missing at the moment. @param kind its code; @param error what is told of it. */
+  failing(kind: string, error: string): void {
+    this.#limited(`failing ${kind}`, (suppressed) =>
+      this.#log.error({ error, ...(suppressed > 0 && { suppressed }) }, 'request failed'),
+    );
+  }
+
   /** Bytes that are not HTTP, or came too slowly. @param code of Node's error. */
   malformed(code: string): void {
     this.#limited(`malformed ${code}`, (suppressed) =>

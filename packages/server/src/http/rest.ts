@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isWaiting } from './expect.ts';
-import { MAX_DROPPED_BYTES, MAX_LINGER_BYTES, REST_MS } from './limits.ts';
-import { closeInTwoSteps, destroyAfter } from './socket.ts';
+import { Incoming } from './incoming.ts';
+import { MAX_DROPPED_BYTES, MAX_LINGER_BYTES, REFUSAL_MS, REST_MS } from './limits.ts';
+import { closeInTwoSteps, destroyAfter, stopReading } from './socket.ts';
 
 /** Whether the headers say that a body follows. */
 export function announcesBody({ headers }: IncomingMessage): boolean {
@@ -19,6 +20,12 @@ export function dropRest({ raw }: FastifyRequest, reply: FastifyReply): void {
   if (raw.readableEnded || raw.destroyed || !announcesBody(raw)) return;
   const length = Number(raw.headers['content-length'] ?? Number.NaN);
   // 408: it did not come in time, and is not waited for once more.
+  if (raw instanceof Incoming && raw.isShredded) {
+    void reply.header('connection', 'close');
+    closeInTwoSteps(raw.socket, REFUSAL_MS);
+    stopReading(raw.socket);
+    return;
+  }
   const stays = length <= MAX_DROPPED_BYTES && !isWaiting(raw) && reply.statusCode !== 408;
   if (stays) {
     void reply.removeHeader('connection');
@@ -36,6 +43,7 @@ function drop(raw: IncomingMessage): void {
   raw.once('end', destroyAfter(socket, REST_MS));
   raw.on('error', () => undefined);
   raw.removeAllListeners('readable');
+  raw.once('shredded', () => socket.destroy());
   raw.on('data', () => {
     if (socket.bytesRead > end) socket.destroy();
   });

@@ -30,6 +30,7 @@ import {
   refuse,
   refuseConnection,
   refuseOnSocket,
+  stopReading,
 } from './socket.ts';
 
 /**
@@ -116,9 +117,7 @@ export function createServer(
 /** One last answer, after those that are under way. Nothing more of this connection is read. */
 function refuseFlood(connection: Connection, socket: Socket, response: ServerResponse): void {
   connection.newest = response;
-  socket.pause();
-  // The end of each earlier request resumes it.
-  socket.on('resume', () => socket.pause());
+  stopReading(socket);
   closeInTwoSteps(socket, REFUSAL_MS);
   destroyAfter(socket, REFUSED_CONNECTION_MS);
   refuse(

@@ -79,6 +79,13 @@ function endSocket(socket: Socket, answer: string, ms: number): void {
   destroyAfter(socket, ms);
 }
 
+/** Reads nothing more of a connection. */
+export function stopReading(socket: Socket): void {
+  socket.pause();
+  // Node resumes it at the end of each request.
+  socket.on('resume', () => socket.pause());
+}
+
 /** Destroys a socket that is not closed within `ms`. @returns what calls that off. */
 export function destroyAfter(socket: Socket, ms: number): () => void {
   if (socket.destroyed) return () => undefined;

@@ -7,6 +7,7 @@ import {
   type PoolClient,
   type Target,
 } from '../database/pool.ts';
+import { codeOf, oneLine } from '../errors.ts';
 import { queueDatabase } from './database.ts';
 import { deliversNotifications } from './listener.ts';
 
@@ -51,6 +52,8 @@ const SWEEP_CRON = '*/10 * * * *';
 export interface RunJob {
   jobId: string;
   exportId: string;
+  /** Which of this process's workers took it; counts from 1. */
+  worker: number;
   /** Aborts when the queue has given the job to somebody else. */
   signal: AbortSignal;
 }
@@ -64,8 +67,8 @@ export interface JobHandlers {
 
 export interface QueueOptions {
   works: boolean;
-  /** Told of faults in the background; the queue continues. */
-  onError: (error: Error) => void;
+  /** Called for faults in the background, with one text for each cause; the queue continues. */
+  onError: (error: string) => void;
   /** Told, once, why jobs are found by polling alone. */
   onWarning?: (message: string) => void;
 }
@@ -112,7 +115,7 @@ export class BossQueue {
   static async open(target: Target, options: QueueOptions): Promise<BossQueue> {
     const { works, onError } = options;
     const connection = toConnection(target);
-    const pool = createPool(connection, works ? 4 : 2, onError, {
+    const pool = createPool(connection, works ? 4 : 2, (error) => onError(oneLine(error)), {
       applicationName: 'tillroll queue',
       statementMs: STATEMENT_MS,
     });
@@ -130,7 +133,7 @@ export class BossQueue {
         superviseIntervalSeconds: 5,
         monitorIntervalSeconds: 5,
       });
-      boss.on('error', onError);
+      boss.on('error', (emitted: unknown) => onError(withoutPoller(emitted)));
       await boss.start().catch((cause: unknown) => {
         if (owns) throw cause;
         throw new Error(
@@ -187,7 +190,7 @@ export class BossQueue {
 
   /** Starts taking jobs. @param concurrency exports at once in this process. */
   async work(handlers: JobHandlers, concurrency: number): Promise<void> {
-    for (let n = 0; n < concurrency; n++) await this.#workRuns(handlers);
+    for (let n = 1; n <= concurrency; n++) await this.#workRuns(handlers, n);
     await this.#boss.work<{ exportId: string }>(
       EXPIRE,
       { pollingIntervalSeconds: 1 },
@@ -201,7 +204,7 @@ export class BossQueue {
     await this.#boss.send(SWEEP);
   }
 
-  async #workRuns(handlers: JobHandlers): Promise<void> {
+  async #workRuns(handlers: JobHandlers, worker: number): Promise<void> {
     const workerId: string = await this.#boss.work<{ exportId: string }>(
       RUN,
       {
@@ -213,7 +216,8 @@ export class BossQueue {
       async ([job]) => {
         if (!job) return;
         try {
-          await handlers.run({ jobId: job.id, exportId: job.data.exportId, signal: job.signal });
+          const { id: jobId, signal, data } = job;
+          await handlers.run({ jobId, exportId: data.exportId, worker, signal });
         } finally {
           // What came while this one ran is fetched at once, not at the next poll.
           this.#boss.notifyWorker(workerId);
@@ -232,6 +236,15 @@ export class BossQueue {
     await this.#boss.stop({ graceful: true, close: true, timeout: timeoutMs });
     await this.#pool.end();
   }
+}
+
+/** pg-boss appends which of its pollers met an error: the cause of all of them is one. */
+const POLLER = /( \(Queue: [^()]*, Worker: [^()]*\))+$/;
+
+/** What pg-boss emits, an error or a copy of one, with the text of its cause alone. */
+function withoutPoller(emitted: unknown): string {
+  const message = oneLine(emitted).replace(POLLER, '');
+  return message === '' ? (codeOf(emitted) ?? 'unknown error') : message;
 }
 
 /** pg-boss runs its statement on our connection, and so in our transaction. */

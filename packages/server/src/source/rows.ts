@@ -12,6 +12,11 @@ export class SourceError extends Error {
   override name = 'SourceError';
 }
 
+/** The rows broke the order: they will again, unless the source is changed. */
+export class SourceDisordered extends SourceError {
+  override name = 'SourceDisordered';
+}
+
 /** The link to the database broke: not the fault of the export. */
 export class SourceLost extends Error {
   override name = 'SourceLost';
@@ -116,7 +121,7 @@ async function* inOrder(
     for (const { createdTime } of frames) {
       // A view in place of our table could break it.
       if (createdTime < last || createdTime >= selection.endTime) {
-        throw new SourceError(`the source broke the order: ${createdTime} after ${last}`);
+        throw new SourceDisordered(`the source broke the order: ${createdTime} after ${last}`);
       }
       last = createdTime;
     }

@@ -131,7 +131,7 @@ async function filesBelow(directory: string): Promise<string[]> {
     () => [],
   );
   return entries
-    .filter((entry) => entry.isFile() && !entry.name.startsWith('.probe-'))
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.json.gz'))
     .map((entry) => join(entry.parentPath, entry.name).slice(directory.length + 1))
     .toSorted();
 }

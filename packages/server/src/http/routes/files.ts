@@ -6,7 +6,7 @@ import { isAvailable } from '../../exports/record.ts';
 import { fileKey } from '../../storage/keys.ts';
 import { FileMissing } from '../../storage/storage.ts';
 import type { HttpContext } from '../context.ts';
-import { badSignature, filesGone, rangeNotSatisfiable } from '../errors.ts';
+import { badSignature, fileLost, filesGone, HttpError, rangeNotSatisfiable } from '../errors.ts';
 import { ClientLeft, Downloads } from '../downloads.ts';
 import {
   chooseRange,
@@ -35,8 +35,26 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
     return { file, key: fileKey(exportId, file.attempt, position) };
   };
 
+  /** The answer for a file that the store does not have: gone by now, or lost before its time. */
+  const explainMissing = async (
+    request: FastifyRequest,
+    cause: FileMissing,
+  ): Promise<HttpError> => {
+    try {
+      // An export that expired or was deleted since it was read is not a fault.
+      await locate(request);
+    } catch (error) {
+      if (error instanceof HttpError) return error;
+      throw error;
+    }
+    return fileLost(
+      `${context.storage.place}: ${cause.message}, before the end of its export's time`,
+    );
+  };
+
   /** The bytes to send, once it is their turn; null when the client did not wait for it. @throws 410, 503 */
   const open = async (
+    request: FastifyRequest,
     reply: FastifyReply,
     file: FileRecord,
     key: string,
@@ -51,7 +69,7 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
       );
     } catch (error) {
       if (error instanceof ClientLeft) return null;
-      if (error instanceof FileMissing) throw filesGone();
+      if (error instanceof FileMissing) throw await explainMissing(request, error);
       throw error;
     }
   };
@@ -75,7 +93,9 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
     const part = range === 'whole' ? null : range;
     // An empty stream: Fastify would put the length of anything else in place of the file's.
     const content =
-      request.method === 'HEAD' ? Readable.from([]) : await open(reply, file, key, encoding, part);
+      request.method === 'HEAD'
+        ? Readable.from([])
+        : await open(request, reply, file, key, encoding, part);
     if (content === null) return reply.hijack();
     if (part)
       void reply.code(206).header('content-range', `bytes ${part.start}-${part.end}/${size}`);
@@ -98,7 +118,7 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
             description: 'The file: {"elements":[...]}, at most 1000 objects',
             ...Type.Object({ elements: Type.Array(Type.Unknown()) }),
           },
-          ...errors(403, 410, 416),
+          ...errors(403, 410, 416, 503),
         },
       },
       handler: download,
