@@ -30,7 +30,8 @@ const MAX_MERGES = 3;
 const MERGE_WAIT_MS = 10 * 60_000;
 /** One statement of a load: the COPY of 4 GiB, or its merge. */
 const MERGE_STATEMENT_MS = 30 * 60_000;
-const PULSE_STATEMENT_MS = 1_500;
+/** A disk that is busy with a load may take a while to confirm one write. */
+const PULSE_STATEMENT_MS = 3_000;
 /** Connections for what requests ask of the database. */
 const REQUEST_CONNECTIONS = 10;
 /** Requests that wait for one of those: more than that and waiting would take longer than asking again. */
@@ -124,17 +125,19 @@ export async function startService(
     });
     parts.addStanding({ name: 'queue', close: (deadline) => queue.close(deadline.remainingMs()) });
 
-    const pulse = new Pulse(
-      openPool('connection for checks', 1, {
-        waitMs: PULSE_STATEMENT_MS,
-        statementMs: PULSE_STATEMENT_MS,
-      }),
-    );
-    const renewConnections = (): void => {
-      for (const opened of pools) opened.renew();
-      queue.renewConnections();
-    };
-    const isDatabaseGood = await watchDatabase(pulse, renewConnections, parts, log);
+    const pulsePool = createPool(database.connection, 1, warnLost, {
+      waitMs: PULSE_STATEMENT_MS,
+      statementMs: PULSE_STATEMENT_MS,
+      // Where its connection led nowhere, those of the others do, too: also to a server that is
+      // read-only now and answers reads as ever.
+      onRenew() {
+        for (const opened of pools) opened.renew();
+        queue.renewConnections();
+      },
+    });
+    parts.addStanding({ name: 'connection for checks', close: () => pulsePool.end() });
+    const pulse = new Pulse(pulsePool);
+    const isDatabaseGood = await watchDatabase(pulse, () => pulsePool.renew(), parts, log);
     const isStoreGood = await watchStore(checkStore, parts, log);
 
     if (roles.work) {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Connection as PgConnection, type ClientBase } from 'pg';
 import type { Connection } from './connection.ts';
-import { clientConfig } from './pool.ts';
+import { clientConfig } from './client.ts';
 
 /** A cancel request is answered with the end of its connection; not waiting for ever for that. */
 const BOUND_MS = 2_000;

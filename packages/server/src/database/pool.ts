@@ -1,15 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { callbackify } from 'node:util';
 import {
-  Client,
   Pool as PgPool,
-  types,
   type ClientBase,
-  type ClientConfig,
   type PoolClient,
-  type QueryConfig,
   type QueryResult,
   type QueryResultRow,
 } from 'pg';
+import { brief, clientClass, clientConfig, CONNECT_MS } from './client.ts';
 import { parseDatabaseUrl, switchEncryption, type Connection } from './connection.ts';
 import { isConflict, isConnectionLoss, isNoAnswer, leavesCommitOpen } from './faults.ts';
 import { ASK_FACTS, isFenced, transactionHead, type Bounds, type SessionFacts } from './session.ts';
@@ -30,45 +28,6 @@ export function toConnection(target: Target): Connection {
     : target;
 }
 
-const INT8_OID = 20;
-
-/**
- * `bigint` columns hold times and money: integers that ECMAScript's numbers hold exactly. One that
- * does not fit is an error, never a rounded amount.
- */
-function parseInt8(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value)) throw new RangeError(`bigint ${text} does not fit a number`);
-  return value;
-}
-
-const TYPES: NonNullable<ClientConfig['types']> = {
-  getTypeParser: (oid, format) =>
-    // pg's own declaration leaves the parser untyped.
-    oid === INT8_OID && format !== 'binary' ? parseInt8 : types.getTypeParser(oid, format),
-};
-
-/** The settings of a client, for whatever connects without a pool, too. */
-export function clientConfig(connection: Connection): ClientConfig {
-  const { host, port, user, password, database, options, sslnegotiation, ssl } = connection;
-  return {
-    host,
-    port,
-    user,
-    password,
-    database,
-    // A copy: pg hides the key of the object that it is given.
-    ssl: ssl === false ? false : { ...ssl },
-    ...(options !== undefined && { options }),
-    ...(ssl !== false && sslnegotiation && { sslnegotiation }),
-    application_name: 'tillroll',
-    keepAlive: true,
-    // Otherwise the system asks a silent peer for the first time after two hours.
-    keepAliveInitialDelayMillis: 10_000,
-    types: TYPES,
-  };
-}
-
 export interface PoolOptions {
   /** How long to wait for a free or a new connection. */
   waitMs?: number;
@@ -79,17 +38,11 @@ export interface PoolOptions {
   /** A standby, or a server that is read-only as a whole, will do. */
   readOnly?: boolean;
   applicationName?: string;
+  /** Called when all connections are left, because one of them led nowhere. */
+  onRenew?: () => void;
 }
 
 const DEFAULTS = { waitMs: 10_000, statementMs: 15_000, lockMs: 10_000 };
-/** What only opens or undoes a transaction waits for nobody. */
-const BRIEF_MS = 5_000;
-
-/** A statement with a short limit, whatever the limit of its pool; pg's types do not know of it. */
-function brief(text: string): QueryConfig {
-  return { text, query_timeout: BRIEF_MS } as QueryConfig;
-}
-
 /** How much later than the server this side gives up: long enough to hear the server's own error. */
 const CLIENT_GRACE_MS = 2_000;
 /** A connection is replaced after so long: settings of roles change, and so do names and addresses. */
@@ -144,19 +97,18 @@ export class Pool {
     const { waitMs = DEFAULTS.waitMs, applicationName } = this.#options;
     let hasReported = false;
     const inner = new PgPool({
-      ...clientConfig(this.#connection),
-      ...(applicationName !== undefined && { application_name: applicationName }),
+      Client: clientClass({
+        ...clientConfig(this.#connection),
+        ...(applicationName !== undefined && { application_name: applicationName }),
+        // A pool may make its users wait for minutes; a server that does not answer may not.
+        connectionTimeoutMillis: Math.min(waitMs, CONNECT_MS),
+        query_timeout: this.#bounds.statementMs + CLIENT_GRACE_MS,
+      }),
       max: this.#max,
       connectionTimeoutMillis: waitMs,
       idleTimeoutMillis: 30_000,
       maxLifetimeSeconds: LIFETIME_S,
-      query_timeout: this.#bounds.statementMs + CLIENT_GRACE_MS,
-      verify: (client, done) => {
-        this.#examine(client).then(
-          () => done(),
-          (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
-        );
-      },
+      verify: callbackify((client: ClientBase) => this.#examine(client)),
     });
     inner.on('error', (error) => {
       // A restart breaks all of them at once: one cause, one report.
@@ -164,9 +116,6 @@ export class Pool {
       hasReported = true;
       this.#renewAfter(inner);
     });
-    // The pool listens to idle connections alone: one that breaks while it is lent out would end the
-    // process. Whoever holds it learns of it from the statement under way.
-    inner.on('connect', (client) => client.on('error', () => undefined));
     return inner;
   }
 
@@ -277,6 +226,7 @@ export class Pool {
   /** Closes every connection: the idle ones now, those lent out when they come back. */
   renew(): void {
     if (this.#ended) return;
+    this.#options.onRenew?.();
     const former = this.#inner;
     this.#inner = this.#createInner();
     const closed = former.end().catch(this.#onError);
@@ -302,14 +252,6 @@ export function createPool(
   options: PoolOptions = {},
 ): Pool {
   return new Pool(target, max, onError, options);
-}
-
-/** One connection of its own, for what cannot share one; not connected yet. */
-export function createClient(connection: Connection, settings: ClientConfig): Client {
-  const client = new Client({ ...clientConfig(connection), ...settings });
-  // Whoever waits for a statement learns of it there.
-  client.on('error', () => undefined);
-  return client;
 }
 
 const CONFLICT_ATTEMPTS = 5;

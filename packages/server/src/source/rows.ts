@@ -33,6 +33,8 @@ export interface Source {
   readonly connection: Connection;
   /** Connections of exports alone, one for each at a time. */
   readonly pool: Pool;
+  /** How long the database may send nothing, milliseconds; by default 5 minutes. */
+  readonly silenceMs?: number;
 }
 
 /**
@@ -43,7 +45,7 @@ export interface Source {
  * @throws SourceError, SourceLost, ObjectTooLarge; the signal's reason when aborted; what `record` throws.
  */
 export async function* readRows(
-  { connection, pool }: Source,
+  { connection, pool, silenceMs = SILENCE_MS }: Source,
   selection: Selection,
   signal: AbortSignal,
   record: (backend: Backend) => Promise<void>,
@@ -63,7 +65,7 @@ export async function* readRows(
     });
     isCopying = true;
     const copy = client.query(new CopyOut(copyStatement(selection)));
-    yield* inOrder(withDeadline(copy, signal), selection);
+    yield* inOrder(withDeadline(copy, silenceMs, signal), selection);
     isCopying = false;
     await client.query('COMMIT');
     failure = null;
@@ -129,12 +131,16 @@ async function* inOrder(
   }
 }
 
-/** The rows; ends them when the signal aborts or when nothing comes for `SILENCE_MS`. */
-async function* withDeadline(copy: CopyOut, signal: AbortSignal): AsyncGenerator<RowFrame[]> {
+/** The rows; ends them when the signal aborts or when nothing comes for `silenceMs`. */
+async function* withDeadline(
+  copy: CopyOut,
+  silenceMs: number,
+  signal: AbortSignal,
+): AsyncGenerator<RowFrame[]> {
   const silence = (): NodeJS.Timeout =>
     setTimeout(
-      () => copy.abandon(new SourceError(`the database sent nothing for ${SILENCE_MS / 1000} s`)),
-      SILENCE_MS,
+      () => copy.abandon(new SourceError(`the database sent nothing for ${silenceMs / 1000} s`)),
+      silenceMs,
     );
   const onAbort = (): void => copy.abandon(new Error('aborted'));
   signal.addEventListener('abort', onAbort, { once: true });

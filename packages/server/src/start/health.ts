@@ -6,7 +6,7 @@ import type { Parts } from './parts.ts';
 
 /** Between a failover and the first request that it would hit, there is at most this. */
 const PULSE_EVERY_MS = 2_000;
-const PULSE_BOUND_MS = 4_000;
+const PULSE_BOUND_MS = 6_000;
 /** Writing a probe file wears a disk; a full one is found soon enough. */
 const STORE_EVERY_MS = 10_000;
 const STORE_BOUND_MS = 10_000;

@@ -137,6 +137,25 @@ test('a switch to the next node while the first is read-only: creates go through
   expect([...statuses.keys()].filter((status) => status !== 200)).toEqual([]);
 });
 
+test('a service that only reads leaves a node that became read-only: polls do not grow stale', async () => {
+  const { id } = await api.create(FROM, TO);
+  for (let i = 0; i < 20; i++) await api.read(id);
+  await caughtUp();
+  await standby.administer('SELECT pg_promote()');
+  await until('it is promoted', async () => {
+    const { rows } = await standby.administer('SELECT pg_is_in_recovery() AS r');
+    return !(rows[0] as { r: boolean }).r;
+  });
+  proxy.target = standby.port;
+  await primary.administer("ALTER SYSTEM SET default_transaction_read_only = 'on'");
+  await primary.administer('SELECT pg_reload_conf()');
+  await standby.administer('UPDATE tillroll.exports SET percent_complete = 42', 'tills');
+  await until('polls come from the new node', async () => {
+    return (await api.read(id)).percentComplete === 42;
+  });
+  for (let i = 0; i < 20; i++) expect((await api.read(id)).percentComplete).toBe(42);
+});
+
 test('a node that is killed: 503 and then the next node', async () => {
   await createMany(20);
   await caughtUp();

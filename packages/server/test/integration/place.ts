@@ -56,7 +56,11 @@ export async function makePlace(): Promise<Place> {
   const dataDir = await mkdtemp(join(tmpdir(), 'tillroll-place-'));
   const { host, port, user, password } = inject('cluster');
   const databaseUrl = `postgres://${user}:${password}@/${name}?host=${encodeURIComponent(host)}&port=${port}`;
-  const pool = createPool({ connectionString: databaseUrl }, 3, () => undefined);
+  // It loads, too, on machines that are busy with other tests.
+  const pool = createPool({ connectionString: databaseUrl }, 3, () => undefined, {
+    statementMs: 600_000,
+    lockMs: 600_000,
+  });
   await migrate(pool);
   const environment = (more: Environment = {}): Environment => ({
     DATABASE_URL: databaseUrl,

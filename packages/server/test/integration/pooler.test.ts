@@ -93,7 +93,13 @@ describe.skipIf(!hasPooler)('behind PgBouncer in transaction mode', () => {
     expect(await service.exited).toBe(0);
   });
 
-  test('the limit of open exports is exact', async () => {
+  test('the limit of open exports is exact, also with hostile defaults', async () => {
+    const { pathname } = new URL(place.databaseUrl.replace('@/', '@localhost/'));
+    for (const setting of ["isolation = 'repeatable read'", 'read_only = on']) {
+      await place.pool.query(
+        `ALTER DATABASE ${pathname.slice(1)} SET default_transaction_${setting}`,
+      );
+    }
     const services = await Promise.all([0, 1].map(() => startChild('serve', environment)));
     const token = await place.install('M1');
     const statuses = await Promise.all(

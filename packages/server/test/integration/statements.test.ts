@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, describe, expect, test, vi } from 'vitest';
+import { readBackend, terminateBackend, type Backend } from '../../src/database/backend.ts';
+import { createPool, toConnection } from '../../src/database/pool.ts';
+import { readRows } from '../../src/source/rows.ts';
 import { Api, download, idsOf } from './api.ts';
 import { FROM, makePlace, TO, type Place } from './place.ts';
 import { command, endChildren, startChild, type Child } from './process.ts';
@@ -103,6 +106,53 @@ describe.concurrent('a statement ends with its export', () => {
       await until('no COPY runs', async () => (await copies(place)).length === 0);
     });
   });
+});
+
+describe.concurrent('the source says nothing for too long', () => {
+  test.concurrent.for(Object.entries(SLOW))('that %s: given up, and ended', async ([, view]) => {
+    const place = await makePlace();
+    try {
+      await useView(place, view);
+      const connection = toConnection({ connectionString: place.databaseUrl });
+      const pool = createPool(connection, 1, () => undefined);
+      const recorded: Backend[] = [];
+      const rows = readRows(
+        { connection, pool, silenceMs: 500 },
+        { merchantId: 'M1', type: 'ORDERS', startTime: FROM, endTime: TO },
+        new AbortController().signal,
+        (backend) => {
+          recorded.push(backend);
+          return Promise.resolve();
+        },
+      );
+      await expect(rows.next()).rejects.toThrow('the database sent nothing for 0.5 s');
+      await until('no COPY runs', async () => (await copies(place)).length === 0);
+      const [backend] = recorded;
+      if (!backend) throw new Error('no backend was recorded');
+      // It has ended, and whoever holds its number now is left alone.
+      expect(await terminateBackend(place.pool, backend)).toBe(false);
+      await pool.end();
+    } finally {
+      await place.remove();
+    }
+  });
+});
+
+test('only the recorded transaction is ended, not the next one of the same session', async () => {
+  const place = await makePlace();
+  const client = await place.pool.connect();
+  try {
+    await client.query('BEGIN');
+    const backend = await readBackend(client);
+    await client.query('COMMIT; BEGIN');
+    expect(await terminateBackend(place.pool, backend)).toBe(false);
+    expect(await readBackend(client)).not.toEqual(backend);
+    expect(await terminateBackend(place.pool, await readBackend(client))).toBe(true);
+    await expect(client.query('SELECT 1')).rejects.toThrow();
+  } finally {
+    client.release(true);
+    await place.remove();
+  }
 });
 
 /** Rows that fill every buffer on the way: the server waits for a reader that does not read. */
