@@ -8,6 +8,7 @@ import { runCommand, startServer, startWorker } from '../scripts/server-process.
 import { measureClient } from './client/index.ts';
 import { digestOfExport, digestOfShell, exportByShell, exportOrders, FROM, TO } from './export.ts';
 import { hasPsql, median, peakMemoryMb, run, seconds, shell } from './measure.ts';
+import { measurePolls } from './polls/index.ts';
 import { printReport, report, reportMemory } from './report.ts';
 import { createBench, installApp, psqlEnvironment, removeBench, type Bench } from './service.ts';
 
@@ -178,26 +179,32 @@ async function upload(url: string, merchant: string, token: string, file: string
     throw new Error(`ingest answered ${response.status} ${JSON.stringify(counts)}`);
 }
 
-/** `service` or `client`: that half alone. */
+/** `service`, `polls` or `client`: that part alone. */
 const ONLY = process.env['BENCH_ONLY'];
+const measures = (part: string): boolean => ONLY === undefined || ONLY === part;
 
 const bench = await createBench();
 try {
-  if (ONLY !== 'client') await startUp(bench);
-  const api = await startServer('serve', bench.environment, bench.logFile);
-  try {
-    await seed(bench);
-    if (ONLY !== 'client') {
-      await exporting(bench, api.url);
-      await memory(bench, api.url);
-      await ingest(bench, api.url);
-    }
-    if (ONLY !== 'service')
-      await measureClient(bench, api.url, { large: LARGE, rounds: ROUNDS, merchants: MERCHANTS });
-  } finally {
-    await api.stop();
-  }
+  if (measures('service')) await startUp(bench);
+  if (measures('polls')) await measurePolls(bench, ROUNDS);
+  if (measures('service') || measures('client')) await measureData(bench);
 } finally {
   await removeBench(bench);
 }
 printReport();
+
+async function measureData(bench: Bench): Promise<void> {
+  const api = await startServer('serve', bench.environment, bench.logFile);
+  try {
+    await seed(bench);
+    if (measures('service')) {
+      await exporting(bench, api.url);
+      await memory(bench, api.url);
+      await ingest(bench, api.url);
+    }
+    if (measures('client'))
+      await measureClient(bench, api.url, { large: LARGE, rounds: ROUNDS, merchants: MERCHANTS });
+  } finally {
+    await api.stop();
+  }
+}

@@ -11,7 +11,15 @@ const CONTRACT = '@tillroll/contract';
 const CLIENT = '@tillroll/client';
 
 /** Files at the root of the server's src that any room may import and that import nothing of ours. */
-const LEAVES = ['abort.ts', 'clock.ts', 'errors.ts', 'fair-semaphore.ts', 'log.ts'];
+const LEAVES = [
+  'abort.ts',
+  'clock.ts',
+  'deadline.ts',
+  'errors.ts',
+  'fair-semaphore.ts',
+  'log.ts',
+  'watch.ts',
+];
 
 type May = readonly string[] | { anythingBut: readonly string[] };
 
@@ -19,11 +27,12 @@ type May = readonly string[] | { anythingBut: readonly string[] };
 const ROOMS: Readonly<Record<string, May>> = {
   'main.ts': { anythingBut: [] },
   'service.ts': { anythingBut: ['main.ts'] },
-  commands: { anythingBut: ['main.ts', 'http'] },
+  start: { anythingBut: ['main.ts', 'service.ts', 'commands'] },
+  commands: { anythingBut: ['main.ts', 'http', 'start'] },
   http: ['exports', 'access', 'ingest', 'storage', 'database', 'config.ts'],
-  worker: ['exports', 'queue', 'source', 'sink', 'storage', 'database'],
+  worker: ['exports', 'queue', 'source', 'sink', 'storage', 'database', 'repeats.ts'],
   queue: ['database'],
-  exports: ['database'],
+  exports: ['access', 'database'],
   access: ['database'],
   ingest: ['database'],
   source: ['database'],
@@ -31,7 +40,9 @@ const ROOMS: Readonly<Record<string, May>> = {
   storage: [],
   sample: [],
   database: [],
-  'config.ts': [],
+  'config.ts': ['database'],
+  'store.ts': ['storage', 'database'],
+  'repeats.ts': [],
 };
 
 /** Packages that only some rooms of the server may import, or that some may not. */

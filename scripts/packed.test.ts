@@ -11,9 +11,10 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, delimiter, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { olderNode } from '../packages/server/test/older-node.ts';
 
 const run = promisify(execFile);
 const CHECKOUT = join(import.meta.dirname, '..');
@@ -22,18 +23,6 @@ const LIBRARIES = ['contract', 'client', 'formats'];
 const COMMAND = [...LIBRARIES, 'cli'];
 const PACKED = [...COMMAND, 'server'];
 const MINUTE = 60_000;
-
-/** The first Node of PATH that is older than what the server needs, or undefined. */
-function olderNode(): string | undefined {
-  return (process.env['PATH'] ?? '')
-    .split(delimiter)
-    .map((directory) => join(directory, 'node'))
-    .find((node) => {
-      const printed = spawnSync(node, ['-p', 'process.versions.node'], { encoding: 'utf8' });
-      const [major = 0, minor = 0] = (printed.stdout ?? '').split('.').map(Number);
-      return printed.status === 0 && (major < 22 || (major === 22 && minor < 18));
-    });
-}
 
 /** The workspace without the packages' own changes while they are packed: a pack rewrites manifests. */
 async function copyWorkspace(to: string): Promise<void> {

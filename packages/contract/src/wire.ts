@@ -56,8 +56,11 @@ export interface ExportObject {
   files?: { elements: ExportFile[] };
 }
 
+/** An export in a list: read the export itself for its files and their URLs. */
+export type ListedExport = Omit<ExportObject, 'exportUrls' | 'files'>;
+
 export interface ExportList {
-  elements: ExportObject[];
+  elements: ListedExport[];
   href: string;
 }
 

@@ -1,6 +1,8 @@
+import { isIP, SocketAddress } from 'node:net';
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseHours, REGION_HOURS, REGIONS, type Hours, type Region } from '@tillroll/contract';
+import { parseDatabaseUrl } from './database/connection.ts';
 
 /** The service's settings, typed and checked. Times are milliseconds. */
 export interface Config {
@@ -18,6 +20,8 @@ export interface Config {
   /** PENDING and IN_PROGRESS together, over all merchants. */
   readonly maxOpenExports: number;
   readonly maxOpenExportsPerMerchant: number;
+  /** Over all merchants. Null: half of `maxOpenExports` while more than one app is installed. */
+  readonly maxOpenExportsPerApp: number | null;
   /** Exports that this process runs at once. */
   readonly workers: number;
   readonly retentionMs: number;
@@ -27,9 +31,25 @@ export interface Config {
   readonly maxSpoolBytes: number;
   /** Free bytes on the disk of `dataDir` below which nothing is loaded. */
   readonly minFreeBytes: number;
+  /** How long the record of an export is kept after its end. */
+  readonly historyMs: number;
   /** Newest first; null: one key made once and kept in the database. */
   readonly signingKeys: readonly string[] | null;
+  /** Peers whose `X-Forwarded-For` counts. */
+  readonly trustedProxies: readonly Cidr[];
+  /** Open connections in all. */
+  readonly maxConnections: number;
+  /** Open connections, and requests under way, of one client address. */
+  readonly maxConnectionsPerAddress: number;
   readonly logLevel: string;
+}
+
+/** A network in CIDR notation, read. */
+export interface Cidr {
+  readonly network: string;
+  /** Length in bits. */
+  readonly prefix: number;
+  readonly family: 'ipv4' | 'ipv6';
 }
 
 /** Every fault of the environment at once, one a line. */
@@ -124,7 +144,9 @@ function publicUrl(text: string): string {
     const sent = url?.password ? 'it' : `"${text}"`;
     throw new Error(`${sent} is no address such as https://exports.example.com`);
   }
-  return url.href.replace(/\/+$/, '');
+  let end = url.href.length;
+  while (url.href[end - 1] === '/') end--;
+  return url.href.slice(0, end);
 }
 
 function storageUrl(text: string): URL {
@@ -138,15 +160,31 @@ function storageUrl(text: string): URL {
   throw new Error(`"${text}" is no address such as file:///var/lib/tillroll/files`);
 }
 
-function databaseUrl(text: string): string {
-  // PostgreSQL writes a Unix socket as `user:password@/database?host=/directory`. To the URL standard a
-  // user without a host is a fault; named here, the host of the query still decides.
-  const named = URL.canParse(text) ? text : text.replace('@/', '@localhost/');
-  // The text is not repeated: it holds a password.
-  if (!['postgres:', 'postgresql:'].includes(URL.parse(named)?.protocol ?? '')) {
-    throw new Error('must look like postgres://user:password@host:5432/database');
-  }
-  return named;
+/** Checked here, so that a fault is reported with all others, and read again where it is used. */
+function databaseUrl(environment: Environment): (text: string) => string {
+  return (text) => {
+    parseDatabaseUrl(text, environment);
+    return text;
+  };
+}
+
+/** Comma-separated networks or single addresses. IPv4 written as IPv6 is IPv4. */
+function cidrs(text: string): Cidr[] {
+  return text.split(',').map((part) => {
+    const [address = '', bits, ...more] = part.trim().split('/');
+    const version = isIP(address);
+    const size = version === 6 ? 128 : 32;
+    const prefix = bits === undefined ? size : /^[0-9]{1,3}$/.test(bits) ? Number(bits) : -1;
+    if (version === 0 || more.length > 0 || prefix < 0 || prefix > size) {
+      throw new Error(`"${part.trim()}" is not a network such as 10.0.0.0/8, or an address`);
+    }
+    if (version === 4) return { network: address, prefix, family: 'ipv4' };
+    const network = new SocketAddress({ address, family: 'ipv6' }).address;
+    const mapped = network.startsWith('::ffff:') ? network.slice('::ffff:'.length) : '';
+    return isIP(mapped) === 4 && prefix >= 96
+      ? { network: mapped, prefix: prefix - 96, family: 'ipv4' }
+      : { network, prefix, family: 'ipv6' };
+  });
 }
 
 function signingKeys(text: string): string[] {
@@ -165,7 +203,7 @@ export function readConfig(environment: Environment): Config {
   const region = reader.read('TILLROLL_REGION', 'sandbox' as Region, oneOf(REGIONS));
   const host = reader.read('HOST', '127.0.0.1', (text) => text);
   const config: Config = {
-    databaseUrl: reader.read<string | null>('DATABASE_URL', null, databaseUrl),
+    databaseUrl: reader.read<string | null>('DATABASE_URL', null, databaseUrl(environment)),
     host,
     port: reader.read('PORT', 8080, integer(0, 65_535)),
     dataDir,
@@ -179,12 +217,25 @@ export function readConfig(environment: Environment): Config {
       2,
       integer(1, 100_000),
     ),
+    maxOpenExportsPerApp: reader.read<number | null>(
+      'TILLROLL_MAX_OPEN_EXPORTS_PER_APP',
+      null,
+      integer(1, 100_000),
+    ),
     workers: reader.read('TILLROLL_WORKERS', 1, integer(1, 64)),
     retentionMs: reader.read('TILLROLL_RETENTION', 86_400_000, duration),
     maxUploads: reader.read('TILLROLL_MAX_UPLOADS', 4, integer(1, 64)),
     maxSpoolBytes: reader.read('TILLROLL_MAX_SPOOL', 10 * UNITS_BYTES.GiB, bytes),
     minFreeBytes: reader.read('TILLROLL_MIN_FREE_DISK', UNITS_BYTES.GiB, bytes),
+    historyMs: reader.read('TILLROLL_EXPORT_HISTORY', 90 * 86_400_000, duration),
     signingKeys: reader.read<string[] | null>('TILLROLL_SIGNING_KEY', null, signingKeys),
+    trustedProxies: reader.read<Cidr[]>('TILLROLL_TRUSTED_PROXIES', [], cidrs),
+    maxConnections: reader.read('TILLROLL_MAX_CONNECTIONS', 4096, integer(1, 1_000_000)),
+    maxConnectionsPerAddress: reader.read(
+      'TILLROLL_MAX_CONNECTIONS_PER_ADDRESS',
+      1024,
+      integer(1, 1_000_000),
+    ),
     logLevel: reader.read('TILLROLL_LOG_LEVEL', 'info', oneOf(LOG_LEVELS)),
   };
   if (config.publicUrl === null && !LOOPBACK.test(host)) {

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { PrintError } from './commands/print.ts';
 import { cancelCommand, loadCommand, purgeCommand, seedCommand } from './commands/objects.ts';
 import { installCommand, installsCommand, uninstallCommand } from './commands/installs.ts';
 import { migrateCommand, runService, UsageError } from './commands/run.ts';
@@ -8,6 +9,8 @@ import { oneLine } from './errors.ts';
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 const EXIT_INTERRUPTED = 130;
+/** How long what is still open may keep the process once everything was told to close. */
+const EXIT_WAIT_MS = 1_000;
 
 const ENVIRONMENT = `
 Environment (defaults):
@@ -20,12 +23,18 @@ Environment (defaults):
   TILLROLL_STORAGE_URL                       file:///directory; default: files in TILLROLL_DATA_DIR
   TILLROLL_MAX_OPEN_EXPORTS (10)             PENDING and IN_PROGRESS, over all merchants
   TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT (2)
+  TILLROLL_MAX_OPEN_EXPORTS_PER_APP          over all merchants; unset: half of all of them while more
+                                             than one app is installed
   TILLROLL_WORKERS (1)                       exports at once in this process
   TILLROLL_RETENTION (24h)                   how long files can be downloaded
   TILLROLL_MAX_UPLOADS (4)                   uploads that this process reads at once
   TILLROLL_MAX_SPOOL (10GiB)                 what they may hold in TILLROLL_DATA_DIR while they are checked
   TILLROLL_MIN_FREE_DISK (1GiB)              free space of that disk below which nothing is loaded
+  TILLROLL_EXPORT_HISTORY (90d)              how long exports are listed after their end
   TILLROLL_SIGNING_KEY                       new,old; unset: a key kept in the database
+  TILLROLL_TRUSTED_PROXIES                   10.0.0.0/8,...: peers whose X-Forwarded-For counts; unset: none
+  TILLROLL_MAX_CONNECTIONS (4096)            open connections; above it 503
+  TILLROLL_MAX_CONNECTIONS_PER_ADDRESS (1024)  also requests under way of one client address
   TILLROLL_LOG_LEVEL (info)
 `;
 
@@ -58,7 +67,11 @@ function program(signal: AbortSignal): Command {
   root
     .command('migrate')
     .description('bring the schema up to date, then exit')
-    .action(() => migrateCommand(signal));
+    .option(
+      '--new-store',
+      'the storage directory is lost: give up its files, and let the next start begin an empty one',
+    )
+    .action((options: { newStore?: boolean }) => migrateCommand(options, signal));
   root
     .command('install')
     .description("record a merchant's consent to an app and print its token, once, alone on stdout")
@@ -122,12 +135,23 @@ function exitCodeOf(error: unknown, signal: AbortSignal): number {
     for (const fault of error.faults) process.stderr.write(`tillroll-server: ${oneLine(fault)}\n`);
     return EXIT_USAGE;
   }
+  // The reader, such as `head`, closed the pipe: not an error.
+  if (error instanceof PrintError && error.isClosedPipe) return 0;
   if (signal.aborted) {
     process.stderr.write('tillroll-server: interrupted; nothing was left half-done\n');
     return EXIT_INTERRUPTED;
   }
   process.stderr.write(`tillroll-server: ${oneLine(error)}\n`);
   return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;
+}
+
+/** The exit code of a command that did its work, by what became of its output. */
+function printedCode(error: NodeJS.ErrnoException | null): number {
+  if (error === null || error.code === 'EPIPE') return 0;
+  process.stderr.write(
+    `tillroll-server: the output could not be written to stdout: ${oneLine(error)}\n`,
+  );
+  return EXIT_FAILED;
 }
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -152,8 +176,18 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-// Who reads no further (`| head`) has what he wanted.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? 0 : EXIT_FAILED);
+// Whoever prints awaits it and reports a failure; this is for help texts, and for a stdout that breaks
+// between two writes.
+let stdoutError: NodeJS.ErrnoException | null = null;
+process.stdout.on('error', (error: NodeJS.ErrnoException) => (stdoutError ??= error));
+// There is nowhere left to say so; what the command does is not affected.
+process.stderr.on('error', () => undefined);
+
+const exitCode = await main(process.argv);
+// An error of the last write is emitted after the write.
+await new Promise((resolve) => {
+  setImmediate(resolve);
 });
-process.exitCode = await main(process.argv);
+process.exitCode = exitCode === 0 ? printedCode(stdoutError) : exitCode;
+// A connection that could not be closed in time, to a database that hangs, must not keep the process.
+setTimeout(() => process.exit(), EXIT_WAIT_MS).unref();

@@ -1,28 +1,44 @@
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { storageDirectory, type Config } from './config.ts';
-import { migrate, schemaFault } from './database/migrations.ts';
-import { openDatabase, type Database } from './database/open.ts';
-import { createPool } from './database/pool.ts';
+import { migrate } from './database/migrations.ts';
+import { openDatabase } from './database/open.ts';
+import { createPool, type Pool, type PoolOptions } from './database/pool.ts';
+import { Pulse } from './database/pulse.ts';
 import { sharedSigningKey } from './database/signing-key.ts';
-import { oneLine } from './errors.ts';
+import { retryDelayMs } from './exports/lifecycle.ts';
+import { PollReader } from './exports/poll.ts';
 import { FairSemaphore } from './fair-semaphore.ts';
-import type { App } from './http/app.ts';
 import { Loader, MAX_MERGES } from './ingest/load.ts';
 import type { Logger } from './log.ts';
 import { BossQueue } from './queue/boss-queue.ts';
+import { RepeatedWarnings } from './repeats.ts';
+import { watchDatabase, watchStore } from './start/health.ts';
+import { listen } from './start/listen.ts';
+import { Parts } from './start/parts.ts';
 import { DirectoryStorage } from './storage/directory.ts';
 import { UrlSigner } from './storage/signature.ts';
 import type { Storage } from './storage/storage.ts';
+import { bindStore, StoreCheck } from './store.ts';
 import { startWorker } from './worker/worker.ts';
 
-/** How long running exports and requests may go on once the service is told to stop. */
+/** How long running exports and requests may continue once the service is told to stop: all of them together. */
 const GRACE_MS = 10_000;
+/** How long an own PostgreSQL, which writes its memory to disk when it stops, may take after that. */
+const CLOSE_OWN_DATABASE_MS = 30_000;
+/** One statement of a load: the COPY of 4 GiB, or its merge. */
+const MERGE_STATEMENT_MS = 30 * 60_000;
+/** A disk that is busy with a load may take a while to confirm one write. */
+const PULSE_STATEMENT_MS = 3_000;
 /** Connections for what requests ask of the database. */
 const REQUEST_CONNECTIONS = 10;
 /** Requests that wait for one of those: more than that and waiting would take longer than asking again. */
 const MAX_WAITING_REQUESTS = 512;
 const MAX_WAITING_REQUESTS_PER_ADDRESS = 256;
 const REQUEST_WAIT_MS = 5_000;
+/** The longest statement of a request, and the longest wait for a connection. */
+const REQUEST_STATEMENT_MS = 15_000;
+const CONNECT_MS = 5_000;
 
 export interface Roles {
   /** Answer HTTP. */
@@ -42,6 +58,7 @@ export interface Service {
 export interface Overrides {
   storage?: Storage;
   graceMs?: number;
+  retryDelayMs?: (errors: number) => number;
 }
 
 /**
@@ -55,115 +72,126 @@ export async function startService(
   signal: AbortSignal,
   overrides: Overrides = {},
 ): Promise<Service> {
-  const closers: (() => Promise<void>)[] = [];
+  const warnings = new RepeatedWarnings(log);
+  const parts = new Parts(log, overrides.graceMs ?? GRACE_MS);
   const stop = async (): Promise<void> => {
-    for (const close of closers.splice(0).toReversed()) {
-      await close().catch((error: unknown) =>
-        log.error({ error: oneLine(error) }, 'closing failed'),
-      );
-    }
+    await parts.stop();
+    warnings.flush();
   };
   try {
-    return await open();
+    return { url: await open(), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 
-  async function open(): Promise<Service> {
-    const graceMs = overrides.graceMs ?? GRACE_MS;
-    const warnLost = (error: Error): void =>
-      log.warn({ error: oneLine(error) }, 'database connection lost');
+  async function open(): Promise<string | null> {
+    const warnLost = (error: Error): void => warnings.warn('database connection lost', error);
     const database = await openDatabase({
       databaseUrl: config.databaseUrl,
       dataDir: config.dataDir,
       poolSize: REQUEST_CONNECTIONS + config.workers,
+      waitMs: CONNECT_MS,
+      statementMs: REQUEST_STATEMENT_MS,
       onError: warnLost,
       signal,
     });
-    closers.push(() => database.close());
+    const { pool } = database;
+    parts.addStanding({
+      name: 'database',
+      close: () => database.close(),
+      ...(config.databaseUrl === null && { withinMs: CLOSE_OWN_DATABASE_MS }),
+    });
     log.info({ place: database.place }, 'database');
-    await migrate(database.pool);
+    const pools = [pool];
+    const openPool = (name: string, max: number, options: PoolOptions): Pool => {
+      const opened = createPool(database.connection, max, warnLost, options);
+      parts.addStanding({ name, close: () => opened.end() });
+      pools.push(opened);
+      return opened;
+    };
+
+    await migrate(pool);
     const storage = overrides.storage ?? new DirectoryStorage(storageDirectory(config));
-    await storage.check();
+    const store = new StoreCheck(storage, await bindStore(pool, storage));
+    const checkStore = (): Promise<void> => store.check();
+    await checkStore();
     const queue = await BossQueue.open(database.connection, {
       works: roles.work,
-      onError: (error) => log.warn({ error: oneLine(error) }, 'queue'),
+      onError: (error) => warnings.warn('queue', error),
+      onWarning: (message) => log.warn(message),
     });
-    closers.push(() => queue.close(graceMs));
+    parts.addStanding({ name: 'queue', close: (deadline) => queue.close(deadline.remainingMs()) });
+
+    const pulsePool = createPool(database.connection, 1, warnLost, {
+      waitMs: PULSE_STATEMENT_MS,
+      statementMs: PULSE_STATEMENT_MS,
+      // Where its connection led nowhere, those of the others do, too: also to a server that is
+      // read-only now and answers reads as ever.
+      onRenew() {
+        for (const opened of pools) opened.renew();
+        queue.renewConnections();
+      },
+    });
+    parts.addStanding({ name: 'connection for checks', close: () => pulsePool.end() });
+    const pulse = new Pulse(pulsePool);
+    const isDatabaseGood = await watchDatabase(pulse, () => pulsePool.renew(), parts, log);
+    const isStoreGood = await watchStore(checkStore, parts, log);
+
     if (roles.work) {
       const worker = await startWorker(
-        { pool: database.pool, queue, storage, retentionMs: config.retentionMs, log },
+        {
+          pool,
+          source: {
+            connection: database.connection,
+            pool: openPool('connections for exports', config.workers, { readOnly: true }),
+          },
+          queue,
+          storage,
+          checkStore,
+          retentionMs: config.retentionMs,
+          historyMs: config.historyMs,
+          retryDelayMs: overrides.retryDelayMs ?? retryDelayMs,
+          warnings,
+          workerName: `${hostname()}/${process.pid}`,
+          log,
+        },
         config.workers,
       );
-      closers.push(() => worker.stop(graceMs));
+      parts.addDraining({ name: 'worker', close: (deadline) => worker.stop(deadline) });
     }
-    if (!roles.serve) return { url: null, stop };
+    if (!roles.serve) return null;
     // Connections for uploads: few, apart, so that they never starve the rest.
-    const loadPool = createPool(database.connection, MAX_MERGES, warnLost);
-    closers.push(() => loadPool.end());
+    const loadPool = openPool('connections for uploads', MAX_MERGES, {
+      statementMs: MERGE_STATEMENT_MS,
+      lockMs: MERGE_STATEMENT_MS,
+    });
     const loader = new Loader(loadPool, join(config.dataDir, 'spool'), config);
-    closers.push(() => loader.close());
-    const { app, url } = await listen(config, database, loader, queue, storage, log);
-    closers.push(() => closeApp(app, graceMs));
-    return { url, stop };
-  }
-}
-
-async function listen(
-  config: Config,
-  database: Database,
-  loader: Loader,
-  queue: BossQueue,
-  storage: Storage,
-  log: Logger,
-): Promise<{ app: App; url: string }> {
-  const keys = config.signingKeys ?? [await sharedSigningKey(database.pool)];
-  let url = config.publicUrl ?? '';
-  // Loaded when used: a worker alone needs no HTTP.
-  const { createApp } = await import('./http/app.ts');
-  const app = await createApp({
-    pool: database.pool,
-    turns: new FairSemaphore({
-      permits: REQUEST_CONNECTIONS,
-      waiting: MAX_WAITING_REQUESTS,
-      waitingPerKey: MAX_WAITING_REQUESTS_PER_ADDRESS,
-      waitMs: REQUEST_WAIT_MS,
-    }),
-    loader,
-    queue,
-    storage,
-    signer: new UrlSigner(keys),
-    rules: config,
-    publicUrl: () => url,
-    log,
-    readiness: () => readiness(database, storage),
-  });
-  const address = await app.listen({ host: config.host, port: config.port });
-  url ||= address;
-  return { app, url: address };
-}
-
-async function readiness(database: Database, storage: Storage): Promise<string[]> {
-  const faults: string[] = [];
-  try {
-    const fault = await schemaFault(database.pool);
-    if (fault) faults.push(fault);
-  } catch (error) {
-    faults.push(`the database cannot be reached (${oneLine(error)})`);
-  }
-  await storage.check().catch((error: unknown) => {
-    faults.push(`files cannot be written (${oneLine(error)})`);
-  });
-  return faults;
-}
-
-async function closeApp(app: App, graceMs: number): Promise<void> {
-  // An upload or download that outlasts the grace is cut.
-  const timer = setTimeout(() => app.server.closeAllConnections(), graceMs);
-  try {
-    await app.close();
-  } finally {
-    clearTimeout(timer);
+    parts.addStanding({ name: 'uploads', close: () => loader.close() });
+    const api = await listen(config, {
+      pool,
+      turns: new FairSemaphore({
+        permits: REQUEST_CONNECTIONS,
+        waiting: MAX_WAITING_REQUESTS,
+        waitingPerKey: MAX_WAITING_REQUESTS_PER_ADDRESS,
+        waitMs: REQUEST_WAIT_MS,
+      }),
+      polls: new PollReader(pool),
+      loader,
+      queue,
+      storage,
+      signer: new UrlSigner(config.signingKeys ?? [await sharedSigningKey(pool)]),
+      rules: config,
+      connections: {
+        connections: config.maxConnections,
+        perAddress: config.maxConnectionsPerAddress,
+      },
+      trustedProxies: config.trustedProxies,
+      log,
+      now: () => pulse.now(),
+      isReady: () => isDatabaseGood() && isStoreGood(),
+    });
+    parts.addDraining({ name: 'HTTP', close: (deadline) => api.close(deadline) });
+    return api.url;
   }
 }

@@ -30,9 +30,14 @@ test('the defaults', () => {
     maxUploads: 4,
     maxSpoolBytes: 10 * 1024 ** 3,
     minFreeBytes: 1024 ** 3,
+    maxOpenExportsPerApp: null,
     workers: 1,
     retentionMs: DAY_MS,
+    historyMs: 90 * DAY_MS,
     signingKeys: null,
+    trustedProxies: [],
+    maxConnections: 4096,
+    maxConnectionsPerAddress: 1024,
     logLevel: 'info',
   });
   expect(resolve(storageDirectory(config))).toBe(resolve('data/files'));
@@ -50,11 +55,13 @@ test('an empty variable counts as unset, and white space around a value is none 
     'TILLROLL_STORAGE_URL',
     'TILLROLL_MAX_OPEN_EXPORTS',
     'TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT',
+    'TILLROLL_MAX_OPEN_EXPORTS_PER_APP',
     'TILLROLL_WORKERS',
     'TILLROLL_RETENTION',
     'TILLROLL_MAX_UPLOADS',
     'TILLROLL_MAX_SPOOL',
     'TILLROLL_MIN_FREE_DISK',
+    'TILLROLL_EXPORT_HISTORY',
     'TILLROLL_SIGNING_KEY',
     'TILLROLL_LOG_LEVEL',
   ];
@@ -76,8 +83,10 @@ test('every value is read', () => {
     TILLROLL_STORAGE_URL: 'file:///srv/files%20of%20exports',
     TILLROLL_MAX_OPEN_EXPORTS: '100000',
     TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT: '5',
+    TILLROLL_MAX_OPEN_EXPORTS_PER_APP: '3',
     TILLROLL_WORKERS: '64',
     TILLROLL_RETENTION: '90s',
+    TILLROLL_EXPORT_HISTORY: '7d',
     TILLROLL_SIGNING_KEY: 'new-key-0123456789 , old-key-0123456789',
     TILLROLL_LOG_LEVEL: 'silent',
   });
@@ -91,8 +100,10 @@ test('every value is read', () => {
     hours: parseHours(REGION_HOURS.eu),
     maxOpenExports: 100_000,
     maxOpenExportsPerMerchant: 5,
+    maxOpenExportsPerApp: 3,
     workers: 64,
     retentionMs: 90_000,
+    historyMs: 7 * DAY_MS,
     signingKeys: ['new-key-0123456789', 'old-key-0123456789'],
     logLevel: 'silent',
   });
@@ -112,6 +123,7 @@ const INTEGERS: [string, number, number][] = [
   ['PORT', 0, 65_535],
   ['TILLROLL_MAX_OPEN_EXPORTS', 1, 100_000],
   ['TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT', 1, 100_000],
+  ['TILLROLL_MAX_OPEN_EXPORTS_PER_APP', 1, 100_000],
   ['TILLROLL_WORKERS', 1, 64],
 ];
 const BAD: [string, string[]][] = [

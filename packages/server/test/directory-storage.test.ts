@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { DirectoryStorage } from '../src/storage/directory.ts';
 import { attemptPrefix, exportPrefix, fileKey } from '../src/storage/keys.ts';
 import { FileMissing, type Storage } from '../src/storage/storage.ts';
+import { canMount, mountSmall } from './small-disk.ts';
 
 const ONE = '0123456789ABC';
 const TWO = 'ZYXWVTSRQPNMK';
@@ -172,8 +173,36 @@ export function storageContract(
     });
 
     test('check passes, also twice at once, and leaves nothing to list', async () => {
+      await storage.createIdentity('check');
       await Promise.all([storage.check(), storage.check()]);
       expect(await attempts()).toEqual([]);
+    });
+
+    test('has no identity until it is given one, and then that one for ever', async () => {
+      expect(await storage.readIdentity()).toBeNull();
+      expect(await storage.createIdentity('first')).toBe(true);
+      expect(await storage.readIdentity()).toBe('first');
+      expect(await storage.createIdentity('second')).toBe(false);
+      expect(await storage.readIdentity()).toBe('first');
+      expect(await attempts()).toEqual([]);
+    });
+
+    test('of many that give it an identity at once, one does, and all read that one', async () => {
+      const ids = Array.from({ length: 20 }, (_, i) => `id-${i}`);
+      const made = await Promise.all(ids.map((id) => storage.createIdentity(id)));
+      expect(made.filter(Boolean)).toEqual([true]);
+      expect(await storage.readIdentity()).toBe(ids[made.indexOf(true)]);
+    });
+
+    test('files come and go without its identity', async () => {
+      await storage.createIdentity('it');
+      await write(fileKey(ONE, 1, 0), Buffer.from('x'));
+      await storage.removePrefix(exportPrefix(ONE));
+      expect(await storage.readIdentity()).toBe('it');
+    });
+
+    test('says where it is', () => {
+      expect(storage.place).toMatch(/\w/);
     });
   });
 }
@@ -203,17 +232,35 @@ storageContract('a directory', () => {
 describe('a directory', () => {
   const { signal } = new AbortController();
 
-  test('check makes it, and leaves it empty', async () => {
+  test('an identity makes it; check leaves nothing beside', async () => {
     const root = join(newRoot(), 'deep', 'er');
-    await new DirectoryStorage(root).check();
-    expect(await readdir(root)).toEqual([]);
+    const storage = new DirectoryStorage(root);
+    await expect(storage.check()).rejects.toThrow(/ENOENT/);
+    expect(await storage.createIdentity('it')).toBe(true);
+    await storage.check();
+    expect(await readdir(root)).toEqual(['tillroll-store.json']);
+    expect((await stat(join(root, 'tillroll-store.json'))).mode & 0o077).toBe(0);
   });
+
+  test.each(['', '{', '{}', '{"store":""}', '{"store":7}', 'null'])(
+    'an identity file that is damaged is no other store, and no missing one: %j',
+    async (text) => {
+      const root = newRoot();
+      await mkdir(root);
+      await writeFile(join(root, 'tillroll-store.json'), text);
+      await expect(new DirectoryStorage(root).readIdentity()).rejects.toThrow(/is damaged/);
+    },
+  );
 
   test('check names a place where nothing can be written', async () => {
     const file = newRoot();
     await writeFile(file, 'a file, not a directory');
-    await expect(new DirectoryStorage(join(file, 'files')).check()).rejects.toThrow(/ENOTDIR/);
-    await expect(new DirectoryStorage(file).check()).rejects.toThrow(/EEXIST|ENOTDIR/);
+    for (const root of [join(file, 'files'), file]) {
+      await expect(new DirectoryStorage(root).check()).rejects.toThrow(/ENOTDIR/);
+      await expect(new DirectoryStorage(root).createIdentity('x')).rejects.toThrow(
+        /EEXIST|ENOTDIR/,
+      );
+    }
   });
 
   test.skipIf(process.getuid?.() === 0)('check names a read-only directory', async () => {
@@ -221,6 +268,27 @@ describe('a directory', () => {
     await mkdir(root, { mode: 0o500 });
     await expect(new DirectoryStorage(root).check()).rejects.toThrow(/EACCES/);
     await chmod(root, 0o700);
+  });
+
+  test.skipIf(!canMount)('a full disk: check says so, and leaves nothing', async () => {
+    const root = newRoot();
+    await mkdir(root);
+    const unmount = mountSmall(root);
+    try {
+      const storage = new DirectoryStorage(root);
+      await storage.createIdentity('it');
+      await storage.check();
+      const filler = join(root, 'filler');
+      await expect(writeFile(filler, randomBytes(2 * 1024 * 1024))).rejects.toThrow(/ENOSPC/);
+      const before = await readdir(root);
+      for (let i = 0; i < 50; i++) await expect(storage.check()).rejects.toThrow(/ENOSPC/);
+      expect(await readdir(root)).toEqual(before);
+      expect(before.toSorted()).toEqual(['filler', 'tillroll-store.json']);
+      await rm(filler);
+      await storage.check();
+    } finally {
+      unmount();
+    }
   });
 
   test.skipIf(process.platform === 'win32')(

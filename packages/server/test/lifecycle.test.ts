@@ -6,6 +6,7 @@ import {
   LIFE_CYCLE,
   MAX_ERRORS,
   MAX_LOSSES,
+  MAX_PERMANENT_ERRORS,
   retryDelayMs,
   transition,
   type ExportEvent,
@@ -136,19 +137,34 @@ describe('random walks', () => {
 });
 
 describe('tries', () => {
-  test('three errors of the export itself, twenty losses', () => {
-    expect([MAX_ERRORS, MAX_LOSSES]).toEqual([3, 20]);
+  test('eight errors of the export itself, two where another try cannot help, twenty losses', () => {
+    expect([MAX_ERRORS, MAX_PERMANENT_ERRORS, MAX_LOSSES]).toEqual([8, 2, 20]);
   });
 
-  test('the wait grows with each error, and is bounded', () => {
-    for (let errors = 1; errors < MAX_ERRORS; errors++)
-      expect(retryDelayMs(errors + 1)).toBeGreaterThan(retryDelayMs(errors));
+  test('the pauses grow from seconds to minutes, and leave a person 15 to 30 minutes', () => {
+    const pauses = Array.from({ length: MAX_ERRORS - 1 }, (_, i) => retryDelayMs(i + 1, 0.5));
+    expect(pauses).toEqual(pauses.toSorted((a, b) => a - b));
+    expect(new Set(pauses).size).toBe(pauses.length);
+    expect(pauses[0]).toBeLessThanOrEqual(10_000);
+    const total = (random: number): number =>
+      pauses.reduce((sum, _, i) => sum + retryDelayMs(i + 1, random), 0);
+    expect(total(0)).toBeGreaterThanOrEqual(15 * 60_000);
+    expect(total(1)).toBeLessThanOrEqual(30 * 60_000);
+  });
+
+  test('each wait is bounded, and spread around its pause', () => {
     fc.assert(
-      fc.property(fc.nat(10_000), (errors) => {
-        expect(retryDelayMs(errors)).toBeGreaterThanOrEqual(1000);
-        expect(retryDelayMs(errors)).toBeLessThanOrEqual(60_000);
-        expect(retryDelayMs(errors + 1)).toBeGreaterThanOrEqual(retryDelayMs(errors));
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 10_000 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (errors, random) => {
+          const pause = retryDelayMs(errors, 0.5);
+          expect(retryDelayMs(errors, random)).toBeGreaterThanOrEqual(Math.floor(pause * 0.8));
+          expect(retryDelayMs(errors, random)).toBeLessThanOrEqual(Math.ceil(pause * 1.2));
+          expect(pause).toBeLessThanOrEqual(8 * 60_000);
+        },
+      ),
     );
+    expect(new Set(Array.from({ length: 20 }, () => retryDelayMs(3))).size).toBeGreaterThan(1);
   });
 });

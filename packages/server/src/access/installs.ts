@@ -1,5 +1,5 @@
 import type { Permission } from '@tillroll/contract';
-import type { Queryable } from '../database/pool.ts';
+import { write, type Pool, type Queryable } from '../database/pool.ts';
 import { mintToken, parseToken, secretMatches } from './token.ts';
 
 /** A merchant's consent to an app, as `installs` lists it. Times are epoch milliseconds. */
@@ -10,6 +10,12 @@ export interface Install {
   permissions: Permission[];
   createdTime: number;
   revokedTime: number | null;
+}
+
+/** An install as authentication reads it. */
+export interface StoredInstall extends Omit<Install, 'createdTime'> {
+  /** SHA-256 of the token's secret, hex. */
+  secretHash: string;
 }
 
 /** Whom a token speaks for. Every query is bound to both ids. */
@@ -37,16 +43,22 @@ const COLUMNS = `id, merchant_id AS "merchantId", app_id AS "appId", permissions
 
 /** Records an install and returns its token, which cannot be read again. */
 export async function install(
-  database: Queryable,
+  pool: Pool,
   wanted: { merchantId: string; appId: string; permissions: readonly Permission[] },
 ): Promise<{ token: string; installId: string }> {
   const { token, installId, secretHash } = mintToken();
-  await database.query(
+  await write(
+    pool,
     `INSERT INTO tillroll.installs (id, merchant_id, app_id, permissions, secret_hash, created_time)
      VALUES ($1, $2, $3, $4, $5, tillroll.now_ms())`,
     [installId, wanted.merchantId, wanted.appId, wanted.permissions, secretHash],
   );
   return { token, installId };
+}
+
+/** Deletes an install whose token nobody ever had. */
+export async function deleteInstall(database: Queryable, installId: string): Promise<void> {
+  await database.query('DELETE FROM tillroll.installs WHERE id = $1', [installId]);
 }
 
 /** The installs of one merchant, or of all; oldest first. */
@@ -64,11 +76,12 @@ export async function listInstalls(
 
 /** Revokes a merchant's tokens (of one app, or of all) and returns how many were still valid. */
 export async function uninstall(
-  database: Queryable,
+  pool: Pool,
   merchantId: string,
   appId: string | null,
 ): Promise<number> {
-  const result = await database.query(
+  const result = await write(
+    pool,
     `UPDATE tillroll.installs SET revoked_time = tillroll.now_ms()
      WHERE merchant_id = $1 AND ($2::text IS NULL OR app_id = $2) AND revoked_time IS NULL`,
     [merchantId, appId],
@@ -84,18 +97,24 @@ export async function authenticate(
 ): Promise<Verdict> {
   const parts = parseToken(token);
   if (!parts) return { ok: false, refusal: 'token malformed' };
-  const result = await database.query<Install & { secretHash: Buffer }>(
-    `SELECT ${COLUMNS}, secret_hash AS "secretHash" FROM tillroll.installs WHERE id = $1`,
+  const result = await database.query<StoredInstall>(
+    `SELECT ${COLUMNS}, encode(secret_hash, 'hex') AS "secretHash"
+     FROM tillroll.installs WHERE id = $1`,
     [parts.installId],
   );
-  const row = result.rows[0];
-  if (!row || !secretMatches(parts.secret, row.secretHash))
+  return judge(parts.secret, result.rows[0] ?? null, merchantId);
+}
+
+/** Decides what the holder of a secret may do, given the install that the token names, if any. */
+export function judge(secret: string, found: StoredInstall | null, merchantId: string): Verdict {
+  if (!found || !secretMatches(secret, Buffer.from(found.secretHash, 'hex'))) {
     return { ok: false, refusal: 'token unknown' };
-  if (row.revokedTime !== null) return { ok: false, refusal: 'token revoked' };
-  if (row.merchantId !== merchantId) return { ok: false, refusal: 'token of another merchant' };
-  const { id, appId } = row;
+  }
+  if (found.revokedTime !== null) return { ok: false, refusal: 'token revoked' };
+  if (found.merchantId !== merchantId) return { ok: false, refusal: 'token of another merchant' };
+  const { id, appId } = found;
   return {
     ok: true,
-    principal: { installId: id, merchantId, appId, permissions: new Set(row.permissions) },
+    principal: { installId: id, merchantId, appId, permissions: new Set(found.permissions) },
   };
 }

@@ -1,5 +1,7 @@
 import { MERCHANT_ID, PERMISSIONS, type Permission } from '@tillroll/contract';
-import { install, listInstalls, uninstall } from '../access/installs.ts';
+import { deleteInstall, install, listInstalls, uninstall } from '../access/installs.ts';
+import { lastAvailable } from '../exports/read.ts';
+import { print } from './print.ts';
 import { UsageError, withDatabase } from './run.ts';
 
 /** @throws UsageError */
@@ -33,8 +35,18 @@ export async function installCommand(
     appId: checkedId('--app', options.app),
     permissions: parsePermissions(options.permissions),
   };
-  const { token } = await withDatabase(signal, ({ pool }) => install(pool, wanted));
-  process.stdout.write(`${token}\n`);
+  await withDatabase(signal, async ({ pool }) => {
+    const { token, installId } = await install(pool, wanted);
+    try {
+      await print(`${token}\n`);
+    } catch (cause) {
+      // Nobody has read the token, and nobody can any more. A closed pipe is no exception here.
+      await deleteInstall(pool, installId);
+      throw new Error('the token could not be written to stdout; the install was removed again', {
+        cause,
+      });
+    }
+  });
 }
 
 export async function installsCommand(
@@ -52,9 +64,8 @@ export async function installsCommand(
     new Date(createdTime).toISOString(),
     revokedTime === null ? 'active' : `revoked ${new Date(revokedTime).toISOString()}`,
   ]);
-  for (const row of [['INSTALL', 'MERCHANT', 'APP', 'PERMISSIONS', 'CREATED', 'STATE'], ...rows]) {
-    process.stdout.write(`${row.join('\t')}\n`);
-  }
+  const head = ['INSTALL', 'MERCHANT', 'APP', 'PERMISSIONS', 'CREATED', 'STATE'];
+  for (const row of [head, ...rows]) await print(`${row.join('\t')}\n`);
 }
 
 export async function uninstallCommand(
@@ -63,6 +74,16 @@ export async function uninstallCommand(
 ): Promise<void> {
   const merchant = checkedId('--merchant', options.merchant);
   const app = options.app === undefined ? null : checkedId('--app', options.app);
-  const revoked = await withDatabase(signal, ({ pool }) => uninstall(pool, merchant, app));
-  process.stdout.write(`${revoked} install${revoked === 1 ? '' : 's'} revoked\n`);
+  const { revoked, until } = await withDatabase(signal, async ({ pool }) => ({
+    revoked: await uninstall(pool, merchant, app),
+    until: await lastAvailable(pool, merchant, app),
+  }));
+  const files =
+    until === null
+      ? 'No files can be downloaded.'
+      : "File URLs that were handed out work until their export's availableUntil, the last until " +
+        `${new Date(until).toISOString()}; to end them now, run purge.`;
+  await print(
+    `${revoked} install${revoked === 1 ? '' : 's'} revoked; the tokens stop working now. ${files}\n`,
+  );
 }

@@ -4,14 +4,24 @@ import type { Readable } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { EXPORT_TYPES, type ExportType, type LoadCounts } from '@tillroll/contract';
 import { storageDirectory } from '../config.ts';
-import { cancelExport, closeMerchant, deleteExports } from '../exports/upkeep.ts';
+import type { Pool } from '../database/pool.ts';
+import { oneLine } from '../errors.ts';
+import { endStatement, type ExportStatement } from '../exports/statements.ts';
+import {
+  cancelExport,
+  cancelMerchant,
+  deleteExports,
+  exportsOfMerchant,
+} from '../exports/upkeep.ts';
 import { beginLoad, Loader, type Upload } from '../ingest/load.ts';
 import { purgeObjects } from '../ingest/merge.ts';
 import { BossQueue } from '../queue/boss-queue.ts';
 import { ordersNdjson, paymentsNdjson } from '../sample/index.ts';
 import { DirectoryStorage } from '../storage/directory.ts';
 import { exportPrefix } from '../storage/keys.ts';
+import { verifyBoundStore } from '../store.ts';
 import { checkedId } from './installs.ts';
+import { print } from './print.ts';
 import { UsageError, withDatabase } from './run.ts';
 
 const READ_BYTES = 256 * 1024;
@@ -39,9 +49,9 @@ function checkedTime(option: string, text: string): number {
   return time;
 }
 
-function report(type: ExportType, counts: LoadCounts): void {
+async function report(type: ExportType, counts: LoadCounts): Promise<void> {
   const { received, inserted, updated, unchanged, stale } = counts;
-  process.stdout.write(
+  await print(
     `${type}: ${received} received, ${inserted} inserted, ${updated} updated, ${unchanged} unchanged, ${stale} stale\n`,
   );
 }
@@ -65,7 +75,7 @@ export async function seedCommand(
   await withLoader(signal, async (load) => {
     for (const type of EXPORT_TYPES) {
       const body = unhurried(bodies[type](sample));
-      report(type, await load({ merchantId, type, body, encoding: 'identity' }));
+      await report(type, await load({ merchantId, type, body, encoding: 'identity' }));
     }
   });
 }
@@ -109,7 +119,7 @@ export async function loadCommand(
     const body: Readable =
       file === '-' ? process.stdin : createReadStream(file, { highWaterMark: READ_BYTES });
     // A pipe or a file says nothing of its encoding: gzip tells itself by its first bytes.
-    report(type, await load({ merchantId, type, body, encoding: 'detect' }));
+    await report(type, await load({ merchantId, type, body, encoding: 'detect' }));
   });
 }
 
@@ -128,11 +138,13 @@ export async function purgeCommand(
   const merchantId = checkedId('--merchant', options.merchant);
   await withDatabase(signal, async ({ connection, pool }, config) => {
     const storage = new DirectoryStorage(storageDirectory(config));
+    await verifyBoundStore(pool, storage);
     const queue = await BossQueue.open(connection, { works: false, onError: () => undefined });
     try {
       const objects = await purgeObjects(pool, merchantId);
       // An export that began before has a snapshot of what is gone now.
-      const exports = await closeMerchant(pool, merchantId);
+      await endStatements(pool, await cancelMerchant(pool, merchantId));
+      const exports = await exportsOfMerchant(pool, merchantId);
       await untilIdle(queue, exports, signal);
       // Files before records: what is interrupted still finds what is left.
       for (const { id } of exports) await storage.removePrefix(exportPrefix(id));
@@ -140,7 +152,7 @@ export async function purgeCommand(
         pool,
         exports.map(({ id }) => id),
       );
-      process.stdout.write(`${objects} objects and ${deleted} exports deleted\n`);
+      await print(`${objects} objects and ${deleted} exports deleted\n`);
     } finally {
       await queue.close(1000);
     }
@@ -165,11 +177,24 @@ async function untilIdle(
 
 export async function cancelCommand(exportId: string, signal: AbortSignal): Promise<void> {
   await withDatabase(signal, async ({ pool }) => {
-    if (!(await cancelExport(pool, exportId))) {
+    const statements = await cancelExport(pool, exportId);
+    if (!statements) {
       throw new Error(
         `no open export ${JSON.stringify(exportId.slice(0, 80))}: it is unknown or has ended already`,
       );
     }
-    process.stdout.write(`${exportId} canceled\n`);
+    await endStatements(pool, statements);
+    await print(`${exportId} canceled\n`);
   });
+}
+
+/** Ends what reads for exports that were canceled; the workers may be stopped, or gone. */
+async function endStatements(pool: Pool, statements: readonly ExportStatement[]): Promise<void> {
+  for (const statement of statements) {
+    await endStatement(pool, statement).catch((error: unknown) => {
+      process.stderr.write(
+        `tillroll-server: a statement of export ${statement.exportId} may still run: ${oneLine(error)}\n`,
+      );
+    });
+  }
 }

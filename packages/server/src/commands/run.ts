@@ -1,9 +1,12 @@
 import { readConfig, type Config } from '../config.ts';
-import { migrate } from '../database/migrations.ts';
+import { migrate, schemaVersion } from '../database/migrations.ts';
 import { openDatabase, type Database } from '../database/open.ts';
+import { releaseStoreIdentity } from '../database/store-identity.ts';
+import { giveUpFiles } from '../exports/upkeep.ts';
 import { createLogger } from '../log.ts';
 import { BossQueue } from '../queue/boss-queue.ts';
 import { startService, type Roles } from '../service.ts';
+import { print } from './print.ts';
 
 /** A mistake in how a command was called: exit code 2. */
 export class UsageError extends Error {
@@ -16,7 +19,7 @@ export async function runService(roles: Roles, signal: AbortSignal): Promise<voi
   const log = createLogger(config.logLevel);
   const service = await startService(config, roles, log, signal);
   try {
-    if (service.url !== null) process.stdout.write(`ready ${service.url}\n`);
+    if (service.url !== null) await print(`ready ${service.url}\n`);
     else log.info('worker ready');
     await aborted(signal);
     log.info('stopping');
@@ -36,6 +39,9 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
+/** The longest statement of a command: a big merchant is purged, or loaded, in one. */
+const COMMAND_STATEMENT_MS = 60 * 60_000;
+
 /** Opens the database with an up-to-date schema for one command, and closes it behind. */
 export async function withDatabase<T>(
   signal: AbortSignal,
@@ -46,27 +52,41 @@ export async function withDatabase<T>(
     databaseUrl: config.databaseUrl,
     dataDir: config.dataDir,
     poolSize: 4,
+    statementMs: COMMAND_STATEMENT_MS,
+    lockMs: COMMAND_STATEMENT_MS,
     // The statement under way reports the same fault.
     onError: () => undefined,
     signal,
   });
   try {
+    const isNew = (await schemaVersion(database.pool)) === 0;
     await migrate(database.pool);
+    // A command in another directory than the service's would otherwise work on a database of its own,
+    // and nobody would know.
+    if (isNew) process.stderr.write(`tillroll-server: new database: ${database.place}\n`);
     return await work(database, config);
   } finally {
     await database.close();
   }
 }
 
-/** Makes both schemas, ours and the queue's, so that the services need no right to. */
-export async function migrateCommand(signal: AbortSignal): Promise<void> {
-  const place = await withDatabase(signal, async (database) => {
-    const queue = await BossQueue.open(database.connection, {
-      works: false,
-      onError: () => undefined,
-    });
+/**
+ * Makes both schemas, ours and the queue's, so that the services need no right to.
+ * @param options newStore: the store is gone; the next start gives an empty one its identity.
+ */
+export async function migrateCommand(
+  options: { newStore?: boolean },
+  signal: AbortSignal,
+): Promise<void> {
+  await withDatabase(signal, async ({ connection, pool, place }) => {
+    const queue = await BossQueue.open(connection, { works: false, onError: () => undefined });
     await queue.close(1000);
-    return database.place;
+    await print(`schema is up to date: ${place}\n`);
+    if (!options.newStore) return;
+    await releaseStoreIdentity(pool);
+    const lost = await giveUpFiles(pool);
+    await print(
+      `the next start gives an empty storage directory to this database; ${lost} finished export${lost === 1 ? ' has' : 's have'} no files any more\n`,
+    );
   });
-  process.stdout.write(`schema is up to date: ${place}\n`);
 }

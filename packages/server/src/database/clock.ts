@@ -1,7 +1,7 @@
-import type { Pool } from './pool.ts';
+import type { Queryable } from './pool.ts';
 
-/** The service's moment: PostgreSQL's clock, epoch milliseconds. */
-export async function databaseNow(pool: Pool): Promise<number> {
-  const result = await pool.query<{ now: number }>('SELECT tillroll.now_ms() AS now');
+/** The service's moment: PostgreSQL's clock, epoch milliseconds. `Pulse.now` needs no query. */
+export async function databaseNow(database: Queryable): Promise<number> {
+  const result = await database.query<{ now: number }>('SELECT tillroll.now_ms() AS now');
   return result.rows[0]?.now ?? Number.NaN;
 }

@@ -9,4 +9,6 @@ export const LOCKS = {
   CREATE_EXPORT: 0x7111_0002,
   /** One merge at a time into a merchant's orders, or payments: overlapping loads cannot deadlock. */
   MERGE: 0x7111_0003,
+  /** One process at a time gives the store its identity. */
+  BIND_STORE: 0x7111_0005,
 } as const;

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { codeOf } from '../errors.ts';
 import { LOCKS } from './locks.ts';
 import { inTransaction, type Pool, type Queryable } from './pool.ts';
 
@@ -6,7 +7,7 @@ const DIRECTORY = fileURLToPath(new URL('../../migrations/', import.meta.url));
 const VERSION_TABLE = 'tillroll.schema_version';
 
 /** The version that this program needs: the number of the newest migration. */
-export const SCHEMA_VERSION = 4;
+export const SCHEMA_VERSION = 5;
 
 /** The version that the database has; 0 when nothing was ever migrated. */
 export async function schemaVersion(database: Queryable): Promise<number> {
@@ -20,22 +21,42 @@ export async function schemaVersion(database: Queryable): Promise<number> {
   return result.rows[0]?.version ?? 0;
 }
 
-/** Why the schema does not fit this program, or null when it does. */
-export async function schemaFault(database: Queryable): Promise<string | null> {
-  const version = await schemaVersion(database);
+/** Why a schema of this version does not fit this program, or null when it does. */
+function faultOf(version: number): string | null {
   if (version === SCHEMA_VERSION) return null;
   return version < SCHEMA_VERSION
     ? `the schema is at version ${version} and this program needs ${SCHEMA_VERSION}: run "tillroll-server migrate"`
     : `the schema is at version ${version}, made by a newer Tillroll; this program knows ${SCHEMA_VERSION}: upgrade it`;
 }
 
+/** Why the schema does not fit this program, or null when it does. */
+export async function schemaFault(database: Queryable): Promise<string | null> {
+  return faultOf(await schemaVersion(database));
+}
+
+const PERMISSION_DENIED = '42501';
+
 /**
  * Brings the schema up to date, all of it in one transaction under one lock, so that processes which
  * start together do not meet half a schema. Does nothing, and needs no rights, when it is up to date.
+ * @throws when the schema is newer, or this role may not change it.
  */
 export async function migrate(pool: Pool): Promise<void> {
-  if ((await schemaVersion(pool)) === SCHEMA_VERSION) return;
+  const found = await schemaVersion(pool);
+  if (found === SCHEMA_VERSION) return;
+  if (found > SCHEMA_VERSION) throw new Error(faultOf(found) ?? '');
+  try {
+    await migrateUnderLock(pool);
+  } catch (error) {
+    if (codeOf(error) !== PERMISSION_DENIED) throw error;
+    throw new Error(`${faultOf(found)} as a role that may create schemas`, { cause: error });
+  }
+}
+
+async function migrateUnderLock(pool: Pool): Promise<void> {
   await inTransaction(pool, async (client) => {
+    // An index on a big table takes its time.
+    await client.query('SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0');
     await client.query('SELECT pg_advisory_xact_lock($1)', [LOCKS.MIGRATE]);
     await client.query('CREATE SCHEMA IF NOT EXISTS tillroll');
     // Loaded when used: nearly every start finds the schema up to date.
@@ -46,9 +67,8 @@ export async function migrate(pool: Pool): Promise<void> {
       schemaTable: VERSION_TABLE,
       execQuery: (sql) => client.query(sql),
     });
-    if ((await schemaVersion(client)) > SCHEMA_VERSION) {
-      throw new Error((await schemaFault(client)) ?? 'the schema is newer than this program');
-    }
+    const found = await schemaVersion(client);
+    if (found > SCHEMA_VERSION) throw new Error(faultOf(found) ?? '');
     await postgrator.migrate(String(SCHEMA_VERSION));
   });
 }

@@ -1,5 +1,7 @@
+import { codeOf } from '../errors.ts';
+import { describeConnection, parseDatabaseUrl } from './connection.ts';
 import { openEmbeddedPostgres } from './embedded/index.ts';
-import { createPool, type Connection, type Pool } from './pool.ts';
+import { createPool, WrongEncoding, type Connection, type Pool, type PoolOptions } from './pool.ts';
 
 /** The database of this process, the platform's or our own. */
 export interface Database {
@@ -10,7 +12,7 @@ export interface Database {
   close(): Promise<void>;
 }
 
-export interface DatabaseSettings {
+export interface DatabaseSettings extends PoolOptions {
   /** Null: start, or join, an own PostgreSQL in `dataDir`. */
   databaseUrl: string | null;
   dataDir: string;
@@ -20,18 +22,26 @@ export interface DatabaseSettings {
   signal: AbortSignal;
 }
 
-/** Opens the database; nothing is migrated yet. */
+/**
+ * Opens the database; nothing is migrated yet.
+ * @throws when it cannot be reached, or its encoding is not UTF-8.
+ */
 export async function openDatabase(settings: DatabaseSettings): Promise<Database> {
   const { databaseUrl, dataDir, poolSize, onError, signal } = settings;
   if (databaseUrl !== null) {
-    const connection = { connectionString: databaseUrl };
-    const pool = createPool(connection, poolSize, onError);
-    const url = new URL(databaseUrl);
-    const place = `PostgreSQL at ${url.searchParams.get('host') ?? url.host}`;
+    const connection = parseDatabaseUrl(databaseUrl, process.env);
+    const pool = createPool(connection, poolSize, onError, settings);
+    try {
+      (await pool.connect()).release();
+    } catch (error) {
+      await pool.end();
+      throw explain(error, connection);
+    }
+    const place = `PostgreSQL, ${describeConnection(connection)}`;
     return { connection, pool, place, close: () => pool.end() };
   }
   const embedded = await openEmbeddedPostgres({ dataDir, signal });
-  const pool = createPool(embedded.connection, poolSize, onError);
+  const pool = createPool(embedded.connection, poolSize, onError, settings);
   return {
     connection: embedded.connection,
     pool,
@@ -41,4 +51,16 @@ export async function openDatabase(settings: DatabaseSettings): Promise<Database
       await embedded[Symbol.asyncDispose]();
     },
   };
+}
+
+const WRONG_PASSWORD = '28P01';
+
+/** What to do about a database that does not let us in. */
+function explain(error: unknown, connection: Connection): unknown {
+  if (error instanceof WrongEncoding) return error;
+  const hint =
+    codeOf(error) === WRONG_PASSWORD
+      ? '; if the password has a %, write it as %25 in DATABASE_URL'
+      : '';
+  return new Error(`cannot use ${describeConnection(connection)}${hint}`, { cause: error });
 }

@@ -1,67 +1,265 @@
-import { Pool, types, type ClientBase, type PoolClient } from 'pg';
-import { codeOf } from '../errors.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { callbackify } from 'node:util';
+import {
+  Pool as PgPool,
+  type ClientBase,
+  type PoolClient,
+  type QueryResult,
+  type QueryResultRow,
+} from 'pg';
+import { brief, clientClass, clientConfig, CONNECT_MS } from './client.ts';
+import { parseDatabaseUrl, switchEncryption, type Connection } from './connection.ts';
+import { isConflict, isConnectionLoss, isNoAnswer, leavesCommitOpen } from './faults.ts';
+import { ASK_FACTS, isFenced, transactionHead, type Bounds, type SessionFacts } from './session.ts';
 
-export type { ClientBase, Pool, PoolClient };
-
-/** How to reach the database: an address, or the parts of one. */
-export type Connection =
-  | { connectionString: string }
-  | { host: string; port: number; user: string; password: string; database: string };
+export type { ClientBase, Connection, PoolClient };
 
 /** Anything that runs a statement: the pool, or a client in a transaction. */
-export type Queryable = Pick<Pool, 'query'> | Pick<ClientBase, 'query'>;
-
-const INT8_OID = 20;
-
-/**
- * `bigint` columns hold times and money: integers that ECMAScript's numbers hold exactly. One that
- * does not fit is an error, never a rounded amount.
- */
-function parseInt8(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value)) throw new RangeError(`bigint ${text} does not fit a number`);
-  return value;
+export interface Queryable {
+  query<R extends QueryResultRow>(text: string, values?: unknown[]): Promise<QueryResult<R>>;
 }
 
-/** A pool whose every wait is bounded. @param waitMs how long to wait for a free connection. */
+/** How to reach the database, or its address. */
+export type Target = Connection | { connectionString: string };
+
+export function toConnection(target: Target): Connection {
+  return 'connectionString' in target
+    ? parseDatabaseUrl(target.connectionString, process.env)
+    : target;
+}
+
+export interface PoolOptions {
+  /** How long to wait for a free or a new connection. */
+  waitMs?: number;
+  /** The longest statement; the server ends it then, and the connection is closed soon after. */
+  statementMs?: number;
+  /** The longest wait for one lock. */
+  lockMs?: number;
+  /** A standby, or a server that is read-only as a whole, will do. */
+  readOnly?: boolean;
+  applicationName?: string;
+  /** Called when all connections are left, because one of them led nowhere. */
+  onRenew?: () => void;
+}
+
+const DEFAULTS = { waitMs: 10_000, statementMs: 15_000, lockMs: 10_000 };
+/** How much later than the server this side gives up: long enough to hear the server's own error. */
+const CLIENT_GRACE_MS = 2_000;
+/** A connection is replaced after so long: settings of roles change, and so do names and addresses. */
+const LIFETIME_S = 600;
+/** Pauses before the next tries on another connection, after a fault that is not the caller's. */
+const PAUSES_MS = [0, 200, 800];
+
+/** The database's encoding is not UTF-8: objects could not be stored as they come. */
+export class WrongEncoding extends Error {
+  override name = 'WrongEncoding';
+}
+
+/** The server is a standby, or is read-only as a whole; with PostgreSQL's own code for that. */
+class ReadOnlyServer extends Error {
+  override name = 'ReadOnlyServer';
+  readonly code = '25006';
+}
+
+/**
+ * Connections to one database whose every wait is bounded. One that meets an error that means "not
+ * this server" or "not this session" is closed, and with it all that were made before it: after a
+ * failover, none of them leads to the right server.
+ */
+export class Pool {
+  readonly #connection: Connection;
+  readonly #max: number;
+  readonly #onError: (error: Error) => void;
+  readonly #options: PoolOptions;
+  readonly #bounds: Bounds;
+  readonly #facts = new WeakMap<ClientBase, SessionFacts>();
+  /** The pool that each connection belongs to, as long as it is lent out. */
+  readonly #homes = new WeakMap<ClientBase, PgPool>();
+  #inner: PgPool;
+  #retired: Promise<void>[] = [];
+  #ended = false;
+
+  constructor(
+    target: Target,
+    max: number,
+    onError: (error: Error) => void,
+    options: PoolOptions = {},
+  ) {
+    this.#connection = toConnection(target);
+    this.#max = max;
+    this.#onError = onError;
+    this.#options = options;
+    this.#bounds = { ...DEFAULTS, ...options };
+    this.#inner = this.#createInner();
+  }
+
+  #createInner(): PgPool {
+    const { waitMs = DEFAULTS.waitMs, applicationName } = this.#options;
+    let hasReported = false;
+    const inner = new PgPool({
+      Client: clientClass({
+        ...clientConfig(this.#connection),
+        ...(applicationName !== undefined && { application_name: applicationName }),
+        // A pool may make its users wait for minutes; a server that does not answer may not.
+        connectionTimeoutMillis: Math.min(waitMs, CONNECT_MS),
+        query_timeout: this.#bounds.statementMs + CLIENT_GRACE_MS,
+      }),
+      max: this.#max,
+      connectionTimeoutMillis: waitMs,
+      idleTimeoutMillis: 30_000,
+      maxLifetimeSeconds: LIFETIME_S,
+      verify: callbackify((client: ClientBase) => this.#examine(client)),
+    });
+    inner.on('error', (error) => {
+      // A restart breaks all of them at once: one cause, one report.
+      if (!hasReported) this.#onError(error);
+      hasReported = true;
+      this.#renewAfter(inner);
+    });
+    return inner;
+  }
+
+  /** What a new connection leads to; one that cannot do our work never enters the pool. */
+  async #examine(client: ClientBase): Promise<void> {
+    const { rows } = await client.query<SessionFacts>(brief(ASK_FACTS));
+    const [facts] = rows;
+    if (!facts) throw new Error('the database said nothing of itself');
+    if (facts.encoding !== 'UTF8') {
+      throw new WrongEncoding(
+        `the encoding of this database is ${facts.encoding} and must be UTF8: make one with CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0`,
+      );
+    }
+    if (isFenced(facts) && !this.#options.readOnly) {
+      throw new ReadOnlyServer(
+        facts.inRecovery ? 'the server is a standby' : 'the server is read-only',
+      );
+    }
+    this.#facts.set(client, facts);
+  }
+
+  /** What a connection of this pool leads to. */
+  factsOf(client: ClientBase): SessionFacts {
+    const facts = this.#facts.get(client);
+    if (!facts) throw new Error('the connection is not of this pool');
+    return facts;
+  }
+
+  /** The first statements of a transaction on this connection. */
+  headOf(client: ClientBase): string {
+    return transactionHead(this.factsOf(client), this.#bounds);
+  }
+
+  /**
+   * Lends a connection; its holder calls `release`, with the error when that `isConnectionLoss`. Waits
+   * out what a failover takes, about a second.
+   */
+  async connect(): Promise<PoolClient> {
+    let hasSwitched = false;
+    for (let attempt = 1; ; attempt++) {
+      const inner = this.#inner;
+      const tried = this.#connection.ssl;
+      try {
+        const client = await inner.connect();
+        this.#homes.set(client, inner);
+        return client;
+      } catch (error) {
+        if (this.#ended) throw error;
+        if (!hasSwitched && switchEncryption(this.#connection, tried, error)) {
+          hasSwitched = true;
+          this.#renewAfter(inner);
+          continue;
+        }
+        if (inner === this.#inner && !(await this.#pause(attempt, error))) throw error;
+      }
+    }
+  }
+
+  /** @returns whether it is worth trying again. */
+  async #pause(attempt: number, error: unknown): Promise<boolean> {
+    const pause = PAUSES_MS[attempt - 1];
+    if (pause === undefined || !isConnectionLoss(error) || isNoAnswer(error)) return false;
+    await delay(pause);
+    return !this.#ended;
+  }
+
+  /**
+   * Runs one statement that reads: a SELECT is run again on another connection when its own is lost.
+   * What writes goes through `inTransaction` or `write`.
+   */
+  async query<R extends QueryResultRow = QueryResultRow>(
+    text: string,
+    values?: unknown[],
+  ): Promise<QueryResult<R>> {
+    const isRepeatable = /^\s*SELECT\b/i.test(text);
+    for (let attempt = 1; ; attempt++) {
+      const client = await this.connect();
+      try {
+        const result = await client.query<R>(text, values);
+        client.release();
+        return result;
+      } catch (error) {
+        this.discard(client, error);
+        if (!isRepeatable || !(await this.#pause(attempt, error))) throw error;
+      }
+    }
+  }
+
+  /** Takes a connection back after an error: into the pool only if the error was the statement's own. */
+  discard(client: PoolClient, error: unknown): void {
+    if (!isConnectionLoss(error)) {
+      client.release();
+      return;
+    }
+    client.release(true);
+    this.#renewAfter(this.#homes.get(client));
+  }
+
+  /** @returns whether to run a transaction again after an error that undid it. */
+  async shouldRepeat(attempt: number, error: unknown): Promise<boolean> {
+    return isConflict(error) ? attempt < CONFLICT_ATTEMPTS : this.#pause(attempt, error);
+  }
+
+  #renewAfter(inner: PgPool | undefined): void {
+    if (inner === this.#inner) this.renew();
+  }
+
+  /** Closes every connection: the idle ones now, those lent out when they come back. */
+  renew(): void {
+    if (this.#ended) return;
+    this.#options.onRenew?.();
+    const former = this.#inner;
+    this.#inner = this.#createInner();
+    const closed = former.end().catch(this.#onError);
+    this.#retired.push(closed);
+    void closed.then(() => {
+      this.#retired = this.#retired.filter((other) => other !== closed);
+    });
+  }
+
+  /** Waits for the connections that are lent out, then closes all. */
+  async end(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    await Promise.all([this.#inner.end(), ...this.#retired]);
+  }
+}
+
+/** A pool whose every wait is bounded. */
 export function createPool(
-  connection: Connection,
+  target: Target,
   max: number,
   onError: (error: Error) => void,
-  waitMs = 10_000,
+  options: PoolOptions = {},
 ): Pool {
-  const pool = new Pool({
-    ...connection,
-    max,
-    application_name: 'tillroll',
-    connectionTimeoutMillis: waitMs,
-    idleTimeoutMillis: 30_000,
-    keepAlive: true,
-    // Otherwise the system asks a silent peer for the first time after two hours.
-    keepAliveInitialDelayMillis: 10_000,
-    types: {
-      getTypeParser: (oid, format) =>
-        // pg's own declaration leaves the parser untyped.
-        oid === INT8_OID && format !== 'binary' ? parseInt8 : types.getTypeParser(oid, format),
-    },
-  });
-  pool.on('error', onError);
-  // The pool listens to idle connections alone: one that breaks while it is lent out would end the
-  // process. Whoever holds it learns of it from the statement under way.
-  pool.on('connect', (client) => client.on('error', () => undefined));
-  return pool;
+  return new Pool(target, max, onError, options);
 }
 
-/**
- * Serialization failure, deadlock, a key that somebody else inserted first: the transaction did
- * nothing, and run again it sees what the other one did.
- */
-const RETRYABLE = new Set(['40001', '40P01', '23505']);
-const TRANSACTION_ATTEMPTS = 5;
+const CONFLICT_ATTEMPTS = 5;
 
 /**
- * Runs `work` in one transaction. A conflict with another transaction runs it again, five times at the
- * most, so `work` must be repeatable.
+ * Runs `work` in one transaction that writes. A conflict with another transaction runs it again, five
+ * times at the most, and so does a connection that is lost before COMMIT was sent, so `work` must be
+ * repeatable. When the answer to COMMIT is lost, nobody knows whether it held: the error says so.
  */
 export async function inTransaction<T>(
   pool: Pool,
@@ -69,46 +267,41 @@ export async function inTransaction<T>(
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     const client = await pool.connect();
-    let broken: Error | undefined;
+    let isCommitting = false;
     try {
-      await client.query('BEGIN');
+      await client.query(brief(pool.headOf(client)));
       const result = await work(client);
-      await client.query('COMMIT');
+      isCommitting = true;
+      const { command } = await client.query('COMMIT');
+      if (command === 'ROLLBACK') throw new Error('the transaction had failed before its COMMIT');
+      client.release();
       return result;
     } catch (error) {
-      await client.query('ROLLBACK').catch((cause: unknown) => {
-        // A connection that cannot even roll back must not return to the pool.
-        broken = cause instanceof Error ? cause : new Error(String(cause));
-      });
-      if (attempt >= TRANSACTION_ATTEMPTS || !RETRYABLE.has(codeOf(error) ?? '')) throw error;
-    } finally {
-      client.release(broken);
+      await rollBack(pool, client, error);
+      if (isCommitting && leavesCommitOpen(error)) throw error;
+      if (!(await pool.shouldRepeat(attempt, error))) throw error;
     }
   }
 }
 
-const LINK_CODES = new Set([
-  'ECONNRESET',
-  'ECONNREFUSED',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ENOENT',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-]);
+/** A connection that cannot even roll back, or does not answer, does not return to the pool. */
+async function rollBack(pool: Pool, client: PoolClient, error: unknown): Promise<void> {
+  if (!isConnectionLoss(error)) {
+    try {
+      await client.query(brief('ROLLBACK'));
+    } catch {
+      client.release(true);
+      return;
+    }
+  }
+  pool.discard(client, error);
+}
 
-/** What pg and its pool say without a code. */
-const LINK_MESSAGE =
-  /Connection terminated|connection timeout|timeout exceeded when trying to connect|Client has encountered a connection error/i;
-
-/** No connection, or one that is gone, or a server that is going away: not the fault of what was asked. */
-export function isConnectionLoss(error: unknown): boolean {
-  const code = codeOf(error) ?? '';
-  return (
-    /^(08...|57P0[123]|53300)$/.test(code) ||
-    LINK_CODES.has(code) ||
-    (error instanceof Error && LINK_MESSAGE.test(error.message))
-  );
+/** Runs one statement that writes, in a transaction of its own. */
+export function write<R extends QueryResultRow = QueryResultRow>(
+  pool: Pool,
+  text: string,
+  values?: unknown[],
+): Promise<QueryResult<R>> {
+  return inTransaction(pool, (client) => client.query<R>(text, values));
 }

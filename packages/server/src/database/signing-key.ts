@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import type { Pool } from './pool.ts';
+import { write, type Pool } from './pool.ts';
 
 /** The key that signs file URLs when none is configured: made once, the same for every process. */
 export async function sharedSigningKey(pool: Pool): Promise<string> {
-  await pool.query('INSERT INTO tillroll.signing_key (key) VALUES ($1) ON CONFLICT DO NOTHING', [
+  await write(pool, 'INSERT INTO tillroll.signing_key (key) VALUES ($1) ON CONFLICT DO NOTHING', [
     randomBytes(32).toString('hex'),
   ]);
   const { rows } = await pool.query<{ key: string }>('SELECT key FROM tillroll.signing_key');

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { ExportType, FailureCode } from '@tillroll/contract';
-import { inTransaction, type Pool } from '../database/pool.ts';
-import { MAX_ERRORS, MAX_LOSSES, retryDelayMs } from './lifecycle.ts';
+import { inTransaction, write, type Pool } from '../database/pool.ts';
+import { MAX_ERRORS, MAX_LOSSES, MAX_PERMANENT_ERRORS } from './lifecycle.ts';
 import type { ExportQueue } from './queue.ts';
 import type { ExportRecord, ManifestFile } from './record.ts';
 import * as sql from './sql.ts';
+import { toStatement, type ExportStatement, type StatementColumns } from './statements.ts';
 
 /** One try of a worker at an export. Only the current attempt can change the export. */
 export interface Attempt {
@@ -16,6 +17,10 @@ export interface Attempt {
   type: ExportType;
   startTime: number;
   endTime: number;
+  /** What the attempt before this one read with, if nobody knows that it has ended. */
+  former: ExportStatement | null;
+  /** Who had the attempt before this one: a worker's name, or null when there was none. */
+  takenOverFrom: string | null;
 }
 
 /** What became of an attempt that ended without a manifest. `superseded`: it was no longer the current one. */
@@ -24,25 +29,45 @@ export type Ending = 'will be retried' | 'failed' | 'superseded';
 /** Delay before an export is tried again after a lost link: the far side needs a moment. */
 const LOST_LINK_DELAY_MS = 2_000;
 
+/** What a job leads to: an attempt, an export that was lost too often, or nothing, when it is out of date. */
+export type Taken =
+  | { attempt: Attempt }
+  | { failed: Pick<Attempt, 'exportId' | 'number' | 'takenOverFrom'> }
+  | null;
+
 /**
- * Begins an attempt.
- * @returns null when the job is out of date (the export is finished, or has another job), or when the
- * export was lost too often and is FAILED now.
+ * Begins an attempt. An export that was lost too often is FAILED instead.
+ * @param worker the name of the worker, for whoever takes over from it.
  */
 export async function takeExport(
   pool: Pool,
   exportId: string,
   jobId: string,
-): Promise<Attempt | null> {
-  const { rows } = await pool.query<ExportRecord & { losses: number }>(sql.take, [exportId, jobId]);
+  worker: string,
+): Promise<Taken> {
+  const { rows } = await write<
+    ExportRecord & StatementColumns & { losses: number; takenOverFrom: string | null }
+  >(pool, sql.take, [exportId, jobId, worker]);
   const [row] = rows;
   if (!row) return null;
+  const { id, attempt, merchantId, appId, type, startTime, endTime, takenOverFrom } = row;
   if (row.losses > MAX_LOSSES) {
-    await pool.query(sql.fail, [exportId, row.attempt, 'WORKER_LOST' satisfies FailureCode]);
-    return null;
+    await write(pool, sql.fail, [exportId, attempt, 'WORKER_LOST' satisfies FailureCode]);
+    return { failed: { exportId: id, number: attempt, takenOverFrom } };
   }
-  const { id, attempt, merchantId, appId, type, startTime, endTime } = row;
-  return { exportId: id, number: attempt, merchantId, appId, type, startTime, endTime };
+  return {
+    attempt: {
+      exportId: id,
+      number: attempt,
+      merchantId,
+      appId,
+      type,
+      startTime,
+      endTime,
+      former: toStatement(id, row),
+      takenOverFrom,
+    },
+  };
 }
 
 /** Reports progress. @returns false when the attempt is no longer the current one and must stop. */
@@ -51,7 +76,7 @@ export async function reportProgress(
   attempt: Attempt,
   percent: number,
 ): Promise<boolean> {
-  const result = await pool.query(sql.progress, [
+  const result = await write(pool, sql.progress, [
     attempt.exportId,
     attempt.number,
     Math.min(99, percent),
@@ -75,6 +100,7 @@ export async function completeExport(
       attempt.exportId,
       attempt.number,
       retentionMs,
+      JSON.stringify(files.map(({ objects, bytes, sha256 }) => ({ objects, bytes, sha256 }))),
     ]);
     const [row] = rows;
     if (!row) return null;
@@ -90,12 +116,23 @@ export async function completeExport(
   });
 }
 
-/** An error of the export itself: tried again with back-off, FAILED with `code` after three. */
+/** An error of the export itself. */
+export interface Fault {
+  code: FailureCode;
+  /** Another try meets the same error, unless the objects themselves change. */
+  isPermanent: boolean;
+}
+
+/**
+ * An error of the export itself: tried again with growing pauses, FAILED when no tries are left.
+ * @param delayMs how long to wait after so many errors.
+ */
 export async function recordError(
   pool: Pool,
   queue: ExportQueue,
   attempt: Attempt,
-  code: FailureCode,
+  fault: Fault,
+  delayMs: (errors: number) => number,
 ): Promise<Ending> {
   return inTransaction(pool, async (client) => {
     const jobId = randomUUID();
@@ -106,14 +143,14 @@ export async function recordError(
     ]);
     const [row] = rows;
     if (!row) return 'superseded';
-    if (row.errors >= MAX_ERRORS) {
-      await client.query(sql.fail, [attempt.exportId, attempt.number, code]);
+    if (row.errors >= (fault.isPermanent ? MAX_PERMANENT_ERRORS : MAX_ERRORS)) {
+      await client.query(sql.fail, [attempt.exportId, attempt.number, fault.code]);
       return 'failed';
     }
     await queue.enqueueRun(client, {
       jobId,
       exportId: attempt.exportId,
-      delayMs: retryDelayMs(row.errors),
+      delayMs: delayMs(row.errors),
     });
     return 'will be retried';
   });

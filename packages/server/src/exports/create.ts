@@ -7,9 +7,8 @@ import {
   type ExportRequest,
   type Hours,
 } from '@tillroll/contract';
-import { databaseNow } from '../database/clock.ts';
 import { LOCKS } from '../database/locks.ts';
-import { inTransaction, type Pool, type PoolClient } from '../database/pool.ts';
+import { inTransaction, type Pool, type Queryable } from '../database/pool.ts';
 import type { ExportQueue } from './queue.ts';
 import type { ExportRecord } from './record.ts';
 import * as sql from './sql.ts';
@@ -20,6 +19,14 @@ export interface CreateRules {
   readonly hours: Hours;
   readonly maxOpenExports: number;
   readonly maxOpenExportsPerMerchant: number;
+  /** Null: half of `maxOpenExports`, rounded up, while more than one app is installed. */
+  readonly maxOpenExportsPerApp: number | null;
+}
+
+/** Who creates. */
+interface Owner {
+  merchantId: string;
+  appId: string;
 }
 
 /** Creating is refused for now: 503. */
@@ -49,11 +56,35 @@ function refuseOutsideHours(rules: CreateRules, now: number): void {
   );
 }
 
+/** What is open now, in all and of one owner. */
+interface OpenExports {
+  total: number;
+  ofMerchant: number;
+  ofApp: number;
+  /** Whether more than one app has an install that is not revoked. */
+  hasSeveralApps: boolean;
+  /** PostgreSQL's clock. */
+  now: number;
+}
+
+async function countOpen(database: Queryable, owner: Owner): Promise<OpenExports> {
+  const { rows } = await database.query<OpenExports>(sql.countOpen, [
+    owner.merchantId,
+    owner.appId,
+  ]);
+  const [open] = rows;
+  if (!open) throw new Error('a count has one row');
+  return open;
+}
+
 /** When the first of the running exports is likely to end, judged by its pace so far. */
-async function estimateSeconds(client: PoolClient, merchantId: string | null): Promise<number> {
-  const { rows } = await client.query<{ percentComplete: number; elapsedMs: number }>(
+async function estimateSeconds(
+  database: Queryable,
+  of: { merchantId?: string; appId?: string },
+): Promise<number> {
+  const { rows } = await database.query<{ percentComplete: number; elapsedMs: number }>(
     sql.openProgress,
-    [merchantId],
+    [of.merchantId ?? null, of.appId ?? null],
   );
   const remaining = rows
     .filter(({ percentComplete }) => percentComplete > 0)
@@ -68,27 +99,49 @@ async function estimateSeconds(client: PoolClient, merchantId: string | null): P
   );
 }
 
+/** What one app may hold. Alone it may hold everything. */
+function appLimit(rules: CreateRules, open: OpenExports): number {
+  if (rules.maxOpenExportsPerApp !== null) return rules.maxOpenExportsPerApp;
+  return open.hasSeveralApps ? Math.ceil(rules.maxOpenExports / 2) : rules.maxOpenExports;
+}
+
 async function refuseAboveLimit(
-  client: PoolClient,
+  database: Queryable,
   rules: CreateRules,
-  merchantId: string,
+  { merchantId, appId }: Owner,
+  open: OpenExports,
 ): Promise<void> {
-  const { rows } = await client.query<{ total: number; ofMerchant: number }>(sql.countOpen, [
-    merchantId,
-  ]);
-  const open = rows[0] ?? { total: 0, ofMerchant: 0 };
+  const states = '(PENDING and IN_PROGRESS); wait for one to finish';
+  const ofApp = appLimit(rules, open);
   if (open.ofMerchant >= rules.maxOpenExportsPerMerchant) {
     throw new Unavailable(
-      `Too many open exports: this merchant has ${open.ofMerchant}, the limit is ${rules.maxOpenExportsPerMerchant} per merchant (PENDING and IN_PROGRESS); wait for one to finish`,
-      await estimateSeconds(client, merchantId),
+      `Too many open exports: this merchant has ${open.ofMerchant}, the limit is ${rules.maxOpenExportsPerMerchant} per merchant ${states}`,
+      await estimateSeconds(database, { merchantId }),
     );
   }
   if (open.total >= rules.maxOpenExports) {
     throw new Unavailable(
-      `Too many open exports: the service has ${open.total}, the limit is ${rules.maxOpenExports} over all merchants (PENDING and IN_PROGRESS); wait for one to finish`,
-      await estimateSeconds(client, null),
+      `Too many open exports: the service has ${open.total}, the limit is ${rules.maxOpenExports} over all merchants ${states}`,
+      await estimateSeconds(database, {}),
     );
   }
+  if (open.ofApp >= ofApp) {
+    throw new Unavailable(
+      `Too many open exports: this app has ${open.ofApp}, the limit is ${ofApp} per app over all merchants ${states}`,
+      await estimateSeconds(database, { appId }),
+    );
+  }
+}
+
+/**
+ * Refuses what would be refused anyway, in one round trip and without the lock: a flood of creates above
+ * a limit holds nobody up.
+ * @throws Unavailable outside the hours, or above a limit.
+ */
+export async function refuseEarly(pool: Pool, rules: CreateRules, owner: Owner): Promise<void> {
+  const open = await countOpen(pool, owner);
+  refuseOutsideHours(rules, open.now);
+  await refuseAboveLimit(pool, rules, owner, open);
 }
 
 /**
@@ -100,13 +153,14 @@ export async function createExport(
   pool: Pool,
   queue: ExportQueue,
   rules: CreateRules,
-  owner: { merchantId: string; appId: string },
+  owner: Owner,
   request: ExportRequest,
 ): Promise<ExportRecord> {
-  refuseOutsideHours(rules, await databaseNow(pool));
   return inTransaction(pool, async (client) => {
     await client.query('SELECT pg_advisory_xact_lock($1)', [LOCKS.CREATE_EXPORT]);
-    await refuseAboveLimit(client, rules, owner.merchantId);
+    const open = await countOpen(client, owner);
+    refuseOutsideHours(rules, open.now);
+    await refuseAboveLimit(client, rules, owner, open);
     const exportId = exportIdFrom(randomBytes(13));
     const jobId = randomUUID();
     const { rows } = await client.query<ExportRecord>(sql.insert, [

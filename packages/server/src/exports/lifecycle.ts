@@ -60,8 +60,18 @@ export const LIFE_CYCLE: Readonly<Record<ExportStatus, Row>> = {
   CANCELED: ENDED,
 };
 
-/** Errors of the export itself before it is FAILED. */
-export const MAX_ERRORS = 3;
+/**
+ * Pauses between the tries of an export that fails: the first ones are short, for what passes by itself;
+ * the later ones give a person time to free a disk or repair a view. 21 minutes in all.
+ */
+const RETRY_PAUSES_MS: readonly number[] = [5, 15, 45, 120, 240, 360, 480].map((s) => s * 1000);
+/** Each pause is longer or shorter by up to so much, so that exports which failed together do not return together. */
+const JITTER = 0.2;
+
+/** Errors of the export itself before it is FAILED: one more than there are pauses. */
+export const MAX_ERRORS = RETRY_PAUSES_MS.length + 1;
+/** The same where only other objects would help: tried once more, in case that they have changed already. */
+export const MAX_PERMANENT_ERRORS = 2;
 /** Losses of a worker, a shutdown or a link before it is FAILED. */
 export const MAX_LOSSES = 20;
 
@@ -80,7 +90,11 @@ export function transition(event: ExportEvent): Transition {
   return { from, to };
 }
 
-/** Milliseconds to wait before the try after the given number of errors. */
-export function retryDelayMs(errors: number): number {
-  return Math.min(60_000, 2_000 * 4 ** Math.max(0, errors - 1));
+/**
+ * Milliseconds to wait before the next try.
+ * @param errors errors so far, from 1. @param random 0 to 1, for the jitter.
+ */
+export function retryDelayMs(errors: number, random = Math.random()): number {
+  const pause = RETRY_PAUSES_MS[Math.min(errors, RETRY_PAUSES_MS.length) - 1] ?? 0;
+  return Math.round(pause * (1 - JITTER + 2 * JITTER * random));
 }

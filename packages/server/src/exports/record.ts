@@ -1,23 +1,20 @@
 import {
   failureOf,
+  type ExportFile,
   type ExportObject,
   type ExportStatus,
   type ExportType,
   type FailureCode,
+  type ListedExport,
 } from '@tillroll/contract';
 
 /** One file of a finished export, in file order. */
-export interface ManifestFile {
-  objects: number;
-  /** Identity bytes. */
-  bytes: number;
+export interface ManifestFile extends ExportFile {
   /** Bytes as stored, gzip. */
   compressedBytes: number;
-  /** Hex, of the identity bytes. */
-  sha256: string;
 }
 
-/** A row of `tillroll.exports` with its manifest. Times are epoch milliseconds. */
+/** A row of `tillroll.exports`. Times are epoch milliseconds. */
 export interface ExportRecord {
   id: string;
   merchantId: string;
@@ -33,13 +30,19 @@ export interface ExportRecord {
   attempt: number;
   failureCode: FailureCode | null;
   filesDeleted: boolean;
-  files: ManifestFile[];
   /** PostgreSQL's clock when the row was read. */
   now: number;
 }
 
+/** An export with what it shows of its files, in file order; null until it is DONE. */
+export interface ExportWithFiles extends ExportRecord {
+  files: readonly ExportFile[] | null;
+}
+
 /** Whether the files of an export can be downloaded. */
-export function isAvailable(record: ExportRecord): boolean {
+export function isAvailable(
+  record: Pick<ExportRecord, 'status' | 'filesDeleted' | 'availableUntil' | 'now'>,
+): boolean {
   return (
     record.status === 'DONE' &&
     !record.filesDeleted &&
@@ -51,39 +54,43 @@ export function isAvailable(record: ExportRecord): boolean {
 /**
  * The export object as clients see it. The order of the members is fixed by clients that read by
  * position, so it is spelled out here once, and serialized as it stands.
- * @param fileUrl mints the URL of a file by its position.
+ * @param urls of its files, in file order; shown while the files are available.
  */
-export function toExportObject(
-  record: ExportRecord,
-  fileUrl: (position: number, expires: number) => string,
-): ExportObject {
+export function toExportObject(record: ExportWithFiles, urls: readonly string[]): ExportObject {
+  const files = record.status === 'DONE' ? (record.files ?? []) : null;
+  return {
+    ...beforeUrls(record),
+    ...(isAvailable(record) && {
+      exportUrls: { elements: urls.map((url) => ({ url, export: { id: record.id } })) },
+    }),
+    ...afterUrls(record),
+    ...(files !== null && { files: { elements: [...files] } }),
+  };
+}
+
+/** An export as the list shows it: without its files and their URLs. */
+export function toListedExport(record: ExportRecord): ListedExport {
+  return { ...beforeUrls(record), ...afterUrls(record) };
+}
+
+function beforeUrls(record: ExportRecord) {
   const { availableUntil } = record;
-  const done = record.status === 'DONE' && availableUntil !== null;
   return {
     id: record.id,
     type: record.type,
     status: record.status,
     percentComplete: record.percentComplete,
-    ...(done && { availableUntil }),
+    ...(record.status === 'DONE' && availableUntil !== null && { availableUntil }),
     startTime: record.startTime,
     endTime: record.endTime,
     createdTime: record.createdTime,
     modifiedTime: record.modifiedTime,
-    ...(done &&
-      isAvailable(record) && {
-        exportUrls: {
-          elements: record.files.map((_, position) => ({
-            url: fileUrl(position, availableUntil),
-            export: { id: record.id },
-          })),
-        },
-      }),
+  };
+}
+
+function afterUrls(record: ExportRecord) {
+  return {
     merchantRef: { id: record.merchantId },
     ...(record.failureCode !== null && { failure: failureOf(record.failureCode) }),
-    ...(done && {
-      files: {
-        elements: record.files.map(({ objects, bytes, sha256 }) => ({ objects, bytes, sha256 })),
-      },
-    }),
   };
 }

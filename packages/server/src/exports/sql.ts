@@ -8,13 +8,9 @@ const RECORD = `
   e.percent_complete AS "percentComplete", e.start_time AS "startTime", e.end_time AS "endTime",
   e.created_time AS "createdTime", e.modified_time AS "modifiedTime",
   e.available_until AS "availableUntil", e.attempt, e.failure_code AS "failureCode",
-  e.files_deleted AS "filesDeleted", tillroll.now_ms() AS now,
-  coalesce((
-    SELECT json_agg(json_build_object('objects', f.objects, 'bytes', f.bytes,
-                                      'compressedBytes', f.compressed_bytes, 'sha256', f.sha256)
-                    ORDER BY f.position)
-    FROM tillroll.export_files f WHERE f.export_id = e.id
-  ), '[]') AS files`;
+  e.files_deleted AS "filesDeleted", tillroll.now_ms() AS now`;
+
+const STATEMENT = 'e.source_pid AS "sourcePid", e.source_started AS "sourceStarted"';
 
 function states(event: ExportEvent): string {
   return `(${transition(event)
@@ -31,13 +27,26 @@ function current(event: ExportEvent): string {
   return `e.id = $1 AND e.attempt = $2 AND e.status IN ${states(event)}`;
 }
 
-/** $1 merchant, $2 app, $3 id */
-export const readByInstall = `
-  SELECT ${RECORD} FROM tillroll.exports e
-  WHERE e.merchant_id = $1 AND e.app_id = $2 AND e.id = $3`;
+/** $1 installs[], $2 exports[]: for each pair what `read_export` finds, in their order. */
+export const poll = `
+  SELECT tillroll.read_export(asked.install, asked.export) AS found
+  FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked(install, export, n) ORDER BY asked.n`;
 
-/** $1 id; for a caller whom a signed URL has authorised already. */
-export const readById = `SELECT ${RECORD} FROM tillroll.exports e WHERE e.id = $1`;
+/** $1 export, $2 position: one file, for a caller whom a signed URL has authorised already. */
+export const readFile = `
+  SELECT e.merchant_id AS "merchantId", e.app_id AS "appId", e.status, e.attempt,
+    e.available_until AS "availableUntil", e.files_deleted AS "filesDeleted",
+    tillroll.now_ms() AS now,
+    f.objects, f.bytes, f.compressed_bytes AS "compressedBytes", f.sha256
+  FROM tillroll.exports e
+  JOIN tillroll.export_files f ON f.export_id = e.id AND f.position = $2
+  WHERE e.id = $1`;
+
+/** $1 merchant, $2 app or null for all: the last moment at which one of their files can be downloaded. */
+export const lastAvailable = `
+  SELECT max(available_until) AS until FROM tillroll.exports
+  WHERE merchant_id = $1 AND ($2::text IS NULL OR app_id = $2)
+    AND status = 'DONE' AND NOT files_deleted AND available_until > tillroll.now_ms()`;
 
 /** $1 merchant, $2 app, $3 types, $4 limit, $5 offset */
 export const list = `
@@ -45,16 +54,25 @@ export const list = `
   WHERE e.merchant_id = $1 AND e.app_id = $2 AND e.type = ANY ($3)
   ORDER BY e.created_time DESC, e.sequence DESC LIMIT $4 OFFSET $5`;
 
-/** $1 merchant. Under the create lock the counts are exact. */
+/**
+ * $1 merchant, $2 app. Under the create lock the counts are exact. Both sides read a partial index: of
+ * the open exports, whose number is bounded, and the ends of the apps that are installed.
+ */
 export const countOpen = `
-  SELECT count(*)::int AS total, (count(*) FILTER (WHERE merchant_id = $1))::int AS "ofMerchant"
+  SELECT count(*)::int AS total,
+    (count(*) FILTER (WHERE merchant_id = $1))::int AS "ofMerchant",
+    (count(*) FILTER (WHERE app_id = $2))::int AS "ofApp",
+    (SELECT min(app_id) FROM tillroll.installs WHERE revoked_time IS NULL) <
+      (SELECT max(app_id) FROM tillroll.installs WHERE revoked_time IS NULL) AS "hasSeveralApps",
+    tillroll.now_ms() AS now
   FROM tillroll.exports WHERE status IN ('PENDING', 'IN_PROGRESS')`;
 
-/** $1 merchant, or null for all: how far the running exports are. */
+/** $1 merchant or null for all, $2 app or null for all: how far the running exports are. */
 export const openProgress = `
   SELECT percent_complete AS "percentComplete", tillroll.now_ms() - started_time AS "elapsedMs"
   FROM tillroll.exports
-  WHERE status = 'IN_PROGRESS' AND started_time IS NOT NULL AND ($1::text IS NULL OR merchant_id = $1)`;
+  WHERE status = 'IN_PROGRESS' AND started_time IS NOT NULL
+    AND ($1::text IS NULL OR merchant_id = $1) AND ($2::text IS NULL OR app_id = $2)`;
 
 /** $1 id, $2 merchant, $3 app, $4 type, $5 start, $6 end, $7 job */
 export const insert = `
@@ -64,14 +82,33 @@ export const insert = `
   FROM (SELECT tillroll.now_ms() AS now) clock
   RETURNING ${RECORD}`;
 
-/** $1 id, $2 job. A take-over of an attempt that never ended counts as a loss. */
+/**
+ * $1 id, $2 job, $3 worker. A take-over of an attempt that never ended counts as a loss. The statement
+ * of the attempt before stays recorded until it is known to have ended.
+ */
 export const take = `
   UPDATE tillroll.exports e SET
-    status = ${target('take')}, attempt = attempt + 1,
-    losses = losses + (status = 'IN_PROGRESS')::int,
+    status = ${target('take')}, attempt = e.attempt + 1, worker = $3,
+    losses = e.losses + (e.status = 'IN_PROGRESS')::int,
     started_time = tillroll.now_ms(), modified_time = tillroll.now_ms()
+  FROM (SELECT worker FROM tillroll.exports WHERE id = $1 FOR UPDATE) before
   WHERE e.id = $1 AND e.job_id = $2 AND e.status IN ${states('take')}
-  RETURNING e.losses, ${RECORD}`;
+  RETURNING e.losses, before.worker AS "takenOverFrom", ${STATEMENT}, ${RECORD}`;
+
+/** $1 id, $2 attempt, $3 pid, $4 start: what the current attempt is about to read with. */
+export const recordStatement = `
+  UPDATE tillroll.exports e SET source_pid = $3, source_started = $4
+  WHERE ${current('complete')}`;
+
+/** $1 id, $2 pid, $3 start: that statement has ended. Of a newer one it says nothing. */
+export const forgetStatement = `
+  UPDATE tillroll.exports SET source_pid = NULL, source_started = NULL
+  WHERE id = $1 AND source_pid = $2 AND source_started = $3`;
+
+/** Statements of exports that nobody runs any more. */
+export const leftStatements = `
+  SELECT e.id AS "exportId", ${STATEMENT} FROM tillroll.exports e
+  WHERE e.source_pid IS NOT NULL AND e.status <> 'IN_PROGRESS' LIMIT 1000`;
 
 /** $1 id, $2 attempt, $3 percent */
 export const progress = `
@@ -80,11 +117,11 @@ export const progress = `
     modified_time = CASE WHEN percent_complete < $3 THEN tillroll.now_ms() ELSE modified_time END
   WHERE ${current('complete')}`;
 
-/** $1 id, $2 attempt, $3 retention in ms */
+/** $1 id, $2 attempt, $3 retention in ms, $4 what a poll shows of the files, JSON */
 export const complete = `
   UPDATE tillroll.exports e SET
-    status = ${target('complete')}, percent_complete = 100,
-    modified_time = clock.now, available_until = clock.now + $3::bigint
+    status = ${target('complete')}, percent_complete = 100, source_pid = NULL, source_started = NULL,
+    modified_time = clock.now, available_until = clock.now + $3::bigint, files = $4::json
   FROM (SELECT tillroll.now_ms() AS now) clock
   WHERE ${current('complete')}
   RETURNING available_until AS "availableUntil"`;
@@ -117,7 +154,8 @@ export const fail = `
 /** $1 id */
 export const cancel = `
   UPDATE tillroll.exports e SET status = ${target('cancel')}, modified_time = tillroll.now_ms()
-  WHERE e.id = $1 AND e.status IN ${states('cancel')}`;
+  WHERE e.id = $1 AND e.status IN ${states('cancel')}
+  RETURNING e.id AS "exportId", ${STATEMENT}`;
 
 /** $1 id. Only after the files are gone, and only once the moment has come. */
 export const expire = `
@@ -142,7 +180,8 @@ export const idle = `
 /** $1 merchant: ends what is open, so that a purge does not race with a worker. */
 export const cancelMerchant = `
   UPDATE tillroll.exports e SET status = ${target('cancel')}, modified_time = tillroll.now_ms()
-  WHERE e.merchant_id = $1 AND e.status IN ${states('cancel')}`;
+  WHERE e.merchant_id = $1 AND e.status IN ${states('cancel')}
+  RETURNING e.id AS "exportId", ${STATEMENT}`;
 
 /** $1 merchant */
 export const exportsOfMerchant =
@@ -150,3 +189,20 @@ export const exportsOfMerchant =
 
 /** $1 ids[] */
 export const deleteExports = 'DELETE FROM tillroll.exports WHERE id = ANY($1)';
+
+/** $1 age in ms: exports that ended so long ago, and whose files are gone if they had any. */
+export const forgettable = `
+  SELECT id FROM tillroll.exports
+  WHERE status IN ('DONE', 'FAILED', 'CANCELED') AND (status <> 'DONE' OR files_deleted)
+    AND modified_time <= tillroll.now_ms() - $1::bigint
+  ORDER BY modified_time LIMIT 100`;
+
+/** $1 id. The row of an export that has ended, and its manifest. */
+export const forget = `
+  DELETE FROM tillroll.exports WHERE id = $1 AND status IN ('DONE', 'FAILED', 'CANCELED')`;
+
+/** All files of finished exports are given up: their store is gone. */
+export const giveUpFiles = `
+  UPDATE tillroll.exports SET
+    files_deleted = true, available_until = least(available_until, tillroll.now_ms())
+  WHERE status = 'DONE' AND NOT files_deleted`;

@@ -1,5 +1,6 @@
-import type { Pool } from '../database/pool.ts';
+import { write, type Pool } from '../database/pool.ts';
 import * as sql from './sql.ts';
+import { toStatement, type ExportStatement, type StatementColumns } from './statements.ts';
 
 /** The attempt whose files must stay, or null when everything of this export may go. */
 export async function keptAttempt(pool: Pool, exportId: string): Promise<number | null> {
@@ -9,7 +10,7 @@ export async function keptAttempt(pool: Pool, exportId: string): Promise<number 
 
 /** Records that the files of an expired export are gone. @returns false while it has not expired. */
 export async function markExpired(pool: Pool, exportId: string): Promise<boolean> {
-  return ((await pool.query(sql.expire, [exportId])).rowCount ?? 0) > 0;
+  return ((await write(pool, sql.expire, [exportId])).rowCount ?? 0) > 0;
 }
 
 /** Exports past `availableUntil` whose files are still there. */
@@ -26,22 +27,52 @@ export async function idleExports(
     .rows;
 }
 
-/** @returns whether the export was open and is CANCELED now. */
-export async function cancelExport(pool: Pool, exportId: string): Promise<boolean> {
-  return ((await pool.query(sql.cancel, [exportId])).rowCount ?? 0) > 0;
+type Canceled = { exportId: string } & StatementColumns;
+
+/** The statements of exports that were canceled, to be ended by `endStatement`. */
+function statementsOf(rows: readonly Canceled[]): ExportStatement[] {
+  return rows.flatMap((row) => toStatement(row.exportId, row) ?? []);
 }
 
-/** Cancels a merchant's open exports. @returns all its exports, open or not, each with its last job. */
-export async function closeMerchant(
+/** Cancels an export. @returns null when it is not open; else the statement that reads for it, if any. */
+export async function cancelExport(
+  pool: Pool,
+  exportId: string,
+): Promise<ExportStatement[] | null> {
+  const { rows } = await write<Canceled>(pool, sql.cancel, [exportId]);
+  return rows.length === 0 ? null : statementsOf(rows);
+}
+
+/** Cancels a merchant's open exports. @returns the statements that read for them. */
+export async function cancelMerchant(pool: Pool, merchantId: string): Promise<ExportStatement[]> {
+  return statementsOf((await write<Canceled>(pool, sql.cancelMerchant, [merchantId])).rows);
+}
+
+/** All of a merchant's exports, open or not, each with its last job. */
+export async function exportsOfMerchant(
   pool: Pool,
   merchantId: string,
 ): Promise<{ id: string; jobId: string }[]> {
-  await pool.query(sql.cancelMerchant, [merchantId]);
   return (await pool.query<{ id: string; jobId: string }>(sql.exportsOfMerchant, [merchantId]))
     .rows;
 }
 
 /** Deletes export records; their files must be gone already. @returns how many. */
 export async function deleteExports(pool: Pool, ids: readonly string[]): Promise<number> {
-  return (await pool.query(sql.deleteExports, [ids])).rowCount ?? 0;
+  return (await write(pool, sql.deleteExports, [ids])).rowCount ?? 0;
+}
+
+/** Up to 100 exports that ended `ageMs` ago or earlier and of which no file should be left. */
+export async function forgettableExports(pool: Pool, ageMs: number): Promise<string[]> {
+  return (await pool.query<{ id: string }>(sql.forgettable, [ageMs])).rows.map(({ id }) => id);
+}
+
+/** Deletes the record of an export that has ended; its files must be gone already. */
+export async function forgetExport(pool: Pool, exportId: string): Promise<void> {
+  await pool.query(sql.forget, [exportId]);
+}
+
+/** Notes that the files of all finished exports are gone. @returns how many exports still had theirs. */
+export async function giveUpFiles(pool: Pool): Promise<number> {
+  return (await pool.query(sql.giveUpFiles)).rowCount ?? 0;
 }

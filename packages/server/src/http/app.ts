@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import swagger from '@fastify/swagger';
-import swaggerUi from '@fastify/swagger-ui';
 import { shown } from '@tillroll/contract';
 import {
   fastify,
@@ -13,13 +11,17 @@ import {
   type FastifySchemaValidationError,
 } from 'fastify';
 import { authenticateRequest, merchantOf } from './auth.ts';
-import { discardRest } from './body.ts';
+import { TrustedProxies } from './client-address.ts';
+import { Connections } from './connections.ts';
 import type { HttpContext } from './context.ts';
-import { notFound, renderError } from './errors.ts';
-import { logRequest } from './log.ts';
-import { documentRoute, OPENAPI } from './openapi.ts';
-import { resource } from './resource.ts';
-import { noteAnswer, refuseExpectation, refuseOnSocket } from './socket.ts';
+import { docs } from './docs.ts';
+import { bodyTooLarge, errorRenderer, notFound } from './errors.ts';
+import { inviteBody } from './expect.ts';
+import { securityHeaders } from './headers.ts';
+import { HttpLog } from './log.ts';
+import { dropRest } from './rest.ts';
+import { createServer } from './server.ts';
+import { readSmallBody } from './small-body.ts';
 import { availabilityRoutes } from './routes/availability.ts';
 import { bulkRoutes } from './routes/bulk.ts';
 import { exportRoutes } from './routes/exports.ts';
@@ -30,9 +32,6 @@ import { healthRoutes } from './routes/health.ts';
 export type App = FastifyInstance;
 
 const REQUEST_ID = /^[A-Za-z0-9_-]{1,64}$/;
-/** A whole request, upload included. A body that stalls is given up long before. */
-const REQUEST_TIMEOUT_MS = 60 * 60_000;
-const HEADERS_TIMEOUT_MS = 60_000;
 
 function requestId(request: IncomingMessage): string {
   const sent = request.headers['x-request-id'];
@@ -47,29 +46,28 @@ function validationMessage(errors: FastifySchemaValidationError[], part: string)
   return new Error(`${member} ${first?.message ?? 'is not valid'}; got ${shown(sent)}`);
 }
 
-function begin(request: FastifyRequest, reply: FastifyReply): void {
-  noteAnswer(request.raw.socket, reply.raw);
-  void reply.header('x-request-id', request.id);
-  logRequest(request, reply);
-}
-
 /** The HTTP application: rooms of routes around one error renderer. Does not listen yet. */
 export async function createApp(context: HttpContext): Promise<App> {
+  const log = new HttpLog(context.log);
+  const renderError = errorRenderer(log);
+  const connections = new Connections(
+    context.connections,
+    new TrustedProxies(context.trustedProxies),
+  );
+  const begin = (request: FastifyRequest, reply: FastifyReply): void => {
+    // Answers carry signed URLs, and what they say changes from one moment to the next.
+    void reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store' });
+    log.request(request, reply);
+  };
   const app: FastifyInstance = fastify({
+    serverFactory: (handler) => createServer(handler, connections, log),
     loggerInstance: context.log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request' }),
     genReqId: requestId,
     requestIdHeader: false,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    // Node would refuse a request without Host by itself, with an empty body.
-    http: { headersTimeout: HEADERS_TIMEOUT_MS, requireHostHeader: false },
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
     ajv: { customOptions: { verbose: true, coerceTypes: true } },
     schemaErrorFormatter: validationMessage,
-    clientErrorHandler: (error, socket) => {
-      context.log.info({ error: error.code }, 'refused before it was a request');
-      refuseOnSocket(error, socket);
-    },
     // What the router cannot read runs no hook.
     frameworkErrors: (error, request, reply) => {
       begin(request, reply);
@@ -78,13 +76,13 @@ export async function createApp(context: HttpContext): Promise<App> {
     return503OnClosing: false,
     forceCloseConnections: 'idle',
   });
-  app.server.on('checkExpectation', refuseExpectation);
   // A body is read where a route wants one; elsewhere it decides nothing, least of all before a 404.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
   app.decorateRequest('principal', null);
   app.decorateRequest('exportId', null);
   app.decorateRequest('refusal', null);
+  app.decorateRequest('overloaded', false);
   // The order of members is part of the contract, and schema-driven serializers have their own.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   app.setErrorHandler(renderError);
@@ -94,19 +92,17 @@ export async function createApp(context: HttpContext): Promise<App> {
     done();
   });
   app.addHook('onSend', (request, reply, payload, done) => {
-    discardRest(request, reply);
+    dropRest(request, reply);
     done(null, payload);
   });
 
-  await app.register(swagger, { openapi: OPENAPI, transform: documentRoute });
-  await app.register(swaggerUi, { routePrefix: '/docs' });
+  app.addHook('onClose', () => Promise.resolve(log.flush()));
+  await securityHeaders(app, context.publicUrl().startsWith('https:'));
+  await docs(app);
 
   healthRoutes(app, context);
   availabilityRoutes(app, context);
   fileRoutes(app, context);
-  resource(app, '/openapi.json', {
-    GET: { schema: { hide: true }, handler: () => Promise.resolve(app.swagger()) },
-  });
   await app.register(
     (scope, _options, done) => {
       merchantScope(scope, context);
@@ -130,19 +126,26 @@ export async function createApp(context: HttpContext): Promise<App> {
   return app;
 }
 
-/** What all of a merchant's routes share: the id in the path first, then the body's size, then the token. */
+/**
+ * What all of a merchant's routes share, before any byte of a body is read: the id in the path, the
+ * announced size of the body, the token.
+ */
 function merchantScope(scope: FastifyInstance, context: HttpContext): void {
-  scope.addHook('onRequest', (request, _reply, done) => {
+  scope.addHook('onRequest', async (request) => {
     merchantOf(request);
+    const { config, bodyLimit } = request.routeOptions;
+    if (config.isForAnyone) return;
+    if (Number(request.headers['content-length'] ?? 0) > bodyLimit) throw bodyTooLarge(bodyLimit);
+    await authenticateRequest(context, request);
     // Existing clients send JSON as text/plain, or as nothing at all: the label never decides.
     request.headers['content-type'] = 'application/octet-stream';
-    done();
+  });
+  scope.addHook('preParsing', (request, reply, payload, done) => {
+    inviteBody(request.raw, reply.raw);
+    done(null, payload);
   });
   scope.removeAllContentTypeParsers();
-  scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) =>
-    done(null, body),
+  scope.addContentTypeParser('*', (request: FastifyRequest) =>
+    readSmallBody(request.raw, request.routeOptions.bodyLimit),
   );
-  scope.addHook('preValidation', async (request) => {
-    if (request.method !== 'OPTIONS') await authenticateRequest(context, request);
-  });
 }

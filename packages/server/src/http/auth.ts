@@ -1,8 +1,16 @@
 import { MERCHANT_ID, type Permission } from '@tillroll/contract';
 import type { FastifyRequest } from 'fastify';
-import { authenticate, type Principal } from '../access/installs.ts';
+import {
+  authenticate,
+  judge,
+  type Principal,
+  type StoredInstall,
+  type Verdict,
+} from '../access/installs.ts';
+import { parseToken } from '../access/token.ts';
 import type { HttpContext } from './context.ts';
 import { notFound, unauthorized } from './errors.ts';
+import { MAX_TOKEN_BYTES } from './limits.ts';
 import { inTurn } from './turns.ts';
 
 /** The merchant of the path. @throws 404 for what cannot be a merchant's id. */
@@ -12,34 +20,73 @@ export function merchantOf(request: FastifyRequest): string {
   return mId;
 }
 
+/** The token of an `Authorization` header. @throws 401 */
+function bearerToken(header: string): string {
+  const [scheme = '', ...rest] = header.length > MAX_TOKEN_BYTES ? [] : header.trim().split(' ');
+  const token = rest.at(-1);
+  // Blanks between scheme and token, nothing else.
+  const isOne = scheme.toLowerCase() === 'bearer' && rest.slice(0, -1).every((part) => part === '');
+  if (!isOne || !token) throw unauthorized('token malformed');
+  return token;
+}
+
 /** The token as it was sent: the header decides when both are there. */
 function tokenOf(request: FastifyRequest): string {
   const headers = request.raw.headersDistinct['authorization'];
   if (headers !== undefined) {
     const [header = ''] = headers;
     if (headers.length > 1) throw unauthorized('token ambiguous');
-    const match = /^Bearer +([^\s]+) *$/i.exec(header);
-    if (!match?.[1]) throw unauthorized('token malformed');
-    return match[1];
+    return bearerToken(header);
   }
   const { access_token: sent } = request.query as { access_token?: unknown };
   if (Array.isArray(sent)) throw unauthorized('token ambiguous');
   if (typeof sent !== 'string' || sent === '') throw unauthorized('token missing');
+  if (sent.length > MAX_TOKEN_BYTES) throw unauthorized('token malformed');
   return sent;
 }
 
-/** Finds out whom the request speaks for. @throws 401 */
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route authenticates in the statement that it needs anyway, by `authenticateWith`. */
+    authenticatesItself?: true;
+  }
+}
+
+/** Finds out whom the request speaks for, unless its route does that by itself. @throws 401 */
 export async function authenticateRequest(
   context: HttpContext,
   request: FastifyRequest,
 ): Promise<void> {
+  if (request.routeOptions.config.authenticatesItself) return;
   const token = tokenOf(request);
   const merchantId = merchantOf(request);
   const verdict = await inTurn(context, request, () =>
     authenticate(context.pool, token, merchantId),
   );
+  accept(verdict, request);
+}
+
+/**
+ * Authenticates in one statement with what the route reads.
+ * @param read gets the id of the token's install, and returns that install beside whatever else it read.
+ * @throws 401, before anything else that was read may be looked at.
+ */
+export async function authenticateWith<T extends { install: StoredInstall | null }>(
+  context: HttpContext,
+  request: FastifyRequest,
+  read: (installId: string) => Promise<T>,
+): Promise<T & { principal: Principal }> {
+  const token = parseToken(tokenOf(request));
+  const merchantId = merchantOf(request);
+  if (!token) throw unauthorized('token malformed');
+  const found = await inTurn(context, request, () => read(token.installId));
+  const principal = accept(judge(token.secret, found.install, merchantId), request);
+  return { ...found, principal };
+}
+
+function accept(verdict: Verdict, request: FastifyRequest): Principal {
   if (!verdict.ok) throw unauthorized(verdict.refusal);
-  request.principal = verdict.principal;
+  return (request.principal = verdict.principal);
 }
 
 /** Whom the request speaks for; for routes behind `authenticateRequest`. */

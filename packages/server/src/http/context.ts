@@ -1,12 +1,15 @@
 import type { Principal } from '../access/installs.ts';
+import type { Cidr } from '../config.ts';
 import type { Pool } from '../database/pool.ts';
 import type { CreateRules } from '../exports/create.ts';
+import type { PollReader } from '../exports/poll.ts';
 import type { ExportQueue } from '../exports/queue.ts';
 import type { FairSemaphore } from '../fair-semaphore.ts';
 import type { Loader } from '../ingest/load.ts';
 import type { Logger } from '../log.ts';
 import type { UrlSigner } from '../storage/signature.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { ConnectionLimits } from './connections.ts';
 
 /** What the routes need; made by the composition root. */
 export interface HttpContext {
@@ -15,15 +18,22 @@ export interface HttpContext {
   readonly turns: FairSemaphore;
   /** Checks uploads on threads and merges them over connections of its own. */
   readonly loader: Loader;
+  /** Reads exports for polls, from `pool`. */
+  readonly polls: PollReader;
   readonly queue: ExportQueue;
   readonly storage: Storage;
   readonly signer: UrlSigner;
   readonly rules: CreateRules;
   /** The address clients use, without a trailing slash. Known once the server listens. */
   readonly publicUrl: () => string;
+  readonly connections: ConnectionLimits;
+  /** Whose `X-Forwarded-For` counts. */
+  readonly trustedProxies: readonly Cidr[];
   readonly log: Logger;
-  /** What keeps the service from being ready, in sentences; empty when nothing does. */
-  readonly readiness: () => Promise<string[]>;
+  /** PostgreSQL's clock, epoch milliseconds, without asking it. */
+  readonly now: () => number;
+  /** Whether the last checks of what the service needs were good. Answers at once. */
+  readonly isReady: () => boolean;
 }
 
 declare module 'fastify' {
@@ -34,5 +44,11 @@ declare module 'fastify' {
     exportId: string | null;
     /** Why the request was refused, for the log. */
     refusal: string | null;
+    /** Whether it was refused because too much else is under way. */
+    overloaded: boolean;
+  }
+  interface FastifyContextConfig {
+    /** Answered by the route itself, whoever asks: OPTIONS and 405. */
+    isForAnyone?: boolean;
   }
 }

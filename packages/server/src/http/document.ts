@@ -1,5 +1,6 @@
 import { parseHours } from '@tillroll/contract';
 import { createPool } from '../database/pool.ts';
+import { PollReader } from '../exports/poll.ts';
 import { FairSemaphore } from '../fair-semaphore.ts';
 import { Loader } from '../ingest/load.ts';
 import { createLogger } from '../log.ts';
@@ -17,6 +18,7 @@ export async function openApiDocument(): Promise<object> {
     pool: nowhere,
     turns: new FairSemaphore({ permits: 1, waiting: 1, waitMs: 1 }),
     loader: new Loader(nowhere, '/nowhere', { maxUploads: 1, maxSpoolBytes: 1, minFreeBytes: 1 }),
+    polls: new PollReader(nowhere),
     queue: { enqueueRun: () => Promise.resolve(), enqueueExpiry: () => Promise.resolve() },
     storage: new DirectoryStorage('/nowhere'),
     signer: new UrlSigner(['never used']),
@@ -25,10 +27,14 @@ export async function openApiDocument(): Promise<object> {
       hours: parseHours('always'),
       maxOpenExports: 1,
       maxOpenExportsPerMerchant: 1,
+      maxOpenExportsPerApp: null,
     },
     publicUrl: () => '',
+    connections: { connections: 1, perAddress: 1 },
+    trustedProxies: [],
     log: createLogger('silent'),
-    readiness: () => Promise.resolve([]),
+    now: () => 0,
+    isReady: () => true,
   });
   const document = app.swagger();
   await app.close();

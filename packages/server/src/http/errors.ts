@@ -6,11 +6,13 @@ import {
 } from '@tillroll/contract';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { Refusal } from '../access/installs.ts';
-import { isConnectionLoss } from '../database/pool.ts';
+import { isTransient } from '../database/faults.ts';
 import { codeOf, oneLine } from '../errors.ts';
 import { Unavailable } from '../exports/create.ts';
 import { Overloaded } from '../fair-semaphore.ts';
 import { BadBody, InstallRevoked, NoRoom, Purged, TooLarge, TooSlow } from '../ingest/errors.ts';
+import { CallerGone } from './connections.ts';
+import type { HttpLog } from './log.ts';
 
 /** An answer that is an error: the one shape in which routes refuse. */
 export class HttpError extends Error {
@@ -55,6 +57,18 @@ export const filesGone = (): HttpError =>
     errorBody(410, 'The files of this export have expired; create the export again'),
   );
 
+/** A file is missing although its export is available. @param reason for the log: which file, and where. */
+export const fileLost = (reason: string): HttpError =>
+  new HttpError(
+    503,
+    errorBody(
+      503,
+      'This file is missing from the store of the service, although its export has not expired; the platform must restore it. Try again later, or create the export again',
+    ),
+    { 'retry-after': '60' },
+    reason,
+  );
+
 export const exportNotFound = (): HttpError => new HttpError(404, EXPORT_NOT_FOUND_BODY);
 
 export const notFound = (): HttpError =>
@@ -67,6 +81,22 @@ export const methodNotAllowed = (method: string, allowed: readonly string[]): Ht
     {
       allow: allowed.join(', '),
     },
+  );
+
+/** @param limit in bytes. */
+export const bodyTooLarge = (limit: number): HttpError =>
+  new HttpError(
+    413,
+    errorBody(
+      413,
+      `The body is larger than ${limit} bytes, the most a request of this kind may have`,
+    ),
+  );
+
+export const bodyTooShredded = (): HttpError =>
+  new HttpError(
+    413,
+    errorBody(413, 'The body comes in too many small chunks; send it whole, or in chunks of 1 KiB'),
   );
 
 export const unsupportedEncoding = (encoding: string): HttpError =>
@@ -91,11 +121,6 @@ const PASSING = new Set(['ENOSPC', 'EMFILE', 'ENFILE', 'EDQUOT']);
 
 function fromFastify(error: FastifyError): HttpError | null {
   switch (error.code) {
-    case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new HttpError(
-        413,
-        errorBody(413, 'The body is larger than 64 KiB, the most a request of this kind may have'),
-      );
     case 'FST_ERR_VALIDATION':
       return badRequest(error.message);
     case 'FST_ERR_BAD_URL':
@@ -134,12 +159,16 @@ export function toHttpError(error: unknown): HttpError {
   if (error instanceof Purged) return new HttpError(409, errorBody(409, error.message));
   if (error instanceof BadBody) return badRequest(error.message);
   if (error instanceof TooLarge) return new HttpError(413, errorBody(413, error.message));
+  if (error instanceof CallerGone) {
+    // Nobody reads this one.
+    return new HttpError(408, errorBody(408, error.message));
+  }
   if (error instanceof TooSlow) return new HttpError(408, errorBody(408, error.message));
   if (error instanceof Error) {
     const known = fromFastify(error as FastifyError);
     if (known) return known;
   }
-  if (PASSING.has(codeOf(error) ?? '') || isConnectionLoss(error)) {
+  if (PASSING.has(codeOf(error) ?? '') || isTransient(error)) {
     return new HttpError(
       503,
       errorBody(503, 'The service lacks a resource at the moment; try again'),
@@ -155,19 +184,27 @@ export function toHttpError(error: unknown): HttpError {
   );
 }
 
-/** The one renderer. */
-export function renderError(
+export type ErrorRenderer = (
   error: unknown,
   request: FastifyRequest,
   reply: FastifyReply,
-): FastifyReply {
-  const { status, body, headers, message } = toHttpError(error);
-  if (status >= 500 && !(error instanceof Unavailable) && !(error instanceof NoRoom)) {
-    request.log.error(
-      { error: oneLine(error), stack: error instanceof Error ? error.stack : undefined },
-      'request failed',
-    );
-  }
-  request.refusal = message;
-  return reply.code(status).headers(headers).type('application/json').send(body);
+) => FastifyReply;
+
+/** The one renderer. What callers can cause at will has one line a second in the log, and no stack. */
+export function errorRenderer(log: HttpLog): ErrorRenderer {
+  return (error, request, reply) => {
+    const { status, body, headers, message } = toHttpError(error);
+    if (error instanceof Overloaded) {
+      request.overloaded = true;
+      log.overloaded(message);
+    } else if (status === 503 && !(error instanceof Unavailable)) {
+      log.failing(codeOf(error) ?? (error instanceof Error ? error.name : 'unknown'), message);
+    } else if (status >= 500 && !(error instanceof Unavailable)) {
+      // A stack helps where nobody knows what happened; a 503 says it in its reason.
+      const stack = status === 500 && error instanceof Error ? error.stack : undefined;
+      request.log.error({ error: oneLine(error), stack }, 'request failed');
+    }
+    request.refusal = message;
+    return reply.code(status).headers(headers).type('application/json').send(body);
+  };
 }

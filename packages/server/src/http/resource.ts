@@ -24,12 +24,18 @@ export function resource(
     method: 'OPTIONS',
     url,
     schema: { hide: true },
-    handler: (_request, reply) => reply.code(204).header('allow', allowed.join(', ')).send(),
+    config: { isForAnyone: true },
+    // Before the body is read, as below.
+    onRequest: (_request, reply) => {
+      void reply.code(204).header('allow', allowed.join(', ')).send();
+    },
+    handler: (_request, reply) => reply.send(),
   });
   app.route({
     method: app.supportedMethods.filter((method) => !allowed.includes(method)),
     url,
     schema: { hide: true },
+    config: { isForAnyone: true },
     // Before the body is read: whatever it is, it is not wanted here.
     onRequest: (request, _reply, done) => {
       done(methodNotAllowed(request.method, allowed));

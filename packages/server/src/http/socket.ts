@@ -1,45 +1,115 @@
-import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
+import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { errorBody } from '@tillroll/contract';
+import { connectionOf } from './connections.ts';
+import { MAX_REFUSALS_UNDER_WAY, REFUSAL_MS, REST_MS } from './limits.ts';
 
-/** What never becomes a request, and so meets no route: Node speaks of it on the bare socket. */
+/** Answers to what never meets a route, in the same shape as all others. */
 
 const DETAILS = 'The request is not HTTP as this service reads it';
 
-/** The newest answer of each connection; pipelined answers go out in order, so it is also the last. */
-const answers = new WeakMap<Socket, ServerResponse>();
+/** Errors of Node's parser that are not 400. */
+const STATUSES: Readonly<Record<string, number>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+};
 
-/** Remembers that a request on this connection is being answered. */
-export function noteAnswer(socket: Socket, response: ServerResponse): void {
-  answers.set(socket, response);
+/** A whole answer as it goes over a bare socket. */
+function rawAnswer(status: number, details: string, headers = ''): string {
+  const body = JSON.stringify(errorBody(status, details));
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n${headers}connection: close\r\n\r\n${body}`;
 }
 
-function statusOf(error: NodeJS.ErrnoException): number {
-  if (error.code === 'HPE_HEADER_OVERFLOW') return 431;
-  return error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
+/** Refuses a request that meets neither Fastify nor its log. */
+export function refuse(
+  response: ServerResponse,
+  status: number,
+  details: string,
+  headers: Readonly<Record<string, string>>,
+): void {
+  const body = JSON.stringify(errorBody(status, details));
+  response
+    .writeHead(status, {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      'cache-control': 'no-store',
+      ...headers,
+    })
+    .end(body);
 }
 
 /**
- * Answers bytes that are no HTTP. Never into an answer that has begun, and never in place of one that
+ * Answers bytes that are not HTTP. Never into an answer that has begun, and never in place of one that
  * is still to come for a request that was whole: what it did would look undone.
  */
 export function refuseOnSocket(error: NodeJS.ErrnoException, socket: Socket): void {
-  const answer = answers.get(socket);
-  const isAnswering = answer !== undefined && !answer.writableFinished && !answer.destroyed;
+  const answer = connectionOf(socket)?.newest;
+  const isAnswering = answer && !answer.writableFinished && !answer.destroyed;
   if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
   else if (isAnswering && answer.req.complete) answer.once('close', () => socket.destroy());
   else if (isAnswering && answer.headersSent) socket.destroy();
-  else {
-    const status = statusOf(error);
-    const body = JSON.stringify(errorBody(status, DETAILS));
-    socket.end(
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-    );
-  }
+  else endSocket(socket, rawAnswer(STATUSES[error.code ?? ''] ?? 400, DETAILS), REST_MS);
 }
 
-/** An `Expect` other than 100-continue (RFC 9110, 10.1.1). */
-export function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
-  const body = JSON.stringify(errorBody(417, 'Expect may be 100-continue only'));
-  response.writeHead(417, { 'content-type': 'application/json', connection: 'close' }).end(body);
+const TOO_MANY_CONNECTIONS = rawAnswer(
+  503,
+  'The service has too many connections at the moment; try again',
+  'retry-after: 1\r\n',
+);
+let refusals = 0;
+
+/** Refuses a connection before anything of it is read as HTTP. */
+export function refuseConnection(socket: Socket): void {
+  socket.on('error', () => undefined);
+  if (refusals >= MAX_REFUSALS_UNDER_WAY) {
+    socket.resetAndDestroy();
+    return;
+  }
+  refusals++;
+  socket.once('close', () => refusals--);
+  // What it has sent is read: closing with unread bytes would reset the connection before its answer.
+  socket.resume();
+  endSocket(socket, TOO_MANY_CONNECTIONS, REFUSAL_MS);
+}
+
+/** Writes a last answer. The peer has `ms` to take it and to close its side. */
+function endSocket(socket: Socket, answer: string, ms: number): void {
+  socket.end(answer);
+  destroyAfter(socket, ms);
+}
+
+/** Reads nothing more of a connection. */
+export function stopReading(socket: Socket): void {
+  socket.pause();
+  // Node resumes it at the end of each request.
+  socket.on('resume', () => socket.pause());
+}
+
+/** Destroys a socket that is not closed within `ms`. @returns what calls that off. */
+export function destroyAfter(socket: Socket, ms: number): () => void {
+  if (socket.destroyed) return () => undefined;
+  const timer = setTimeout(() => socket.destroy(), ms);
+  const cancel = (): void => {
+    clearTimeout(timer);
+    socket.off('close', cancel);
+  };
+  socket.once('close', cancel);
+  return cancel;
+}
+
+/**
+ * Once its last answer is written, the socket is closed for writing alone, and for reading when the peer
+ * has closed it or after `ms`. Closing both at once would reset the connection under a sender that is
+ * still writing, and it would never see the answer (RFC 9112, 9.6).
+ */
+export function closeInTwoSteps(socket: Socket, ms: number): void {
+  const connection = connectionOf(socket);
+  if (!connection || connection.isClosing) return;
+  connection.isClosing = true;
+  // This is what Node calls after the last answer of a connection.
+  socket.destroySoon = () => {
+    socket.end();
+    destroyAfter(socket, ms);
+  };
 }

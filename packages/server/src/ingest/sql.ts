@@ -42,12 +42,8 @@ export const recordPurge = `
 export const holdInstall =
   'SELECT 1 FROM tillroll.installs WHERE id = $1 AND revoked_time IS NULL FOR SHARE';
 
-/** The longest wait of a purge for a merge under way. */
-export const purgeSettings = "SET LOCAL lock_timeout = '10min'";
-
 /** Sorting whole objects to disk is what the planner picks for lack of statistics; a hash keeps their order. */
-export const mergeSettings =
-  "SET LOCAL enable_mergejoin = off; SET LOCAL work_mem = '64MB'; SET LOCAL statement_timeout = 0";
+export const mergeSettings = "SET LOCAL enable_mergejoin = off; SET LOCAL work_mem = '64MB'";
 
 /**
  * $1 merchant. Inside one request the highest modifiedTime wins, on a tie the later line. A stored row
@@ -94,7 +90,7 @@ export function merge(relation: Relation): string {
 }
 
 function stagingOf(relation: Relation): string {
-  return `${relation.table.replace('.', '_')}_staging`;
+  return `pg_temp.${relation.table.replace('.', '_')}_staging`;
 }
 
 /** $1 merchant */

@@ -1,5 +1,15 @@
 import { PgBoss, type Db } from 'pg-boss';
-import type { Connection, PoolClient } from '../database/pool.ts';
+import {
+  createPool,
+  toConnection,
+  type Connection,
+  type Pool,
+  type PoolClient,
+  type Target,
+} from '../database/pool.ts';
+import { codeOf, oneLine } from '../errors.ts';
+import { queueDatabase } from './database.ts';
+import { deliversNotifications } from './listener.ts';
 
 /** The queue's tables, apart from ours. */
 const SCHEMA = 'tillroll_queue';
@@ -42,6 +52,8 @@ const SWEEP_CRON = '*/10 * * * *';
 export interface RunJob {
   jobId: string;
   exportId: string;
+  /** Which of this process's workers took it; counts from 1. */
+  worker: number;
   /** Aborts when the queue has given the job to somebody else. */
   signal: AbortSignal;
 }
@@ -53,6 +65,38 @@ export interface JobHandlers {
   sweep(): Promise<void>;
 }
 
+export interface QueueOptions {
+  works: boolean;
+  /** Called for faults in the background, with one text for each cause; the queue continues. */
+  onError: (error: string) => void;
+  /** Told, once, why jobs are found by polling alone. */
+  onWarning?: (message: string) => void;
+}
+
+/** The longest of its statements counts every job, or deletes those of a day. */
+const STATEMENT_MS = 60_000;
+
+/** Whether this role may make and change the queue's schema; one with rights on data alone may not. */
+async function mayChange(pool: Pool): Promise<boolean> {
+  const { rows } = await pool.query<{ may: boolean }>(
+    `SELECT CASE WHEN to_regnamespace('${SCHEMA}') IS NULL THEN true
+            ELSE has_schema_privilege('${SCHEMA}', 'CREATE') END AS may`,
+  );
+  return rows[0]?.may ?? false;
+}
+
+async function listens(
+  connection: Connection,
+  pool: Pool,
+  { onWarning }: QueueOptions,
+): Promise<boolean> {
+  if (await deliversNotifications(connection, pool)) return true;
+  onWarning?.(
+    'notifications do not arrive: the database is behind a pooler that shares sessions (such as PgBouncer in transaction mode); jobs are found by polling every second',
+  );
+  return false;
+}
+
 /**
  * The durable queue, on pg-boss. Methods that take a client run inside its transaction.
  *
@@ -61,40 +105,58 @@ export interface JobHandlers {
  */
 export class BossQueue {
   readonly #boss: PgBoss;
-  private constructor(boss: PgBoss) {
+  readonly #pool: Pool;
+  private constructor(boss: PgBoss, pool: Pool) {
     this.#boss = boss;
+    this.#pool = pool;
   }
 
-  /** @param onError is told of faults in the background; the queue goes on. */
-  static async open(
-    connection: Connection,
-    options: { works: boolean; onError: (error: Error) => void },
-  ): Promise<BossQueue> {
-    const boss = new PgBoss({
-      ...connection,
-      application_name: 'tillroll queue',
-      schema: SCHEMA,
-      max: options.works ? 4 : 2,
-      useListenNotify: options.works,
-      supervise: options.works,
-      schedule: options.works,
-      superviseIntervalSeconds: 5,
-      monitorIntervalSeconds: 5,
-      connectionTimeoutMillis: 10_000,
+  /** @throws when its schema does not fit and this role may not change it. */
+  static async open(target: Target, options: QueueOptions): Promise<BossQueue> {
+    const { works, onError } = options;
+    const connection = toConnection(target);
+    const pool = createPool(connection, works ? 4 : 2, (error) => onError(oneLine(error)), {
+      applicationName: 'tillroll queue',
+      statementMs: STATEMENT_MS,
     });
-    boss.on('error', options.onError);
+    let boss: PgBoss | null = null;
     try {
-      await boss.start();
+      const owns = await mayChange(pool);
+      boss = new PgBoss({
+        db: queueDatabase(connection, pool),
+        schema: SCHEMA,
+        migrate: owns,
+        reindex: owns,
+        useListenNotify: works && (await listens(connection, pool, options)),
+        supervise: works,
+        schedule: works,
+        superviseIntervalSeconds: 5,
+        monitorIntervalSeconds: 5,
+      });
+      boss.on('error', (emitted: unknown) => onError(withoutPoller(emitted)));
+      await boss.start().catch((cause: unknown) => {
+        if (owns) throw cause;
+        throw new Error(
+          `the schema ${SCHEMA} does not fit: run "tillroll-server migrate" as the role that owns it`,
+          { cause },
+        );
+      });
       const existing = new Set((await boss.getQueues(Object.keys(QUEUES))).map(({ name }) => name));
       for (const [name, settings] of Object.entries(QUEUES)) {
         if (!existing.has(name)) await boss.createQueue(name, settings);
       }
-      return new BossQueue(boss);
+      return new BossQueue(boss, pool);
     } catch (error) {
       // Its timers would keep a process alive that serves nothing.
-      await boss.stop({ graceful: false }).catch(() => undefined);
+      await boss?.stop({ graceful: false }).catch(() => undefined);
+      await pool.end();
       throw error;
     }
+  }
+
+  /** Leaves every connection, after a failover. */
+  renewConnections(): void {
+    this.#pool.renew();
   }
 
   async enqueueRun(
@@ -134,7 +196,7 @@ export class BossQueue {
 
   /** Starts taking jobs. @param concurrency exports at once in this process. */
   async work(handlers: JobHandlers, concurrency: number): Promise<void> {
-    for (let n = 0; n < concurrency; n++) await this.#workRuns(handlers);
+    for (let n = 1; n <= concurrency; n++) await this.#workRuns(handlers, n);
     await this.#boss.work<{ exportId: string }>(
       EXPIRE,
       { pollingIntervalSeconds: 1 },
@@ -148,7 +210,7 @@ export class BossQueue {
     await this.#boss.send(SWEEP);
   }
 
-  async #workRuns(handlers: JobHandlers): Promise<void> {
+  async #workRuns(handlers: JobHandlers, worker: number): Promise<void> {
     const workerId: string = await this.#boss.work<{ exportId: string }>(
       RUN,
       {
@@ -160,7 +222,8 @@ export class BossQueue {
       async ([job]) => {
         if (!job) return;
         try {
-          await handlers.run({ jobId: job.id, exportId: job.data.exportId, signal: job.signal });
+          const { id: jobId, signal, data } = job;
+          await handlers.run({ jobId, exportId: data.exportId, worker, signal });
         } finally {
           // What came while this one ran is fetched at once, not at the next poll.
           this.#boss.notifyWorker(workerId);
@@ -177,7 +240,17 @@ export class BossQueue {
   /** Waits for running handlers up to `timeoutMs`, then closes. */
   async close(timeoutMs: number): Promise<void> {
     await this.#boss.stop({ graceful: true, close: true, timeout: timeoutMs });
+    await this.#pool.end();
   }
+}
+
+/** pg-boss appends which of its pollers met an error: the cause of all of them is one. */
+const POLLER = /( \(Queue: [^()]*, Worker: [^()]*\))+$/;
+
+/** What pg-boss emits, an error or a copy of one, with the text of its cause alone. */
+function withoutPoller(emitted: unknown): string {
+  const message = oneLine(emitted).replace(POLLER, '');
+  return message === '' ? (codeOf(emitted) ?? 'unknown error') : message;
 }
 
 /** pg-boss runs its statement on our connection, and so in our transaction. */

@@ -19,6 +19,8 @@ type OpenConnection = Connection & { stream: Socket };
  * the socket back at the first message that is not part of the copy.
  */
 export class CopyOut implements Submittable {
+  /** pg's limit for a statement; a COPY may take hours, and its reader watches for silence. */
+  readonly query_timeout = 2 ** 31 - 1;
   readonly #statement: string;
   readonly #decoder = new FrameDecoder();
   readonly #onReadable = (): void => this.#wake();
@@ -40,6 +42,11 @@ export class CopyOut implements Submittable {
   }
 
   // What pg calls.
+
+  /** pg puts a function in this place that ends its time limit; called once the statement has ended. */
+  callback(): void {
+    // Nothing is waiting for it.
+  }
 
   submit(connection: Connection): void {
     const { stream } = connection as OpenConnection;
@@ -64,6 +71,7 @@ export class CopyOut implements Submittable {
   }
 
   handleReadyForQuery(): void {
+    this.callback();
     this.#complete = true;
     this.#wake();
   }
@@ -97,6 +105,7 @@ export class CopyOut implements Submittable {
   }
 
   #fail(error: Error): void {
+    this.callback();
     this.#failure ??= error;
     this.#wake();
   }

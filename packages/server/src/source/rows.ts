@@ -1,4 +1,8 @@
-import { isConnectionLoss, type Pool } from '../database/pool.ts';
+import { readBackend, type Backend } from '../database/backend.ts';
+import { cancelStatement } from '../database/cancel.ts';
+import { isConnectionLoss } from '../database/faults.ts';
+import type { Connection, Pool, PoolClient } from '../database/pool.ts';
+import { exportHead } from '../database/session.ts';
 import { CopyOut } from './copy-out.ts';
 import { ObjectTooLarge, type RowFrame } from './frames.ts';
 import { copyStatement, type Selection } from './statement.ts';
@@ -6,6 +10,11 @@ import { copyStatement, type Selection } from './statement.ts';
 /** The platform's database could not be read, or gave rows that break the order. */
 export class SourceError extends Error {
   override name = 'SourceError';
+}
+
+/** The rows broke the order: they will again, unless the source is changed. */
+export class SourceDisordered extends SourceError {
+  override name = 'SourceDisordered';
 }
 
 /** The link to the database broke: not the fault of the export. */
@@ -16,49 +25,92 @@ export class SourceLost extends Error {
 /** A source that is silent for so long is given up. A first sort of a big range may take a while. */
 const SILENCE_MS = 5 * 60_000;
 
+/** The server ends a statement whose client has gone away within this. */
+const CHECK_CLIENT_SECONDS = 2;
+
+/** Where objects are read. */
+export interface Source {
+  readonly connection: Connection;
+  /** Connections of exports alone, one for each at a time. */
+  readonly pool: Pool;
+  /** How long the database may send nothing, milliseconds; by default 5 minutes. */
+  readonly silenceMs?: number;
+}
+
 /**
  * Every object of a selection, in order of `createdTime` and id, from one snapshot, in batches as they
- * come off the socket. Reads no further than it is asked to: a slow taker slows PostgreSQL down.
- * @throws SourceError, SourceLost, ObjectTooLarge; the signal's reason when aborted.
+ * come off the socket. Reads no further than it is asked to: a slow taker slows PostgreSQL down. The
+ * statement ends with the reading: a cancel request comes first, then the connection is closed.
+ * @param record told of the server's side of the statement before it begins; it throws to stop it.
+ * @throws SourceError, SourceLost, ObjectTooLarge; the signal's reason when aborted; what `record` throws.
  */
 export async function* readRows(
-  pool: Pool,
+  { connection, pool, silenceMs = SILENCE_MS }: Source,
   selection: Selection,
   signal: AbortSignal,
+  record: (backend: Backend) => Promise<void>,
 ): AsyncGenerator<RowFrame[]> {
   signal.throwIfAborted();
   const client = await pool.connect().catch((cause: unknown) => {
     throw new SourceLost('no connection to the database', { cause });
   });
-  let finished = false;
-  let linkError: Error | null = null;
-  const onLinkError = (error: Error): void => {
-    linkError = error;
-  };
-  client.on('error', onLinkError);
+  const link = watchLink(client);
+  let isCopying = false;
+  let failure: unknown = new Error('the rows were not read to their end');
   try {
-    await client.query('BEGIN READ ONLY');
-    // The index gives the order for nothing and the first rows at once; a sort would hold all of them.
-    await client.query('SET LOCAL enable_sort = off');
-    await client.query("SET LOCAL jit = off; SET LOCAL lock_timeout = '30s'");
-    // A server's own limit would count the time in which we hold it back; silence is watched here.
-    await client.query('SET LOCAL statement_timeout = 0');
+    const backend = await begin(pool, client);
+    await record(backend).catch((cause: unknown) => {
+      failure = cause;
+      throw cause;
+    });
+    isCopying = true;
     const copy = client.query(new CopyOut(copyStatement(selection)));
-    yield* inOrder(withDeadline(copy, signal), selection);
+    yield* inOrder(withDeadline(copy, silenceMs, signal), selection);
+    isCopying = false;
     await client.query('COMMIT');
-    finished = true;
+    failure = null;
   } catch (error) {
     if (signal.aborted) throw signal.reason;
+    if (error === failure) throw error;
     if (error instanceof ObjectTooLarge || error instanceof SourceError) throw error;
-    if (linkError !== null || isConnectionLoss(error)) {
+    if (link.isBroken() || isConnectionLoss(error)) {
       throw new SourceLost('the link to the database broke', { cause: error });
     }
     throw new SourceError('reading the objects failed', { cause: error });
   } finally {
-    client.off('error', onLinkError);
-    // A connection with a COPY under way cannot be reused; closing it ends the statement.
-    client.release(!finished);
+    // Closing the connection alone would leave a statement that sleeps or sorts to its own pace.
+    if (isCopying && !link.isBroken()) await cancelStatement(connection, client);
+    link.release();
+    client.release(failure !== null);
   }
+}
+
+/** Begins the transaction of an export. @returns the server's side of it. */
+async function begin(pool: Pool, client: PoolClient): Promise<Backend> {
+  await client.query(exportHead(pool.factsOf(client)));
+  try {
+    // Some systems cannot, and some servers refuse it.
+    await client.query(
+      `SAVEPOINT check_client; SET LOCAL client_connection_check_interval = '${CHECK_CLIENT_SECONDS}s'; RELEASE check_client`,
+    );
+  } catch (error) {
+    if (isConnectionLoss(error)) throw error;
+    await client.query('ROLLBACK TO check_client');
+  }
+  return readBackend(client);
+}
+
+/** Notices when the link breaks, whatever is under way on it. */
+function watchLink(client: PoolClient): { isBroken(): boolean; release(): void } {
+  let broken = false;
+  const onError = (): void => {
+    broken = true;
+  };
+  client.on('error', onError);
+  return {
+    isBroken: () => broken,
+    release: () => client.off('error', onError),
+  };
 }
 
 /** Sees to it that the rows come as promised: the whole export rests on their order. */
@@ -71,7 +123,7 @@ async function* inOrder(
     for (const { createdTime } of frames) {
       // A view in place of our table could break it.
       if (createdTime < last || createdTime >= selection.endTime) {
-        throw new SourceError(`the source broke the order: ${createdTime} after ${last}`);
+        throw new SourceDisordered(`the source broke the order: ${createdTime} after ${last}`);
       }
       last = createdTime;
     }
@@ -79,12 +131,16 @@ async function* inOrder(
   }
 }
 
-/** The rows; ends them when the signal aborts or when nothing comes for `SILENCE_MS`. */
-async function* withDeadline(copy: CopyOut, signal: AbortSignal): AsyncGenerator<RowFrame[]> {
+/** The rows; ends them when the signal aborts or when nothing comes for `silenceMs`. */
+async function* withDeadline(
+  copy: CopyOut,
+  silenceMs: number,
+  signal: AbortSignal,
+): AsyncGenerator<RowFrame[]> {
   const silence = (): NodeJS.Timeout =>
     setTimeout(
-      () => copy.abandon(new SourceError(`the database sent nothing for ${SILENCE_MS / 1000} s`)),
-      SILENCE_MS,
+      () => copy.abandon(new SourceError(`the database sent nothing for ${silenceMs / 1000} s`)),
+      silenceMs,
     );
   const onAbort = (): void => copy.abandon(new Error('aborted'));
   signal.addEventListener('abort', onAbort, { once: true });

@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import {
   type FileHandle,
+  link,
   mkdir,
   open,
   opendir,
+  readFile,
   rm,
   rmdir,
-  unlink,
   writeFile,
 } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -17,12 +18,18 @@ import { codeOf } from '../errors.ts';
 import { FileMissing, type Storage, type StoredAttempt } from './storage.ts';
 
 const BLOCK_BYTES = 256 * 1024;
+/** Says which database the directory belongs to; moves along with the files. */
+const IDENTITY_FILE = 'tillroll-store.json';
+/** One name for all processes: whatever happens to one of them, nothing can pile up. */
+const PROBE_FILE = '.probe';
 
 /** Files in a directory of this machine, or one that several machines mount. */
 export class DirectoryStorage implements Storage {
   readonly #root: string;
+  readonly place: string;
   constructor(root: string) {
     this.#root = resolve(root);
+    this.place = this.#root;
   }
 
   async write(key: string, content: Readable, signal: AbortSignal): Promise<number> {
@@ -78,12 +85,57 @@ export class DirectoryStorage implements Storage {
     }
   }
 
-  async check(): Promise<void> {
-    await mkdir(this.#root, { recursive: true, mode: 0o700 });
-    const probe = join(this.#root, `.probe-${randomUUID()}`);
-    await writeFile(probe, 'tillroll');
-    await unlink(probe);
+  async readIdentity(): Promise<string | null> {
+    const path = join(this.#root, IDENTITY_FILE);
+    const text = await readFile(path, 'utf8').catch((error: unknown) => {
+      if (codeOf(error) === 'ENOENT') return null;
+      throw error;
+    });
+    return text === null ? null : parseIdentity(path, text);
   }
+
+  async createIdentity(id: string): Promise<boolean> {
+    await mkdir(this.#root, { recursive: true, mode: 0o700 });
+    // Written under another name and then linked: whoever reads the file finds all of it, and a link
+    // never replaces a file that another process made first.
+    const draft = join(this.#root, `.${IDENTITY_FILE}-${randomUUID()}`);
+    try {
+      await writeFile(draft, `${JSON.stringify({ store: id })}\n`, { mode: 0o600, flush: true });
+      await link(draft, join(this.#root, IDENTITY_FILE));
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') return false;
+      throw error;
+    } finally {
+      await rm(draft, { force: true });
+    }
+    await syncUpTo(this.#root, this.#root);
+    return true;
+  }
+
+  async check(): Promise<void> {
+    const path = join(this.#root, PROBE_FILE);
+    const probe = await open(path, 'w', 0o600);
+    try {
+      // Nameless before anything is written: a write that fails, on a full disk, leaves nothing behind.
+      await rm(path, { force: true });
+      await probe.writeFile('tillroll');
+    } finally {
+      await probe.close();
+    }
+  }
+}
+
+function parseIdentity(path: string, text: string): string {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    parsed = null;
+  }
+  const id: unknown =
+    typeof parsed === 'object' && parsed !== null ? Reflect.get(parsed, 'store') : null;
+  if (typeof id === 'string' && id !== '') return id;
+  throw new Error(`${path} is damaged: restore it from a backup of the directory`);
 }
 
 async function* names(directory: string): AsyncIterable<string> {

@@ -8,6 +8,8 @@ import type { Readable } from 'node:stream';
  * half-written file needs no other name; it is removed with its prefix.
  */
 export interface Storage {
+  /** Where it is, for a person: a directory, an address. Never with a secret in it. */
+  readonly place: string;
   /** Writes a whole file and makes it durable. @returns its bytes as stored. */
   write(key: string, content: Readable, signal: AbortSignal): Promise<number>;
   /** Makes the names of all files below a prefix durable; once, after the last of them. */
@@ -18,7 +20,11 @@ export interface Storage {
   removePrefix(prefix: string): Promise<void>;
   /** The attempts that have anything stored. */
   listAttempts(): AsyncIterable<StoredAttempt>;
-  /** @throws with the reason when files cannot be written. */
+  /** The id that `createIdentity` gave this store; null when there is none, or no store. */
+  readIdentity(): Promise<string | null>;
+  /** Gives the store an id, once and for ever. @returns false when it has one already. */
+  createIdentity(id: string): Promise<boolean>;
+  /** Writes something and takes it back; leaves nothing. @throws with the reason when files cannot be written. */
   check(): Promise<void>;
 }
 
@@ -27,7 +33,7 @@ export interface StoredAttempt {
   attempt: number;
 }
 
-/** The file was deleted: its export expired or was purged. */
+/** There is no such file: its export expired or was purged, or the file was lost. */
 export class FileMissing extends Error {
   override name = 'FileMissing';
 }

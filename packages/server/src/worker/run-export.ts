@@ -1,5 +1,5 @@
-import type { FailureCode } from '@tillroll/contract';
-import { isConnectionLoss, type Pool } from '../database/pool.ts';
+import { isConnectionLoss } from '../database/faults.ts';
+import type { Pool } from '../database/pool.ts';
 import { oneLine } from '../errors.ts';
 import {
   completeExport,
@@ -9,23 +9,44 @@ import {
   takeExport,
   type Attempt,
   type Ending,
+  type Fault,
 } from '../exports/attempts.ts';
+import { recordStatement, type ExportStatement } from '../exports/statements.ts';
 import { keptAttempt } from '../exports/upkeep.ts';
 import type { Logger } from '../log.ts';
 import type { BossQueue, RunJob } from '../queue/boss-queue.ts';
+import type { RepeatedWarnings } from '../repeats.ts';
 import { StorageError, writeFiles } from '../sink/write-files.ts';
 import { ObjectTooLarge } from '../source/frames.ts';
-import { readRows, SourceError, SourceLost } from '../source/rows.ts';
+import {
+  readRows,
+  SourceDisordered,
+  SourceError,
+  SourceLost,
+  type Source,
+} from '../source/rows.ts';
 import { attemptPrefix, fileKey } from '../storage/keys.ts';
 import type { Storage } from '../storage/storage.ts';
+import { endFormerStatement } from './end-statement.ts';
 import { ProgressReporter } from './progress.ts';
 
 export interface WorkerContext {
   readonly pool: Pool;
+  readonly source: Source;
   readonly queue: BossQueue;
   readonly storage: Storage;
   readonly retentionMs: number;
+  /** How long the records of exports are kept after their end. */
+  readonly historyMs: number;
+  /** Names this process among others: host and process. */
+  readonly workerName: string;
+  /** Milliseconds to wait after so many errors of an export. */
+  readonly retryDelayMs: (errors: number) => number;
+  /** @throws when the store is not there, is another one, or cannot be written. */
+  readonly checkStore: () => Promise<void>;
   readonly log: Logger;
+  /** For what fails again and again until its cause is gone: logs one line for each cause. */
+  readonly warnings: Pick<RepeatedWarnings, 'warn'>;
   /** Aborts when the process must end: running exports are handed back. */
   readonly shutdown: AbortSignal;
 }
@@ -35,6 +56,8 @@ class Superseded extends Error {
   override name = 'Superseded';
 }
 
+const SUPERSEDED = 'the export was canceled or has a newer attempt';
+
 /** The queue took the job away: it believes this worker dead. */
 class JobLost extends Error {
   override name = 'JobLost';
@@ -42,26 +65,46 @@ class JobLost extends Error {
 
 /** Runs one export from its first row to its manifest, and decides what an interruption means. */
 export async function runExport(context: WorkerContext, job: RunJob): Promise<void> {
-  const attempt = await takeExport(context.pool, job.exportId, job.jobId);
-  if (!attempt) return;
+  const { exportId, jobId, worker } = job;
+  const taken = await takeExport(context.pool, exportId, jobId, `${context.workerName}/${worker}`);
+  if (taken === null) return;
+  if ('failed' in taken) {
+    const { number, takenOverFrom } = taken.failed;
+    context.log.error(
+      { export: exportId, attempt: number, worker, takenOverFrom },
+      'export failed: it was interrupted too many times',
+    );
+    return;
+  }
+  const { attempt } = taken;
   const log = context.log.child({
     merchant: attempt.merchantId,
     app: attempt.appId,
     export: attempt.exportId,
     attempt: attempt.number,
+    worker,
   });
   const started = performance.now();
   const durationMs = (): number => Math.round(performance.now() - started);
-  log.info({ type: attempt.type }, 'export started');
+  const { type, takenOverFrom } = attempt;
+  log.info({ type, ...(takenOverFrom !== null && { takenOverFrom }) }, 'export started');
   try {
+    await endFormerStatement(context.pool, attempt.former, log);
     await removeEarlierAttempts(context.storage, attempt).catch((cause: unknown) => {
       // No reason to fail: nothing points to those files, and the sweep comes by.
       log.warn({ error: oneLine(cause) }, 'files of an earlier attempt could not be removed');
     });
-    const totals = await attemptExport(context, attempt, job.signal);
+    const totals = await attemptExport(context, attempt, job.signal, log);
     log.info({ ...totals, durationMs: durationMs() }, 'export done');
   } catch (error) {
-    const ending = await settle(context, attempt, error);
+    const ending = await settle(context, attempt, error).catch((cause: unknown) => {
+      // The job is tried again later, and that attempt takes over from this one.
+      log.warn(
+        { error: oneLine(error), unrecorded: oneLine(cause), durationMs: durationMs() },
+        'export attempt ended: unrecorded',
+      );
+      throw cause;
+    });
     await removeUnlessKept(context, attempt).catch((cause: unknown) => {
       // The sweep removes it later.
       log.warn({ error: oneLine(cause) }, 'files of an ended attempt could not be removed');
@@ -90,8 +133,14 @@ async function attemptExport(
   context: WorkerContext,
   attempt: Attempt,
   jobSignal: AbortSignal,
+  log: Logger,
 ): Promise<{ files: number; objects: number; bytes: number }> {
-  const { pool, queue, storage } = context;
+  const { pool, source, queue, storage } = context;
+  let statement: ExportStatement | null = null;
+  const record = async (backend: ExportStatement['backend']): Promise<void> => {
+    if (!(await recordStatement(pool, attempt, backend))) throw new Superseded(SUPERSEDED);
+    statement = { exportId: attempt.exportId, backend };
+  };
   const superseded = new AbortController();
   const lost = new AbortController();
   const onLost = (): void => lost.abort(new JobLost('the queue gave the job to another worker'));
@@ -100,26 +149,30 @@ async function attemptExport(
   const progress = new ProgressReporter(
     attempt,
     (percent) => reportProgress(pool, attempt, percent),
-    () => superseded.abort(new Superseded('the export was canceled or has a newer attempt')),
+    () => superseded.abort(new Superseded(SUPERSEDED)),
   );
   try {
+    await checkStore(context);
     const files = await writeFiles(
-      readRows(pool, attempt, signal),
+      readRows(source, attempt, signal, record),
       (position, content) =>
         storage.write(fileKey(attempt.exportId, attempt.number, position), content, signal),
       (createdTime) => progress.at(createdTime),
     );
     signal.throwIfAborted();
     if (files.length > 0) await seal(storage, attempt);
+    // A mount that came or went meanwhile took the files with it.
+    await checkStore(context);
     await progress.stop();
     const until = await completeExport(pool, queue, attempt, files, context.retentionMs);
-    if (until === null) throw new Superseded('the export was canceled or has a newer attempt');
+    if (until === null) throw new Superseded(SUPERSEDED);
     return {
       files: files.length,
       objects: files.reduce((sum, file) => sum + file.objects, 0),
       bytes: files.reduce((sum, file) => sum + file.bytes, 0),
     };
   } catch (error) {
+    await endFormerStatement(pool, statement, log);
     // Whatever broke after an abort broke because of it.
     throw signal.aborted ? signal.reason : error;
   } finally {
@@ -134,15 +187,22 @@ async function seal(storage: Storage, attempt: Attempt): Promise<void> {
   });
 }
 
-/** The failure code of an error of the export itself, or null when it was not the export's fault. */
-function faultOf(error: unknown): FailureCode | null {
+async function checkStore(context: WorkerContext): Promise<void> {
+  await context.checkStore().catch((cause: unknown) => {
+    throw new StorageError('the store of the files cannot be used', { cause });
+  });
+}
+
+/** The fault of an error of the export itself, or null when it was not the export's fault. */
+function faultOf(error: unknown): Fault | null {
   if (error instanceof SourceLost || error instanceof JobLost) return null;
-  if (error instanceof SourceError) return 'SOURCE_UNAVAILABLE';
-  if (error instanceof StorageError) return 'STORAGE_UNAVAILABLE';
-  if (error instanceof ObjectTooLarge) return 'OBJECT_TOO_LARGE';
+  if (error instanceof SourceDisordered) return { code: 'SOURCE_UNAVAILABLE', isPermanent: true };
+  if (error instanceof SourceError) return { code: 'SOURCE_UNAVAILABLE', isPermanent: false };
+  if (error instanceof StorageError) return { code: 'STORAGE_UNAVAILABLE', isPermanent: false };
+  if (error instanceof ObjectTooLarge) return { code: 'OBJECT_TOO_LARGE', isPermanent: true };
   // The link broke while the manifest was committed.
   if (isConnectionLoss(error)) return null;
-  return 'INTERNAL';
+  return { code: 'INTERNAL', isPermanent: false };
 }
 
 /**
@@ -152,7 +212,7 @@ function faultOf(error: unknown): FailureCode | null {
 async function settle(context: WorkerContext, attempt: Attempt, error: unknown): Promise<Ending> {
   if (error instanceof Superseded) return 'superseded';
   if (context.shutdown.aborted) return handBack(context.pool, context.queue, attempt, 'shutdown');
-  const code = faultOf(error);
-  if (code === null) return handBack(context.pool, context.queue, attempt, 'lost');
-  return recordError(context.pool, context.queue, attempt, code);
+  const fault = faultOf(error);
+  if (fault === null) return handBack(context.pool, context.queue, attempt, 'lost');
+  return recordError(context.pool, context.queue, attempt, fault, context.retryDelayMs);
 }

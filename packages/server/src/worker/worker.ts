@@ -1,11 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import type { Deadline } from '../deadline.ts';
 import { runExport, type WorkerContext } from './run-export.ts';
 import { expireExport, sweep } from './sweep.ts';
 
 /** A worker that takes jobs until it is stopped. */
 export interface Worker {
-  /** Takes no more jobs; lets running exports finish for `graceMs`, then hands them back. */
-  stop(graceMs: number): Promise<void>;
+  /** Takes no more jobs; lets running exports finish until the deadline, then hands them back. */
+  stop(deadline: Deadline): Promise<void>;
 }
 
 export async function startWorker(
@@ -22,21 +22,23 @@ export async function startWorker(
   await context.queue.work(
     {
       run: (job) => track(runExport(full, job)),
-      expire: (exportId) => track(expireExport(full, exportId)),
+      expire: (exportId) =>
+        track(
+          expireExport(full, exportId).catch((error: unknown) => {
+            // The queue tries it again, every half a minute.
+            context.warnings.warn('files of an expired export could not be removed', error);
+            throw error;
+          }),
+        ),
       sweep: () => track(sweep(full)),
     },
     concurrency,
   );
   return {
-    async stop(graceMs) {
+    async stop(deadline) {
       await context.queue.pause();
       const ended = Promise.allSettled(running);
-      const grace = new AbortController();
-      await Promise.race([
-        ended,
-        delay(graceMs, undefined, { signal: grace.signal }).catch(() => undefined),
-      ]);
-      grace.abort();
+      await deadline.waitFor(ended);
       shutdown.abort(new Error('the service is stopping'));
       await ended;
     },

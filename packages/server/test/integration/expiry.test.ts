@@ -141,6 +141,76 @@ test('what a crash left in storage is swept when a worker starts; what is needed
   expect(await download(await api.read(done.id))).toHaveLength(2);
 });
 
+describe('history', () => {
+  /** Ends an export as an operator, or a fault, would. */
+  async function end(id: string, status: 'FAILED' | 'CANCELED'): Promise<void> {
+    await place.pool.query('UPDATE tillroll.exports SET status = $2 WHERE id = $1', [id, status]);
+  }
+
+  test('what ended long ago is forgotten with its files; what is open or available is not', async () => {
+    await place.seed('M1', 10);
+    const { url } = await start({ work: false });
+    const api = await apiOf(url);
+    const short = await start({ serve: false }, SHORT);
+    const expired = await api.export(FROM, TO);
+    await until('its files are deleted', async () => (await place.row(expired.id)).filesDeleted);
+    await short.stop();
+    const long = await start({ serve: false });
+    const available = await api.export(FROM, TO);
+    await long.stop();
+    const [failed, canceled, open, young] = await Promise.all(
+      ['failed', 'canceled', 'open', 'young'].map(() => api.create(FROM, TO)),
+    );
+    if (!failed || !canceled || !open || !young) throw new Error('not created');
+    await end(failed.id, 'FAILED');
+    await end(canceled.id, 'CANCELED');
+    await end(young.id, 'CANCELED');
+    const leftover = join(place.dataDir, 'files', failed.id, '1');
+    await mkdir(leftover, { recursive: true });
+    await writeFile(join(leftover, '000000.json.gz'), 'half a fi');
+    await place.pool.query(
+      `UPDATE tillroll.exports SET modified_time = modified_time - 86400000 WHERE id <> $1`,
+      [young.id],
+    );
+
+    await start({ serve: false }, { TILLROLL_EXPORT_HISTORY: '12h' });
+
+    const listed = async (): Promise<string[]> => {
+      const response = await api.fetch('/exports');
+      const { elements } = (await response.json()) as { elements: Exported[] };
+      return elements.map(({ id }) => id).toSorted();
+    };
+    const stay = [available.id, open.id, young.id].toSorted();
+    await until('the old ones are forgotten', async () => (await listed()).length <= stay.length);
+    expect(await listed()).toEqual(stay);
+    for (const { id } of [expired, failed, canceled]) {
+      expect((await api.fetch(`/exports/${id}`)).status).toBe(404);
+    }
+    expect((await place.files()).some((file) => file.startsWith(failed.id))).toBe(false);
+    expect(await statuses(urlsOf(await api.read(available.id)))).toEqual([200]);
+    expect((await api.ended(open.id)).status).toBe('DONE');
+    const { rows } = await place.pool.query(
+      'SELECT FROM tillroll.export_files WHERE export_id = $1',
+      [expired.id],
+    );
+    expect(rows).toEqual([]);
+  });
+
+  test('more of them than one batch holds are all forgotten', async () => {
+    await place.pool.query(
+      `INSERT INTO tillroll.exports (id, merchant_id, app_id, type, status, start_time, end_time,
+         created_time, modified_time, job_id)
+       SELECT lpad(n::text, 13, '0'), 'M1', 'app', 'ORDERS', 'FAILED', 0, 1, 0, 0, gen_random_uuid()
+       FROM generate_series(1, 350) n`,
+    );
+    await start({ serve: false });
+    await until('all are forgotten', async () => {
+      const { rows } = await place.pool.query('SELECT FROM tillroll.exports');
+      return rows.length === 0;
+    });
+  });
+});
+
 test("purge deletes one merchant's objects, exports and files, and nobody else's", async () => {
   const { url } = await start({});
   const exported: Record<string, { api: Api; done: Exported }> = {};

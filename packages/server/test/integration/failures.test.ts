@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { parseHours } from '@tillroll/contract';
-import type { PoolClient } from '../../src/database/pool.ts';
+import { toConnection, type PoolClient } from '../../src/database/pool.ts';
 import { createExport } from '../../src/exports/create.ts';
+import { MAX_ERRORS, MAX_PERMANENT_ERRORS } from '../../src/exports/lifecycle.ts';
 import { createLogger } from '../../src/log.ts';
 import { BossQueue } from '../../src/queue/boss-queue.ts';
 import { runExport } from '../../src/worker/run-export.ts';
@@ -14,7 +15,6 @@ import { serveHere } from './service.ts';
 import { HookedStorage } from './storages.ts';
 import { until } from './until.ts';
 
-// Most of them wait for the back-off of 2 s and 8 s.
 vi.setConfig({ testTimeout: 60_000 });
 
 afterAll(endChildren);
@@ -34,7 +34,9 @@ async function withService(
   run: (api: Api) => Promise<void>,
   storage?: HookedStorage,
 ): Promise<void> {
-  const service = await serveHere(place, {}, {}, storage ? { storage } : {});
+  // The pauses of an operator's patience are not a test's.
+  const retryDelays = { retryDelayMs: () => 0 };
+  const service = await serveHere(place, {}, {}, { ...retryDelays, ...(storage && { storage }) });
   try {
     await run(new Api(service.url, 'M1', await place.install('M1')));
   } finally {
@@ -54,7 +56,7 @@ function failing(place: Place, attempts: number): HookedStorage {
 }
 
 describe.concurrent('storage', () => {
-  test.concurrent('that fails three times: FAILED, with the reason', async () => {
+  test.concurrent('that fails in every try: FAILED, with the reason', async () => {
     await withPlace(async (place) => {
       await place.seed('M1', 3000);
       await withService(
@@ -74,10 +76,14 @@ describe.concurrent('storage', () => {
           }
           // Between two tries it waits in the queue.
           expect(seen).toContain('PENDING');
-          expect(await place.row(id)).toMatchObject({ attempt: 3, errors: 3, losses: 0 });
+          expect(await place.row(id)).toMatchObject({
+            attempt: MAX_ERRORS,
+            errors: MAX_ERRORS,
+            losses: 0,
+          });
           await until('nothing is left', async () => (await place.files()).length === 0);
         },
-        failing(place, 3),
+        failing(place, MAX_ERRORS),
       );
     });
   });
@@ -117,10 +123,43 @@ describe.concurrent('source', () => {
         const failed = await api.ended(id, 40_000);
         expect(failed).toMatchObject({ status: 'FAILED', failure: { code: 'SOURCE_UNAVAILABLE' } });
         expect(JSON.stringify(failed)).not.toMatch(/division|COPY|SELECT/i);
-        expect(await place.row(id)).toMatchObject({ attempt: 3, errors: 3, losses: 0 });
+        expect(await place.row(id)).toMatchObject({
+          attempt: MAX_ERRORS,
+          errors: MAX_ERRORS,
+          losses: 0,
+        });
       });
     });
   });
+
+  test.concurrent.for([
+    // Inside the range as it is compared, outside of it as it is read.
+    ['an order that is broken', 'SOURCE_UNAVAILABLE', `(${TO} - 0.4)::float8`, 'object'],
+    ['an object that is too large', 'OBJECT_TOO_LARGE', 'created_time', `repeat('x', 65 << 20)`],
+  ])(
+    '%s: FAILED after fewer tries, for another one cannot help',
+    async ([, code, time, object], { expect }) => {
+      await withPlace(async (place) => {
+        await place.load('M1', `{"id":"o","createdTime":${FROM}}`);
+        await place.pool.query(`
+          ALTER TABLE tillroll.orders RENAME TO orders_table;
+          CREATE VIEW tillroll.orders AS
+            SELECT merchant_id, id, ${time} AS created_time, modified_time, currency, total,
+                   ${object} AS object
+            FROM tillroll.orders_table;`);
+        await withService(place, async (api) => {
+          const { id } = await api.create(FROM, TO);
+          const failed = await api.ended(id, 40_000);
+          expect(failed).toMatchObject({ status: 'FAILED', failure: { code } });
+          expect(await place.row(id)).toMatchObject({
+            attempt: MAX_PERMANENT_ERRORS,
+            errors: MAX_PERMANENT_ERRORS,
+            losses: 0,
+          });
+        });
+      });
+    },
+  );
 
   test.concurrent("a view of the documented columns over the platform's own table", async () => {
     await withPlace(async (place) => {
@@ -266,13 +305,27 @@ describe.concurrent('a link that breaks during the COMMIT that completes', () =>
       await runExport(
         {
           pool: place.pool,
+          source: {
+            connection: toConnection({ connectionString: place.databaseUrl }),
+            pool: place.pool,
+          },
           queue: breaking,
           storage: new HookedStorage(place, () => Promise.resolve()),
           retentionMs: 60_000,
+          historyMs: 60_000,
+          retryDelayMs: () => 0,
+          workerName: 'test',
+          checkStore: () => Promise.resolve(),
+          warnings: { warn: () => undefined },
           log: createLogger('silent'),
           shutdown: new AbortController().signal,
         },
-        { jobId: rows[0]?.jobId ?? randomUUID(), exportId, signal: new AbortController().signal },
+        {
+          jobId: rows[0]?.jobId ?? randomUUID(),
+          exportId,
+          worker: 1,
+          signal: new AbortController().signal,
+        },
       );
       expect(broken).toBe(1);
       return exportId;

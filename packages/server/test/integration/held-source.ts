@@ -13,7 +13,7 @@ const LOCK = 424_242;
  * Puts a view in the place of the orders table, as a platform may, whose rows after half of the range
  * wait for a lock that this holds. What comes before them has been read and written meanwhile.
  */
-export async function holdHalfWay(place: Place): Promise<HeldSource> {
+export async function holdHalfWay(place: Pick<Place, 'pool' | 'databaseUrl'>): Promise<HeldSource> {
   await place.pool.query(`
     ALTER TABLE tillroll.orders RENAME TO orders_table;
     CREATE FUNCTION tillroll.held(created bigint) RETURNS boolean LANGUAGE plpgsql STABLE AS $$

@@ -56,7 +56,11 @@ export async function makePlace(): Promise<Place> {
   const dataDir = await mkdtemp(join(tmpdir(), 'tillroll-place-'));
   const { host, port, user, password } = inject('cluster');
   const databaseUrl = `postgres://${user}:${password}@/${name}?host=${encodeURIComponent(host)}&port=${port}`;
-  const pool = createPool({ connectionString: databaseUrl }, 3, () => undefined);
+  // It loads, too, on machines that are busy with other tests.
+  const pool = createPool({ connectionString: databaseUrl }, 3, () => undefined, {
+    statementMs: 600_000,
+    lockMs: 600_000,
+  });
   await migrate(pool);
   const environment = (more: Environment = {}): Environment => ({
     DATABASE_URL: databaseUrl,
@@ -132,7 +136,7 @@ async function filesBelow(directory: string): Promise<string[]> {
     () => [],
   );
   return entries
-    .filter((entry) => entry.isFile() && !entry.name.startsWith('.probe-'))
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.json.gz'))
     .map((entry) => join(entry.parentPath, entry.name).slice(directory.length + 1))
     .toSorted();
 }

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { until } from './until.ts';
 
-const BIN = fileURLToPath(new URL('../../bin/tillroll-server.js', import.meta.url));
+export const BIN = fileURLToPath(new URL('../../bin/tillroll-server.js', import.meta.url));
 
 /** A role of the service as a real process. */
 export interface Child {
@@ -21,12 +21,16 @@ export interface Child {
 
 const children: ChildProcess[] = [];
 
-/** Starts a role and waits until it is ready. @param environment all that it sees beside the caller's PATH. */
+/**
+ * Starts a role and waits until it is ready.
+ * @param environment all that it sees beside the caller's PATH. @param node what runs it.
+ */
 export async function startChild(
   role: 'all' | 'serve' | 'work',
   environment: Record<string, string>,
+  node = process.execPath,
 ): Promise<Child> {
-  const child = spawn(process.execPath, [BIN, role], {
+  const child = spawn(node, [BIN, role], {
     env: { ...inherited(), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -7,9 +7,11 @@ import type { Place } from './place.ts';
 /** A place's real storage whose writes do something of the test's first. */
 export class HookedStorage implements Storage {
   readonly #inner: DirectoryStorage;
+  readonly place: string;
   readonly #beforeWrite: (key: string, signal: AbortSignal) => Promise<void>;
   constructor(place: Place, beforeWrite: (key: string, signal: AbortSignal) => Promise<void>) {
     this.#inner = new DirectoryStorage(join(place.dataDir, 'files'));
+    this.place = this.#inner.place;
     this.#beforeWrite = beforeWrite;
   }
 
@@ -28,6 +30,12 @@ export class HookedStorage implements Storage {
   }
   listAttempts(): AsyncIterable<StoredAttempt> {
     return this.#inner.listAttempts();
+  }
+  readIdentity(): Promise<string | null> {
+    return this.#inner.readIdentity();
+  }
+  createIdentity(id: string): Promise<boolean> {
+    return this.#inner.createIdentity(id);
   }
   check(): Promise<void> {
     return this.#inner.check();

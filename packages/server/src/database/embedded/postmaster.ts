@@ -21,9 +21,23 @@ export interface Attempt {
   release(): void;
 }
 
-/** Other starters, or the children of a killed postmaster, in the way for a moment. */
-const OUTRUN =
-  /lock file .* (already exists|is empty)|lock file .*: (No such file|File exists)|block .* still in use/;
+/** What PostgreSQL says of other starters, or of a killed postmaster's children, in the way for a moment. */
+const IN_THE_WAY: readonly (readonly [subject: string, fault: string])[] = [
+  ['lock file ', ' already exists'],
+  ['lock file ', ' is empty'],
+  ['lock file ', ': No such file'],
+  ['lock file ', ': File exists'],
+  ['block ', ' still in use'],
+];
+
+function wasOutrun(log: string): boolean {
+  return log.split('\n').some((line) =>
+    IN_THE_WAY.some(([subject, fault]) => {
+      const at = line.indexOf(subject);
+      return at >= 0 && line.includes(fault, at);
+    }),
+  );
+}
 
 export async function startPostmaster(cluster: Cluster): Promise<Attempt> {
   const { home, account, socketDirectory } = cluster;
@@ -59,10 +73,10 @@ export async function startPostmaster(cluster: Cluster): Promise<Attempt> {
       if (!ended) return null;
       // Somebody joined it and, leaving as the last, stopped it before we got in.
       if (child.exitCode === 0) return { outrun: true, fault: 'it was stopped' };
-      if (OUTRUN.test(stderr)) return { outrun: true, fault: faultLine(stderr) };
+      if (wasOutrun(stderr)) return { outrun: true, fault: faultLine(stderr) };
       // Once the log collector runs, faults go to its file.
       const inLog = /FATAL|PANIC/.test(stderr) ? stderr : await logTail(home);
-      return { outrun: OUTRUN.test(inLog), fault: faultLine(inLog || stderr) };
+      return { outrun: wasOutrun(inLog), fault: faultLine(inLog || stderr) };
     },
     release() {
       child.stderr?.destroy();

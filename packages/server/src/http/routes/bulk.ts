@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { ExportType, LoadCounts } from '@tillroll/contract';
+import { MAX_BODY_BYTES, type ExportType, type LoadCounts } from '@tillroll/contract';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { BadBody } from '../../ingest/errors.ts';
@@ -27,6 +27,7 @@ export function bulkRoutes(app: FastifyInstance, context: HttpContext): void {
       body: Type.String({ description: 'NDJSON' }),
       response: { 200: LoadCountsSchema, ...errors(400, 401, 404, 408, 409, 413, 415, 503) },
     },
+    bodyLimit: MAX_BODY_BYTES,
     validatorCompiler: () => () => true,
     handler: async (request: FastifyRequest): Promise<LoadCounts> => {
       const principal = principalOf(request);

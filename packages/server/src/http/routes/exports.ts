@@ -3,18 +3,26 @@ import {
   EXPORT_TYPES,
   parseExportRequest,
   shown,
+  type ExportList,
   type ExportObject,
   type ExportType,
   type Permission,
 } from '@tillroll/contract';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../../access/installs.ts';
-import { createExport } from '../../exports/create.ts';
-import { listExports, readExport } from '../../exports/read.ts';
-import { toExportObject, type ExportRecord } from '../../exports/record.ts';
-import { principalOf, requirePermission } from '../auth.ts';
+import { createExport, refuseEarly } from '../../exports/create.ts';
+import { listExports } from '../../exports/read.ts';
+import {
+  isAvailable,
+  toExportObject,
+  toListedExport,
+  type ExportWithFiles,
+} from '../../exports/record.ts';
+import { FairSemaphore, type SemaphoreLimits } from '../../fair-semaphore.ts';
+import { authenticateWith, principalOf, requirePermission } from '../auth.ts';
 import type { HttpContext } from '../context.ts';
 import { badRequest, exportNotFound } from '../errors.ts';
+import { mintUrls } from '../file-urls.ts';
 import { resource } from '../resource.ts';
 import { inTurn } from '../turns.ts';
 import {
@@ -29,6 +37,12 @@ import { ExportListSchema, ExportObjectSchema, ExportRequestSchema } from '../sc
 
 /** A request body of this kind is three members; more is a mistake or an attack. */
 export const MAX_REQUEST_BYTES = 64 * 1024;
+
+/**
+ * Creates at once in this process. They wait for one lock anyway; those that wait for it here hold no
+ * connection, so that polls still have theirs.
+ */
+const CREATES: SemaphoreLimits = { permits: 2, waiting: 512, waitingPerKey: 256, waitMs: 10_000 };
 
 const TAGS = ['exports'];
 
@@ -76,13 +90,17 @@ function requireDigits(
 }
 
 export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
-  const { pool, queue, rules, signer, publicUrl } = context;
+  const { pool, polls, queue, rules, signer, publicUrl } = context;
+  const creates = new FairSemaphore(CREATES);
 
-  const answer = (record: ExportRecord): ExportObject =>
-    toExportObject(
-      record,
-      (position, expires) => publicUrl() + signer.sign({ exportId: record.id, position, expires }),
-    );
+  const answer = async (record: ExportWithFiles): Promise<ExportObject> => {
+    const { id: exportId, files, availableUntil } = record;
+    if (!files || availableUntil === null || !isAvailable(record))
+      return toExportObject(record, []);
+    const mint = (position: number): string =>
+      publicUrl() + signer.sign({ exportId, position, expires: availableUntil });
+    return toExportObject(record, await mintUrls(files.length, mint));
+  };
 
   const create = async (request: FastifyRequest): Promise<ExportObject> => {
     const principal = principalOf(request);
@@ -90,28 +108,28 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
     requireTypePermission(principal, body);
     const wanted = parseExportRequest(body);
     if (!wanted.ok) throw badRequest(wanted.details);
-    const record = await inTurn(context, request, () =>
-      createExport(pool, queue, rules, principal, wanted.value),
+    await inTurn(context, request, () => refuseEarly(pool, rules, principal));
+    const record = await creates.run(`${principal.merchantId}/${principal.appId}`, () =>
+      inTurn(context, request, () => createExport(pool, queue, rules, principal, wanted.value)),
     );
     request.exportId = record.id;
-    return answer(record);
+    return answer({ ...record, files: null });
   };
 
   const read = async (request: FastifyRequest): Promise<ExportObject> => {
-    const principal = principalOf(request);
     const { exportId } = request.params as { exportId: string };
-    const record = EXPORT_ID.test(exportId)
-      ? await inTurn(context, request, () => readExport(pool, principal, exportId))
-      : null;
+    // What cannot be an id names no export; the token is still judged first.
+    const wanted = EXPORT_ID.test(exportId) ? exportId : '';
+    const { principal, export: record } = await authenticateWith(context, request, (installId) =>
+      polls.read(installId, wanted),
+    );
     if (!record) throw exportNotFound();
     request.exportId = record.id;
     requirePermission(principal, readPermission(record.type));
     return answer(record);
   };
 
-  const list = async (
-    request: FastifyRequest,
-  ): Promise<{ elements: ExportObject[]; href: string }> => {
+  const list = async (request: FastifyRequest): Promise<ExportList> => {
     const principal = principalOf(request);
     const { limit, offset } = request.query as { limit: number; offset: number };
     const types = EXPORT_TYPES.filter((type) => principal.permissions.has(readPermission(type)));
@@ -119,7 +137,7 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
       listExports(pool, principal, { types, limit, offset }),
     );
     return {
-      elements: records.map(answer),
+      elements: records.map(toListedExport),
       href: `${publicUrl()}/v3/merchants/${principal.merchantId}/exports?limit=${limit}&offset=${offset}`,
     };
   };
@@ -146,6 +164,7 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
       schema: {
         tags: TAGS,
         summary: 'List exports, newest first',
+        description: 'Without exportUrls and files: read an export for those.',
         security: SECURITY,
         params: MerchantParams,
         querystring: ListQuery,
@@ -157,6 +176,7 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
   });
   resource(app, '/exports/:exportId', {
     GET: {
+      config: { authenticatesItself: true },
       schema: {
         tags: TAGS,
         summary: 'Read an export',

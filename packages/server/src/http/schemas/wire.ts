@@ -92,7 +92,7 @@ export const ExportObjectSchema = Type.Object({
 });
 
 export const ExportListSchema = Type.Object({
-  elements: Type.Array(ExportObjectSchema),
+  elements: Type.Array(Type.Omit(ExportObjectSchema, ['exportUrls', 'files'])),
   href: Type.String({ format: 'uri' }),
 });
 

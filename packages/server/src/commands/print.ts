@@ -1,0 +1,25 @@
+import { codeOf } from '../errors.ts';
+
+/** stdout took nothing more. */
+export class PrintError extends Error {
+  override name = 'PrintError';
+  /** Whether the reader, such as `head`, closed the pipe: not an error of most commands. */
+  readonly isClosedPipe: boolean;
+  constructor(message: string, cause: unknown) {
+    super(message, { cause });
+    this.isClosedPipe = codeOf(cause) === 'EPIPE';
+  }
+}
+
+/**
+ * Writes text to stdout and waits until the system has taken it.
+ * @throws PrintError
+ */
+export function print(text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(text, (error) => {
+      if (error) reject(new PrintError('the output could not be written to stdout', error));
+      else resolve();
+    });
+  });
+}

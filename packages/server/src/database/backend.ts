@@ -1,0 +1,44 @@
+import type { ClientBase, Pool } from './pool.ts';
+
+/**
+ * The server's side of one transaction. The start is that of the transaction, which no other one has:
+ * a pooler gives its sessions to one client after the other.
+ */
+export interface Backend {
+  pid: number;
+  /** Microseconds since 1970. */
+  started: number;
+}
+
+const STARTED = '(extract(epoch FROM xact_start) * 1000000)::bigint';
+
+/** The backend of the transaction that this client is in. */
+export async function readBackend(client: ClientBase): Promise<Backend> {
+  const { rows } = await client.query<Backend>(
+    `SELECT pid, ${STARTED} AS started FROM pg_stat_activity WHERE pid = pg_backend_pid()`,
+  );
+  const [backend] = rows;
+  if (!backend) throw new Error('the server does not show this session in pg_stat_activity');
+  return backend;
+}
+
+/** How long to wait until a terminated backend is gone. */
+const GONE_MS = 5_000;
+
+/**
+ * Ends a transaction, wherever its client is; a client that is stopped, or gone, cannot do so itself.
+ * @returns false when it had ended already.
+ * @throws PostgreSQL's error when this role may not (42501), or when the transaction does not end.
+ */
+export async function terminateBackend(pool: Pool, backend: Backend): Promise<boolean> {
+  const { rows } = await pool.query<{ gone: boolean | null; hidden: boolean }>(
+    `SELECT CASE WHEN ${STARTED} = $2 THEN pg_terminate_backend(pid, ${GONE_MS}) END AS gone,
+            query = '<insufficient privilege>' AS hidden
+     FROM pg_stat_activity WHERE pid = $1`,
+    [backend.pid, backend.started],
+  );
+  const [row] = rows;
+  if (row?.hidden) throw new Error(`backend ${backend.pid} belongs to another role`);
+  if (row?.gone === false) throw new Error(`backend ${backend.pid} did not end`);
+  return row?.gone === true;
+}

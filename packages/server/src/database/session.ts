@@ -1,0 +1,89 @@
+/**
+ * What our transactions rely on, they set themselves: a role or a database may have any defaults
+ * (ALTER ROLE ... SET), and behind a pooler nothing that a session was told outlives a transaction.
+ */
+
+/** What a new session says of itself. */
+export interface SessionFacts {
+  /** `server_version_num`: 150018 is 15.18. */
+  version: number;
+  /** The encoding of the database; a client that asks for UTF-8 is not enough. */
+  encoding: string;
+  inRecovery: boolean;
+  /** `default_transaction_read_only`, and where it was set. */
+  readOnly: boolean;
+  readOnlySource: string;
+  /** `synchronous_commit` is off. */
+  asynchronous: boolean;
+}
+
+export const ASK_FACTS = `
+  SELECT pg_catalog.current_setting('server_version_num')::int AS version,
+         pg_catalog.current_setting('server_encoding') AS encoding,
+         pg_catalog.pg_is_in_recovery() AS "inRecovery",
+         s.setting = 'on' AS "readOnly", s.source AS "readOnlySource",
+         pg_catalog.current_setting('synchronous_commit') = 'off' AS asynchronous
+  FROM pg_catalog.pg_settings s WHERE s.name = 'default_transaction_read_only'`;
+
+/** How long the parts of a transaction may take, milliseconds. */
+export interface Bounds {
+  /** One statement. */
+  statementMs: number;
+  /** Waiting for one lock. */
+  lockMs: number;
+}
+
+/** A process that is stopped in mid-transaction must not hold its locks for longer. */
+const IDLE_IN_TRANSACTION_MS = 30_000;
+
+/** Sources that speak for the whole server: an operator, or the tool that manages it, has fenced it. */
+const SERVER_WIDE = new Set(['configuration file', 'command line', 'environment variable']);
+
+/** Whether the server as a whole says that nothing may be written here. */
+export function isFenced({ inRecovery, readOnly, readOnlySource }: SessionFacts): boolean {
+  return inRecovery || (readOnly && SERVER_WIDE.has(readOnlySource));
+}
+
+/**
+ * The first statements of a transaction that writes, sent as one message. `READ WRITE` is said only
+ * where a role or a database defaults to read-only: a server that is read-only as a whole stays so.
+ */
+export function transactionHead(facts: SessionFacts, bounds: Bounds): string {
+  const overrides = facts.readOnly && !isFenced(facts);
+  return [
+    `BEGIN ISOLATION LEVEL READ COMMITTED${overrides ? ' READ WRITE' : ''}`,
+    'SET LOCAL search_path = pg_catalog',
+    `SET LOCAL statement_timeout = ${bounds.statementMs}`,
+    `SET LOCAL lock_timeout = ${bounds.lockMs}`,
+    `SET LOCAL idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MS}`,
+    ...withoutTimeLimit(facts),
+    "SET LOCAL datestyle = 'ISO, MDY'",
+    "SET LOCAL intervalstyle = 'postgres'",
+    "SET LOCAL timezone = 'UTC'",
+    "SET LOCAL bytea_output = 'hex'",
+    'SET LOCAL standard_conforming_strings = on',
+    // What was answered with 200 or DONE must survive a crash of the server. Any other level is the
+    // operator's choice between standbys.
+    ...(facts.asynchronous ? ['SET LOCAL synchronous_commit = on'] : []),
+  ].join('; ');
+}
+
+/** The first statements of an export: one snapshot, also for functions that a view calls, and no limit. */
+export function exportHead(facts: SessionFacts): string {
+  return [
+    'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY NOT DEFERRABLE',
+    // A server's own limits would count the time in which we hold it back; silence is watched here.
+    'SET LOCAL statement_timeout = 0',
+    'SET LOCAL idle_in_transaction_session_timeout = 0',
+    ...withoutTimeLimit(facts),
+    "SET LOCAL lock_timeout = '30s'",
+    // The index gives the order for nothing and the first rows at once; a sort would hold all of them.
+    'SET LOCAL enable_sort = off',
+    'SET LOCAL jit = off',
+  ].join('; ');
+}
+
+/** PostgreSQL 17 can limit whole transactions. */
+function withoutTimeLimit({ version }: SessionFacts): string[] {
+  return version >= 170_000 ? ['SET LOCAL transaction_timeout = 0'] : [];
+}

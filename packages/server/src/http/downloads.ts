@@ -1,0 +1,120 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { FairSemaphore, type SemaphoreLimits } from '../fair-semaphore.ts';
+import { LeastRate } from './least-rate.ts';
+
+/** Downloads open at once in this process. Each holds a file and up to half a megabyte of buffers. */
+const MAX_OPEN = 64;
+const MAX_WAITING = 1024;
+
+const LIMITS: SemaphoreLimits = {
+  permits: MAX_OPEN,
+  // Of one owner's exports: its peers cannot keep the others out.
+  permitsPerKey: MAX_OPEN / 4,
+  waiting: MAX_WAITING,
+  waitingPerKey: MAX_WAITING / 4,
+  // A client that asks again is served sooner than one that waits for longer.
+  waitMs: 10_000,
+};
+/** How often a peer's rate is looked at. */
+const WATCH_MS = 5_000;
+
+/** The client left before its download began. */
+export class ClientLeft extends Error {
+  override name = 'ClientLeft';
+}
+
+/** Answers whose peers are judged by their rate. */
+const rated = new WeakSet<ServerResponse>();
+
+/** Whether an answer is a download: a slow peer may take its end for as long as it keeps the least rate. */
+export function hasLeastRate(response: ServerResponse): boolean {
+  return rated.has(response);
+}
+
+/**
+ * The downloads of this process: how many may be open, in whose turn, and with which peers. A file is
+ * opened only when its answer is the next on its connection and has a place among the open ones; so a
+ * thousand requests on a connection that is not read hold one file.
+ */
+export class Downloads {
+  readonly #places: FairSemaphore;
+  /** Of a connection, not of a download: what it still holds of the one before belongs to the next. */
+  readonly #rates = new WeakMap<Socket, LeastRate>();
+
+  constructor(limits: SemaphoreLimits = LIMITS) {
+    this.#places = new FairSemaphore(limits);
+  }
+
+  /** Downloads open now. */
+  get open(): number {
+    return this.#places.holding;
+  }
+
+  /**
+   * Opens a file for an answer. It is closed with the answer, which ends early when the file cannot be
+   * read to its end or when the peer does not take it.
+   * @param owner whose export it is.
+   * @throws ClientLeft; Overloaded when no place is free in time; whatever `read` throws.
+   */
+  async start(
+    response: ServerResponse,
+    owner: string,
+    read: () => Promise<Readable>,
+  ): Promise<Readable> {
+    const left = new AbortController();
+    const leave = (): void => left.abort(new ClientLeft('the client left'));
+    response.once('close', leave);
+    if (response.destroyed) leave();
+    const socket = await socketOf(response, left.signal);
+    const release = await this.#places.acquire(owner, left.signal);
+    try {
+      const file = await read();
+      if (left.signal.aborted) {
+        file.destroy();
+        throw left.signal.reason;
+      }
+      // Nothing but the file's bytes may follow its header, not even an error.
+      file.once('error', () => response.destroy());
+      this.#watch(response, socket);
+      response.once('close', release);
+      return file;
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  #watch(response: ServerResponse, socket: Socket): void {
+    rated.add(response);
+    const rate = this.#rates.get(socket) ?? new LeastRate();
+    this.#rates.set(socket, rate);
+    rate.resume(performance.now(), accepted(socket));
+    const timer = setInterval(() => {
+      const isWaiting = socket.writableLength > 0;
+      if (rate.isTooSlow(performance.now(), accepted(socket), isWaiting)) response.destroy();
+    }, WATCH_MS);
+    response.once('close', () => clearInterval(timer));
+  }
+}
+
+/** Bytes that the system has taken from us; what waits in this process does not count. */
+function accepted(socket: Socket): number {
+  return socket.bytesWritten - socket.writableLength;
+}
+
+/**
+ * The connection of an answer, once all answers before it on that connection are out. Each of those has
+ * its own bounds, so that this one needs none.
+ */
+async function socketOf(response: ServerResponse, signal: AbortSignal): Promise<Socket> {
+  signal.throwIfAborted();
+  if (response.socket === null) {
+    await once(response, 'socket', { signal }).catch(() => signal.throwIfAborted());
+  }
+  const { socket } = response;
+  if (socket === null) throw new ClientLeft('the client left');
+  return socket;
+}

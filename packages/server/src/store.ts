@@ -1,0 +1,134 @@
+import { randomUUID } from 'node:crypto';
+import { LOCKS } from './database/locks.ts';
+import { inTransaction, type Pool } from './database/pool.ts';
+import {
+  bindStoreIdentity,
+  proposeStoreIdentity,
+  readStoreIdentity,
+} from './database/store-identity.ts';
+import type { Storage } from './storage/storage.ts';
+
+/** How long the store may take for what is a matter of milliseconds: a network mount can hang for ever. */
+const STORE_WAIT_MS = 5_000;
+
+/** The storage is not the one in which the files of this database are. */
+export class WrongStore extends Error {
+  override name = 'WrongStore';
+}
+
+const NEW_STORE =
+  'or run "tillroll-server migrate --new-store" to give up the files of finished exports and begin an empty store';
+
+/**
+ * Makes sure that the storage is the one of this database. On the first start, when neither knows of the
+ * other, both get the same new id; several processes may start at once.
+ * @returns the id.
+ * @throws WrongStore with what to do, or the reason why the storage cannot be used.
+ */
+export async function bindStore(pool: Pool, storage: Storage): Promise<string> {
+  const known = await readStoreIdentity(pool);
+  if (known?.bound) {
+    await verifyStore(storage, known.id);
+    return known.id;
+  }
+  return inTransaction(pool, async (client) => {
+    // Only holds the lock: what happens to the row below is committed at once, so that after a crash the
+    // database knows which id the store may have.
+    await client.query('SELECT pg_advisory_xact_lock($1)', [LOCKS.BIND_STORE]);
+    return bindUnderLock(pool, storage);
+  });
+}
+
+async function bindUnderLock(pool: Pool, storage: Storage): Promise<string> {
+  const known = await readStoreIdentity(pool);
+  if (known?.bound) {
+    await verifyStore(storage, known.id);
+    return known.id;
+  }
+  const found = await inTime(storage, storage.readIdentity());
+  if (found !== null && found !== known?.id) {
+    throw new WrongStore(
+      `${storage.place} belongs to another database (store ${found}): choose an empty directory in TILLROLL_STORAGE_URL, or delete its tillroll-store.json if no database uses those files any more`,
+    );
+  }
+  const id = found ?? randomUUID();
+  if (found === null) {
+    // A new id at each try: a file that a crashed process left in another directory does not match it.
+    await proposeStoreIdentity(pool, id);
+    if (!(await inTime(storage, storage.createIdentity(id)))) {
+      throw new WrongStore(`${storage.place} was given to another database at this moment`);
+    }
+  }
+  await bindStoreIdentity(pool, id);
+  return id;
+}
+
+/**
+ * For a command that deletes files: compares the storage with the database's store, if it has one yet.
+ * @throws WrongStore with what to do.
+ */
+export async function verifyBoundStore(pool: Pool, storage: Storage): Promise<void> {
+  const known = await readStoreIdentity(pool);
+  if (known?.bound) await verifyStore(storage, known.id);
+}
+
+/**
+ * Compares the storage's id with that of the database's store. Writes nothing.
+ * @throws WrongStore with what to do; the reason when the storage does not answer within 5 s.
+ */
+export function verifyStore(storage: Storage, id: string): Promise<void> {
+  return inTime(storage, compareIdentity(storage, id));
+}
+
+async function compareIdentity(storage: Storage, id: string): Promise<void> {
+  const found = await storage.readIdentity();
+  if (found === id) return;
+  if (found === null) {
+    throw new WrongStore(
+      `${storage.place} is not the store of this database, its tillroll-store.json is missing: mount or restore the directory with the files (TILLROLL_STORAGE_URL), ${NEW_STORE}`,
+    );
+  }
+  throw new WrongStore(
+    `${storage.place} is the store of another database (store ${found}, expected ${id}): correct TILLROLL_STORAGE_URL or DATABASE_URL, ${NEW_STORE}`,
+  );
+}
+
+/** Checks that the store is there, is the right one, and can be written. */
+export class StoreCheck {
+  readonly #storage: Storage;
+  readonly #id: string;
+  #running: Promise<void> | null = null;
+  constructor(storage: Storage, id: string) {
+    this.#storage = storage;
+    this.#id = id;
+  }
+
+  /** @throws with the reason, after 5 s at the latest. */
+  check(): Promise<void> {
+    // One at a time: each call into a mount that hangs keeps one of libuv's few threads.
+    this.#running ??= this.#check().finally(() => {
+      this.#running = null;
+    });
+    return inTime(this.#storage, this.#running);
+  }
+
+  async #check(): Promise<void> {
+    await compareIdentity(this.#storage, this.#id);
+    await this.#storage.check();
+  }
+}
+
+/** @throws when the storage does not answer in time. What it was asked goes on unheard. */
+async function inTime<T>(storage: Storage, answer: Promise<T>): Promise<T> {
+  answer.catch(() => undefined);
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => reject(new Error(`${storage.place} did not answer within ${STORE_WAIT_MS / 1000} s`)),
+    STORE_WAIT_MS,
+  );
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

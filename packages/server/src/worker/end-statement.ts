@@ -1,0 +1,28 @@
+import type { Pool } from '../database/pool.ts';
+import { oneLine } from '../errors.ts';
+import { endStatement, type ExportStatement } from '../exports/statements.ts';
+import type { Logger } from '../log.ts';
+
+/**
+ * Ends a statement that reads, or may still read, for an attempt that is over. Where the right to is
+ * missing, or the server is, the log says so: the server notices the missing client by itself, within
+ * seconds where it checks, and by TCP keep-alive elsewhere.
+ */
+export async function endFormerStatement(
+  pool: Pool,
+  statement: ExportStatement | null,
+  log: Logger,
+): Promise<void> {
+  if (!statement) return;
+  const { exportId, backend } = statement;
+  try {
+    if (await endStatement(pool, statement)) {
+      log.info({ export: exportId, backend: backend.pid }, 'statement of an ended attempt ended');
+    }
+  } catch (error) {
+    log.warn(
+      { export: exportId, backend: backend.pid, error: oneLine(error) },
+      'statement of an ended attempt could not be ended: it may still run until the server notices',
+    );
+  }
+}

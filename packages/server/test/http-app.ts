@@ -1,0 +1,63 @@
+import { parseHours } from '@tillroll/contract';
+import { pino } from 'pino';
+import { readConfig } from '../src/config.ts';
+import { createPool } from '../src/database/pool.ts';
+import { PollReader } from '../src/exports/poll.ts';
+import { FairSemaphore } from '../src/fair-semaphore.ts';
+import { createApp, type App } from '../src/http/app.ts';
+import { Loader } from '../src/ingest/load.ts';
+import type { HttpContext } from '../src/http/context.ts';
+import { DirectoryStorage } from '../src/storage/directory.ts';
+import { UrlSigner } from '../src/storage/signature.ts';
+
+export interface ListeningApp {
+  readonly app: App;
+  readonly url: string;
+  /** What it has logged. */
+  readonly lines: () => Record<string, unknown>[];
+}
+
+/**
+ * The HTTP side alone, really listening: for what is decided before a database is asked. There is none
+ * behind it.
+ */
+export async function listenApp(
+  more: Partial<HttpContext> = {},
+  environment: Record<string, string> = {},
+): Promise<ListeningApp> {
+  const lines: string[] = [];
+  const config = readConfig(environment);
+  const nowhere = createPool({ connectionString: 'postgres://127.0.0.1:1' }, 1, () => undefined);
+  const app = await createApp({
+    pool: nowhere,
+    turns: new FairSemaphore({ permits: 10, waiting: 100, waitMs: 5_000 }),
+    polls: new PollReader(nowhere),
+    loader: new Loader(nowhere, '/nowhere', { maxUploads: 1, maxSpoolBytes: 1, minFreeBytes: 1 }),
+    queue: { enqueueRun: () => Promise.resolve(), enqueueExpiry: () => Promise.resolve() },
+    storage: new DirectoryStorage('/nowhere'),
+    signer: new UrlSigner(['a key of sixteen characters']),
+    rules: {
+      region: 'sandbox',
+      hours: parseHours('always'),
+      maxOpenExports: 1,
+      maxOpenExportsPerMerchant: 1,
+      maxOpenExportsPerApp: null,
+    },
+    publicUrl: () => config.publicUrl ?? '',
+    connections: {
+      connections: config.maxConnections,
+      perAddress: config.maxConnectionsPerAddress,
+    },
+    trustedProxies: config.trustedProxies,
+    log: pino({ base: null }, { write: (line) => void lines.push(line) }),
+    now: () => Date.now(),
+    isReady: () => true,
+    ...more,
+  });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  return {
+    app,
+    url,
+    lines: () => lines.map((line) => JSON.parse(line) as Record<string, unknown>),
+  };
+}

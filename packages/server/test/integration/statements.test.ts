@@ -1,0 +1,242 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, describe, expect, test, vi } from 'vitest';
+import { readBackend, terminateBackend, type Backend } from '../../src/database/backend.ts';
+import { createPool, toConnection } from '../../src/database/pool.ts';
+import { readRows } from '../../src/source/rows.ts';
+import { Api, download, idsOf } from './api.ts';
+import { FROM, makePlace, TO, type Place } from './place.ts';
+import { command, endChildren, startChild, type Child } from './process.ts';
+import { until } from './until.ts';
+
+vi.setConfig({ testTimeout: 90_000 });
+
+afterAll(endChildren);
+
+/** Views in the place of the orders table whose COPY is still under way when it is to end. */
+const SLOW = {
+  sleeps: `SELECT 'M1'::text AS merchant_id, 'a'::text AS id, ${FROM}::bigint AS created_time,
+             CASE WHEN pg_sleep(3600) IS NOT NULL THEN '{}' END AS object`,
+  sorts: `SELECT 'M1'::text AS merchant_id, md5(n::text) AS id, ${FROM}::bigint AS created_time,
+             '{}' AS object FROM generate_series(1, 8000000) n`,
+} as const;
+
+interface Scene {
+  place: Place;
+  api: Api;
+  environment: Record<string, string>;
+}
+
+async function withScene(run: (scene: Scene) => Promise<void>): Promise<void> {
+  const place = await makePlace();
+  const environment = place.environment({ TILLROLL_WORKERS: '3' });
+  const children: Child[] = [];
+  try {
+    const serve = await startChild('serve', environment);
+    children.push(serve);
+    const api = new Api(serve.url, 'M1', await place.install('M1'));
+    await run({ place, api, environment });
+  } finally {
+    for (const child of children) child.kill('SIGKILL');
+    await place.remove();
+  }
+}
+
+async function useView(place: Place, query: string): Promise<void> {
+  await place.pool.query(`ALTER TABLE tillroll.orders RENAME TO orders_table`);
+  await place.pool.query(`CREATE VIEW tillroll.orders AS ${query}`);
+}
+
+interface Running {
+  pid: number;
+  waitsFor: string | null;
+}
+
+/** The COPY statements of exports that run in the place's database. */
+async function copies(place: Place): Promise<Running[]> {
+  const { rows } = await place.pool.query<Running>(
+    `SELECT pid, wait_event AS "waitsFor" FROM pg_stat_activity
+     WHERE datname = current_database() AND query LIKE 'COPY%' AND state = 'active'`,
+  );
+  return rows;
+}
+
+async function createThree({ place, api }: Scene): Promise<string[]> {
+  const ids: string[] = [];
+  for (let i = 0; i < 3; i++) ids.push((await api.create(FROM, TO)).id);
+  await until('three COPYs run', async () => (await copies(place)).length === 3);
+  return ids;
+}
+
+describe.concurrent('a statement ends with its export', () => {
+  test.concurrent.for(Object.entries(SLOW))('that %s: canceled', async ([, view]) => {
+    await withScene(async (scene) => {
+      const { place, environment } = scene;
+      await useView(place, view);
+      const worker = await startChild('work', environment);
+      for (const id of await createThree(scene)) await command(['cancel', id], environment);
+      await until('no COPY runs', async () => (await copies(place)).length === 0);
+      expect(
+        await place.pool.query('SELECT 1 FROM tillroll.exports WHERE status <> $1', ['CANCELED']),
+      ).toMatchObject({ rowCount: 0 });
+      worker.kill('SIGTERM');
+      expect(await worker.exited).toBe(0);
+    });
+  });
+
+  test.concurrent.for(Object.entries(SLOW))('that %s: the service stops', async ([, view]) => {
+    await withScene(async (scene) => {
+      const { place, environment } = scene;
+      await useView(place, view);
+      const worker = await startChild('work', environment);
+      await createThree(scene);
+      worker.kill('SIGTERM');
+      expect(await worker.exited).toBe(0);
+      expect(await copies(place)).toEqual([]);
+    });
+  });
+
+  test.concurrent.for(Object.entries(SLOW))('that %s: its worker is killed', async ([, view]) => {
+    await withScene(async (scene) => {
+      const { place, environment } = scene;
+      await useView(place, view);
+      const worker = await startChild('work', environment);
+      await createThree(scene);
+      worker.kill('SIGKILL');
+      // Nobody is left to cancel them: the server notices that their client has gone.
+      await until('no COPY runs', async () => (await copies(place)).length === 0);
+    });
+  });
+});
+
+describe.concurrent('the source says nothing for too long', () => {
+  test.concurrent.for(Object.entries(SLOW))('that %s: given up, and ended', async ([, view]) => {
+    const place = await makePlace();
+    try {
+      await useView(place, view);
+      const connection = toConnection({ connectionString: place.databaseUrl });
+      const pool = createPool(connection, 1, () => undefined);
+      const recorded: Backend[] = [];
+      const rows = readRows(
+        { connection, pool, silenceMs: 500 },
+        { merchantId: 'M1', type: 'ORDERS', startTime: FROM, endTime: TO },
+        new AbortController().signal,
+        (backend) => {
+          recorded.push(backend);
+          return Promise.resolve();
+        },
+      );
+      await expect(rows.next()).rejects.toThrow('the database sent nothing for 0.5 s');
+      await until('no COPY runs', async () => (await copies(place)).length === 0);
+      const [backend] = recorded;
+      if (!backend) throw new Error('no backend was recorded');
+      // It has ended, and whoever holds its number now is left alone.
+      expect(await terminateBackend(place.pool, backend)).toBe(false);
+      await pool.end();
+    } finally {
+      await place.remove();
+    }
+  });
+});
+
+test('only the recorded transaction is ended, not the next one of the same session', async () => {
+  const place = await makePlace();
+  const client = await place.pool.connect();
+  try {
+    await client.query('BEGIN');
+    const backend = await readBackend(client);
+    await client.query('COMMIT; BEGIN');
+    expect(await terminateBackend(place.pool, backend)).toBe(false);
+    expect(await readBackend(client)).not.toEqual(backend);
+    expect(await terminateBackend(place.pool, await readBackend(client))).toBe(true);
+    await expect(client.query('SELECT 1')).rejects.toThrow();
+  } finally {
+    client.release(true);
+    await place.remove();
+  }
+});
+
+/** Rows that fill every buffer on the way: the server waits for a reader that does not read. */
+const LARGE = `SELECT 'M1'::text AS merchant_id, lpad(n::text, 6, '0') AS id,
+    (${FROM} + n)::bigint AS created_time,
+    '{"id":"' || lpad(n::text, 6, '0') || '","x":"' || repeat('x', 20000) || '"}' AS object
+  FROM generate_series(1, 20000) n`;
+
+/** Stops a worker in the middle of its export, with the server waiting for it. */
+async function stopInMidExport(scene: Scene): Promise<{ worker: Child; id: string; pid: number }> {
+  const { place, api, environment } = scene;
+  await useView(place, LARGE);
+  const worker = await startChild('work', environment);
+  const { id } = await api.create(FROM, TO);
+  await until('it writes files', async () => (await place.files()).length >= 1);
+  worker.kill('SIGSTOP');
+  const running = await until('the server waits for its reader', async () =>
+    (await copies(place)).find(({ waitsFor }) => waitsFor === 'ClientWrite'),
+  );
+  return { worker, id, pid: running.pid };
+}
+
+describe.concurrent('a worker that stopped reading', () => {
+  test.concurrent('is taken over from: its statement is ended before the next begins', async () => {
+    await withScene(async (scene) => {
+      const { place, api, environment } = scene;
+      const { worker, id, pid } = await stopInMidExport(scene);
+      const next = await startChild('work', environment);
+      const seen = await until(
+        'the next statement',
+        async () => {
+          const running = await copies(place);
+          return running.some((copy) => copy.pid !== pid) && running;
+        },
+        { timeoutMs: 40_000 },
+      );
+      // The same look that shows the next one does not show the first any more.
+      expect(seen.map((copy) => copy.pid)).not.toContain(pid);
+      const done = await api.ended(id, 60_000);
+      expect(done.status).toBe('DONE');
+      expect(new Set(idsOf(await download(done))).size).toBe(20_000);
+      expect(next.logged('statement of an ended attempt ended')).toBe(1);
+      worker.kill('SIGCONT');
+      await until('the sleeper has given up', () =>
+        worker.logged('export attempt ended: superseded'),
+      );
+      expect(await place.row(id)).toMatchObject({ status: 'DONE', attempt: 2 });
+    });
+  });
+
+  test.concurrent('is canceled by the operator: its statement ends', async () => {
+    await withScene(async (scene) => {
+      const { place, environment } = scene;
+      const { id } = await stopInMidExport(scene);
+      await command(['cancel', id], environment);
+      expect(await copies(place)).toEqual([]);
+    });
+  });
+
+  test.concurrent('of another role, which may not be ended: the log says so, and the export ends', async () => {
+    await withScene(async (scene) => {
+      const { place, api, environment } = scene;
+      const role = `r_${randomBytes(6).toString('hex')}`;
+      await command(['migrate'], environment);
+      const { pathname } = new URL(place.databaseUrl.replace('@/', '@localhost/'));
+      await place.pool.query(`
+        CREATE ROLE ${role} LOGIN PASSWORD 'secret';
+        GRANT CONNECT ON DATABASE ${pathname.slice(1)} TO ${role};
+        GRANT USAGE ON SCHEMA tillroll, tillroll_queue TO ${role};
+        GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA tillroll, tillroll_queue TO ${role};`);
+      try {
+        const { id } = await stopInMidExport(scene);
+        await place.pool.query(`GRANT SELECT ON tillroll.orders TO ${role}`);
+        const address = place.databaseUrl.replace(/\/\/[^@]*@/, `//${role}:secret@`);
+        const next = await startChild('work', { ...environment, DATABASE_URL: address });
+        expect((await api.ended(id, 60_000)).status).toBe('DONE');
+        expect(next.log()).toMatch(
+          /"error":"backend [0-9]+ belongs to another role","msg":"statement of an ended attempt could not be ended/,
+        );
+        next.kill('SIGKILL');
+        await next.exited;
+      } finally {
+        await place.pool.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+      }
+    });
+  });
+});

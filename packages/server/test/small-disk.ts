@@ -1,0 +1,25 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** Mounts a file system of 1 MiB on a directory. @returns what unmounts it. */
+export function mountSmall(directory: string): () => void {
+  const args = ['-t', 'tmpfs', '-o', 'size=1m,mode=700', 'tillroll-test', directory];
+  execFileSync('mount', args, { stdio: 'ignore' });
+  return () => void execFileSync('umount', [directory]);
+}
+
+/** Whether this process may mount a small file system, to fill it. */
+export const canMount = ((): boolean => {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
+  const directory = mkdtempSync(join(tmpdir(), 'tillroll-mount-'));
+  try {
+    mountSmall(directory)();
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmdirSync(directory);
+  }
+})();
