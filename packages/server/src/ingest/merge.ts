@@ -117,7 +117,6 @@ async function readPurgedTime(client: ClientBase, merchantId: string): Promise<n
 export async function purgeObjects(pool: Pool, merchantId: string): Promise<number> {
   return inTransaction(pool, async (client) => {
     await client.query(sql.mergeSettings);
-    await client.query(sql.purgeSettings);
     // In one order, so that two purges cannot wait for each other.
     for (const { table } of Object.values(RELATIONS))
       await client.query(sql.lockMerge, [LOCKS.MERGE, table, merchantId]);

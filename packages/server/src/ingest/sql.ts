@@ -42,9 +42,6 @@ export const recordPurge = `
 export const holdInstall =
   'SELECT 1 FROM tillroll.installs WHERE id = $1 AND revoked_time IS NULL FOR SHARE';
 
-/** The longest wait of a purge for a merge under way. */
-export const purgeSettings = "SET LOCAL lock_timeout = '10min'";
-
 /** Sorting whole objects to disk is what the planner picks for lack of statistics; a hash keeps their order. */
 export const mergeSettings = "SET LOCAL enable_mergejoin = off; SET LOCAL work_mem = '64MB'";
 
