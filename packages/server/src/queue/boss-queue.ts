@@ -245,11 +245,13 @@ export class BossQueue {
 }
 
 /** pg-boss appends which of its pollers met an error: the cause of all of them is one. */
-const POLLER = /( \(Queue: [^()]*, Worker: [^()]*\))+$/;
+const POLLER = ' (Queue: ';
 
 /** What pg-boss emits, an error or a copy of one, with the text of its cause alone. */
 function withoutPoller(emitted: unknown): string {
-  const message = oneLine(emitted).replace(POLLER, '');
+  const text = oneLine(emitted);
+  const poller = text.endsWith(')') ? text.indexOf(POLLER) : -1;
+  const message = poller < 0 ? text : text.slice(0, poller);
   return message === '' ? (codeOf(emitted) ?? 'unknown error') : message;
 }
 
