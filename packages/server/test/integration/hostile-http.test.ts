@@ -113,13 +113,13 @@ describe('bodies', () => {
     const before = await memory();
     const head = post('Transfer-Encoding: chunked\r\n');
     const holding = await Promise.all(Array.from({ length: 100 }, () => open()));
-    // As an array of parts these are 60 MB.
+    // How few parts are held is tested in incoming.test.ts; this is the budget of the whole, with garbage.
     for (const raw of holding) raw.send(head + '1\r\nx\r\n'.repeat(4_000));
     const full = await open();
     full.send(head + '1\r\nx\r\n'.repeat(60_000));
     expect((await full.answer()).status).toBe(413);
     await full.closed();
-    expect((await memory()) - before).toBeLessThan(60);
+    expect((await memory()) - before).toBeLessThan(150);
   });
 
   test('one that stalls is 408, and its connection is closed', async () => {
