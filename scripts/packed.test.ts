@@ -199,6 +199,27 @@ describe('the packages as they are published', () => {
     MINUTE,
   );
 
+  test(
+    "the packed server's threads check uploads",
+    async () => {
+      const entry = join(project, 'node_modules/@tillroll/server/dist/ingest/check-threads.js');
+      const program = `
+        import { openSync } from 'node:fs';
+        const { CheckThreads } = await import(${JSON.stringify(entry)});
+        const threads = new CheckThreads();
+        const body = async function* () { yield Buffer.from('{"id":"A","createdTime":1}\\n'); };
+        const target = { type: 'ORDERS', now: Date.now(), encoding: 'identity', fd: openSync('spool', 'w') };
+        const never = new AbortController().signal;
+        console.log((await threads.check(target, body(), () => undefined, never)).rows);
+        await threads.close();`;
+      const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program], {
+        cwd: project,
+      });
+      expect(stdout).toBe('1\n');
+    },
+    MINUTE,
+  );
+
   const older = olderNode();
   test.skipIf(older === undefined)(
     `under an older Node (${older ?? 'none on PATH'}) and no other, one line says what is needed`,

@@ -3,6 +3,7 @@ export * from './failures.ts';
 export * from './hours.ts';
 export * from './ids.ts';
 export * from './limits.ts';
+export * from './members.ts';
 export * from './objects.ts';
 export * from './range.ts';
 export * from './request.ts';

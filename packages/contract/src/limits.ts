@@ -17,6 +17,12 @@ export const RETENTION_MS = 24 * HOUR_MS;
 /** The largest instant ECMAScript's Date can hold, and so the largest `startTime` or `endTime`. */
 export const MAX_TIME_MS = 8_640_000_000_000_000;
 
+/**
+ * The last instant that an object may carry, the end of the year 9999: ISO 8601 and the columns of
+ * every format end there.
+ */
+export const MAX_OBJECT_TIME_MS = 253_402_300_799_999;
+
 /** Page sizes of the list of exports. */
 export const LIST_LIMIT_DEFAULT = 100;
 export const LIST_LIMIT_MAX = 1000;
@@ -24,3 +30,8 @@ export const LIST_LIMIT_MAX = 1000;
 /** Bulk loading: bytes of one line, and of a whole body after inflating. */
 export const MAX_LINE_BYTES = 8 * 1024 * 1024;
 export const MAX_BODY_BYTES = 4 * 1024 * 1024 * 1024;
+/**
+ * How deep an object may be nested, itself included. Clients take 512 levels (PHP's `json_decode`, our
+ * own), and a file puts two more around each object.
+ */
+export const MAX_OBJECT_DEPTH = 500;

@@ -27,6 +27,12 @@ export interface Config {
   readonly retentionMs: number;
   /** How long the record of an export is kept after its end. */
   readonly historyMs: number;
+  /** Uploads that this process reads at once. */
+  readonly maxUploads: number;
+  /** Bytes that uploads may hold in `dataDir` at once while they are checked. */
+  readonly maxSpoolBytes: number;
+  /** Free bytes on the disk of `dataDir` below which nothing is loaded. */
+  readonly minFreeBytes: number;
   /** Newest first; null: one key made once and kept in the database. */
   readonly signingKeys: readonly string[] | null;
   /** Peers whose `X-Forwarded-For` counts. */
@@ -65,6 +71,8 @@ const UNITS_MS: Readonly<Record<string, number>> = {
   h: 3_600_000,
   d: 86_400_000,
 };
+
+const UNITS_BYTES = { MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -114,6 +122,12 @@ function duration(text: string): number {
     throw new Error(`"${text}" is no duration from 1s to 366d such as 24h or 90s`);
   }
   return value;
+}
+
+function bytes(text: string): number {
+  const match = /^([0-9]{1,6})(MiB|GiB)$/.exec(text);
+  if (!match) throw new Error(`"${text}" is not a size such as 512MiB or 10GiB`);
+  return Number(match[1]) * UNITS_BYTES[match[2] as keyof typeof UNITS_BYTES];
 }
 
 function publicUrl(text: string): string {
@@ -211,6 +225,9 @@ export function readConfig(environment: Environment): Config {
     workers: reader.read('TILLROLL_WORKERS', 1, integer(1, 64)),
     retentionMs: reader.read('TILLROLL_RETENTION', 86_400_000, duration),
     historyMs: reader.read('TILLROLL_EXPORT_HISTORY', 90 * 86_400_000, duration),
+    maxUploads: reader.read('TILLROLL_MAX_UPLOADS', 4, integer(1, 64)),
+    maxSpoolBytes: reader.read('TILLROLL_MAX_SPOOL', 10 * UNITS_BYTES.GiB, bytes),
+    minFreeBytes: reader.read('TILLROLL_MIN_FREE_DISK', UNITS_BYTES.GiB, bytes),
     signingKeys: reader.read<string[] | null>('TILLROLL_SIGNING_KEY', null, signingKeys),
     trustedProxies: reader.read<Cidr[]>('TILLROLL_TRUSTED_PROXIES', [], cidrs),
     maxConnections: reader.read('TILLROLL_MAX_CONNECTIONS', 4096, integer(1, 1_000_000)),

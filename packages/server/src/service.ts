@@ -9,6 +9,7 @@ import { sharedSigningKey } from './database/signing-key.ts';
 import { retryDelayMs } from './exports/lifecycle.ts';
 import { PollReader } from './exports/poll.ts';
 import { FairSemaphore } from './fair-semaphore.ts';
+import { Loader, MAX_MERGES } from './ingest/load.ts';
 import type { Logger } from './log.ts';
 import { BossQueue } from './queue/boss-queue.ts';
 import { RepeatedWarnings } from './repeats.ts';
@@ -25,9 +26,6 @@ import { startWorker } from './worker/worker.ts';
 const GRACE_MS = 10_000;
 /** How long an own PostgreSQL, which writes its memory to disk when it stops, may take after that. */
 const CLOSE_OWN_DATABASE_MS = 30_000;
-/** Uploads merged at once in this process; others wait on disk, without a connection. */
-const MAX_MERGES = 3;
-const MERGE_WAIT_MS = 10 * 60_000;
 /** One statement of a load: the COPY of 4 GiB, or its merge. */
 const MERGE_STATEMENT_MS = 30 * 60_000;
 /** A disk that is busy with a load may take a while to confirm one write. */
@@ -163,6 +161,13 @@ export async function startService(
       parts.addDraining({ name: 'worker', close: (deadline) => worker.stop(deadline) });
     }
     if (!roles.serve) return null;
+    // Connections of their own: uploads never starve the rest.
+    const loadPool = openPool('connections for loads', MAX_MERGES, {
+      statementMs: MERGE_STATEMENT_MS,
+      lockMs: MERGE_STATEMENT_MS,
+    });
+    const loader = new Loader(loadPool, join(config.dataDir, 'spool'), config);
+    parts.addStanding({ name: 'loader', close: () => loader.close() });
     const api = await listen(config, {
       pool,
       turns: new FairSemaphore({
@@ -172,11 +177,7 @@ export async function startService(
         waitMs: REQUEST_WAIT_MS,
       }),
       polls: new PollReader(pool),
-      loadPool: openPool('connections for loads', MAX_MERGES, {
-        waitMs: MERGE_WAIT_MS,
-        statementMs: MERGE_STATEMENT_MS,
-        lockMs: MERGE_STATEMENT_MS,
-      }),
+      loader,
       queue,
       storage,
       signer: new UrlSigner(config.signingKeys ?? [await sharedSigningKey(pool)]),
@@ -186,7 +187,6 @@ export async function startService(
         perAddress: config.maxConnectionsPerAddress,
       },
       trustedProxies: config.trustedProxies,
-      spoolDirectory: join(config.dataDir, 'spool'),
       log,
       now: () => pulse.now(),
       isReady: () => isDatabaseGood() && isStoreGood(),

@@ -28,6 +28,9 @@ test('the defaults', () => {
     maxOpenExports: 10,
     maxOpenExportsPerMerchant: 2,
     maxOpenExportsPerApp: null,
+    maxUploads: 4,
+    maxSpoolBytes: 10 * 1024 ** 3,
+    minFreeBytes: 1024 ** 3,
     workers: 1,
     retentionMs: DAY_MS,
     historyMs: 90 * DAY_MS,
@@ -56,6 +59,9 @@ test('an empty variable counts as unset, and white space around a value is none 
     'TILLROLL_WORKERS',
     'TILLROLL_RETENTION',
     'TILLROLL_EXPORT_HISTORY',
+    'TILLROLL_MAX_UPLOADS',
+    'TILLROLL_MAX_SPOOL',
+    'TILLROLL_MIN_FREE_DISK',
     'TILLROLL_SIGNING_KEY',
     'TILLROLL_LOG_LEVEL',
   ];
@@ -113,6 +119,7 @@ test('a data directory with odd characters keeps its name for the files', () => 
 
 /** Each variable with values that must be refused; the message names the variable and the value. */
 const INTEGERS: [string, number, number][] = [
+  ['TILLROLL_MAX_UPLOADS', 1, 64],
   ['PORT', 0, 65_535],
   ['TILLROLL_MAX_OPEN_EXPORTS', 1, 100_000],
   ['TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT', 1, 100_000],
@@ -160,6 +167,8 @@ const BAD: [string, string[]][] = [
     'TILLROLL_RETENTION',
     ['24', 'h', '1.5h', '-1h', '0s', '999ms', '367d', '24 h', '1w', '24H', '9'.repeat(400) + 'd'],
   ],
+  ['TILLROLL_MAX_SPOOL', ['10', '10GB', '1.5GiB', '-1GiB', 'GiB', '10 GiB', '1234567MiB']],
+  ['TILLROLL_MIN_FREE_DISK', ['1TiB', '0x1MiB', '1gib']],
   ['TILLROLL_LOG_LEVEL', ['verbose', 'INFO', 'off']],
 ];
 
@@ -176,6 +185,15 @@ describe.each(BAD)('%s', (name, values) => {
 test.each(INTEGERS)('%s from %i to %i', (name, min, max) => {
   expect(faultsOf({ [name]: String(min) })).toEqual([]);
   expect(faultsOf({ [name]: String(max) })).toEqual([]);
+});
+
+test.each([
+  ['0MiB', 0],
+  ['512MiB', 512 * 1024 ** 2],
+  ['10GiB', 10 * 1024 ** 3],
+])('a size of %s', (text, size) => {
+  expect(readConfig({ TILLROLL_MAX_SPOOL: text }).maxSpoolBytes).toBe(size);
+  expect(readConfig({ TILLROLL_MIN_FREE_DISK: text }).minFreeBytes).toBe(size);
 });
 
 describe('durations', () => {

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TooLarge } from '../src/ingest/errors.ts';
-import { readLines } from '../src/ingest/lines.ts';
+import { LineCutter } from '../src/ingest/lines.ts';
 
 const LIMITS = { line: 100, body: 10_000 };
 
-async function* inChunks(body: Buffer, sizes: readonly number[]): AsyncGenerator<Buffer> {
+function* inChunks(body: Buffer, sizes: readonly number[]): Generator<Buffer> {
   for (let at = 0, turn = 0; at < body.length; turn++) {
     const size = sizes[turn % sizes.length] ?? 1;
     yield Buffer.from(body.subarray(at, at + size));
@@ -13,21 +13,28 @@ async function* inChunks(body: Buffer, sizes: readonly number[]): AsyncGenerator
   }
 }
 
-async function linesOf(
+function linesOf(
   body: Buffer | string,
   sizes: readonly number[] = [body.length || 1],
   limits = LIMITS,
-): Promise<[number, string][]> {
+): [number, string][] {
   const found: [number, string][] = [];
-  for await (const batch of readLines(inChunks(Buffer.from(body), sizes), limits)) {
-    for (const line of batch) found.push([line.number, line.bytes.toString('utf8')]);
-  }
+  const cutter = new LineCutter(
+    ({ number, bytes }) => found.push([number, bytes.toString('utf8')]),
+    limits,
+  );
+  for (const chunk of inChunks(Buffer.from(body), sizes)) cutter.push(chunk);
+  cutter.end();
   return found;
 }
 
 /** The message of the TooLarge, or what was read instead of it. */
-async function tooLarge(reading: Promise<unknown>): Promise<unknown> {
-  return reading.catch((error: unknown) => (error instanceof TooLarge ? error.message : error));
+function tooLarge(reading: () => unknown): unknown {
+  try {
+    return reading();
+  } catch (error) {
+    return error instanceof TooLarge ? error.message : error;
+  }
 }
 
 const texts = fc.oneof(
@@ -46,9 +53,9 @@ const bodies = fc.record({
 const sizes = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 8 });
 
 describe('lines of a body', () => {
-  test('are the same whatever the boundaries of the chunks', async () => {
-    await fc.assert(
-      fc.asyncProperty(bodies, sizes, async ({ lines, bom, lastBreak }, chunkSizes) => {
+  test('are the same whatever the boundaries of the chunks', () => {
+    fc.assert(
+      fc.property(bodies, sizes, ({ lines, bom, lastBreak }, chunkSizes) => {
         const joined = lines
           .map(({ text, end }, i) => (i < lines.length - 1 || lastBreak ? text + end : text))
           .join('');
@@ -56,9 +63,9 @@ describe('lines of a body', () => {
           .map(({ text }, i): [number, string] => [i + 1, text])
           .filter(([, text]) => /[^\t\r ]/.test(text));
         const body = Buffer.from((bom ? '\ufeff' : '') + joined);
-        expect(await linesOf(body, chunkSizes)).toEqual(expected);
-        expect(await linesOf(body, [1])).toEqual(expected);
-        expect(await linesOf(body)).toEqual(expected);
+        expect(linesOf(body, chunkSizes)).toEqual(expected);
+        expect(linesOf(body, [1])).toEqual(expected);
+        expect(linesOf(body)).toEqual(expected);
       }),
       { numRuns: 300 },
     );
@@ -97,23 +104,27 @@ describe('lines of a body', () => {
     ],
     ['white space around an object stays', '  {} \n', [[1, '  {} ']]],
     ['one CR of several', 'a\r\r\n', [[1, 'a\r']]],
-  ])('%s', async (_what, body, expected) => {
-    expect(await linesOf(body)).toEqual(expected);
-    expect(await linesOf(body, [1])).toEqual(expected);
+  ])('%s', (_what, body, expected) => {
+    expect(linesOf(body)).toEqual(expected);
+    expect(linesOf(body, [1])).toEqual(expected);
   });
 
-  test('a byte order mark counts only at the start', async () => {
-    expect(await linesOf('a\n\ufeffb')).toEqual([
+  test('a byte order mark counts only at the start', () => {
+    expect(linesOf('a\n\ufeffb')).toEqual([
       [1, 'a'],
       [2, '\ufeffb'],
     ]);
   });
 
-  test('lines come with the chunk that ends them', async () => {
-    const batches: number[] = [];
-    for await (const batch of readLines(inChunks(Buffer.from('a\nb\nc\nd'), [4]), LIMITS))
-      batches.push(batch.length);
-    expect(batches).toEqual([2, 1, 1]);
+  test('lines come with the chunk that ends them', () => {
+    let lines = 0;
+    const cutter = new LineCutter(() => lines++, LIMITS);
+    const counts = [...inChunks(Buffer.from('a\nb\nc\nd'), [4])].map((chunk) => {
+      cutter.push(chunk);
+      return lines;
+    });
+    cutter.end();
+    expect([...counts, lines]).toEqual([2, 3, 4]);
   });
 });
 
@@ -125,10 +136,10 @@ describe('limits', () => {
     ['with LF', `${full}\n`],
     ['with CRLF', `${full}\r\n`],
     ['with a byte order mark', `\ufeff${full}\r\n`],
-  ])('a line of the limit passes, %s', async (_what, body) => {
-    expect(await linesOf(body)).toEqual([[1, full]]);
-    expect(await linesOf(body, [1])).toEqual([[1, full]]);
-    expect(await linesOf(body, [7])).toEqual([[1, full]]);
+  ])('a line of the limit passes, %s', (_what, body) => {
+    expect(linesOf(body)).toEqual([[1, full]]);
+    expect(linesOf(body, [1])).toEqual([[1, full]]);
+    expect(linesOf(body, [7])).toEqual([[1, full]]);
   });
 
   test.each([
@@ -136,48 +147,43 @@ describe('limits', () => {
     ['with LF', `${full}x\n`],
     ['with CRLF', `${full}x\r\n`],
     ['with a byte order mark', `\ufeff${full}x\r\n`],
-  ])('one byte more does not, %s', async (_what, body) => {
+  ])('one byte more does not, %s', (_what, body) => {
     for (const chunkSizes of [[body.length * 2], [1], [7]]) {
-      expect(await tooLarge(linesOf(body, chunkSizes))).toMatch(/^line 1: longer than 100 bytes/);
+      expect(tooLarge(() => linesOf(body, chunkSizes))).toMatch(/^line 1: longer than 100 bytes/);
     }
   });
 
-  test('the number of the line is named', async () => {
+  test('the number of the line is named', () => {
     for (const chunkSizes of [[10_000], [1], [7]]) {
       const body = `a\n\nb\n${full}xxxxxxxxxx`;
-      expect(await tooLarge(linesOf(body, chunkSizes))).toMatch(/^line 4: longer than 100 bytes/);
-      expect(await tooLarge(linesOf(`${body}\nc\n`, chunkSizes))).toMatch(/^line 4: /);
+      expect(tooLarge(() => linesOf(body, chunkSizes))).toMatch(/^line 4: longer than 100 bytes/);
+      expect(tooLarge(() => linesOf(`${body}\nc\n`, chunkSizes))).toMatch(/^line 4: /);
     }
   });
 
-  test('a line that never ends is given up soon after its limit', async () => {
+  test('a line that never ends is given up soon after its limit', () => {
     let sent = 0;
-    const endless = async function* (): AsyncGenerator<Buffer> {
-      for (;;) {
-        sent += 10;
-        yield Buffer.alloc(10, 'x');
-      }
+    const cutter = new LineCutter(() => undefined, { line: 100, body: Infinity });
+    const read = (): void => {
+      for (; sent < 1_000_000; sent += 10) cutter.push(Buffer.alloc(10, 'x'));
     };
-    const read = async (): Promise<void> => {
-      for await (const _ of readLines(endless(), { line: 100, body: Infinity }));
-    };
-    expect(await tooLarge(read())).toMatch(/^line 1: /);
+    expect(tooLarge(read)).toMatch(/^line 1: /);
     expect(sent).toBeLessThanOrEqual(120);
   });
 
-  test('a body of the limit passes; one byte more does not', async () => {
+  test('a body of the limit passes; one byte more does not', () => {
     const limits = { line: 100, body: 1000 };
     const body = `${'x'.repeat(99)}\n`.repeat(10);
     for (const chunkSizes of [[5000], [1], [7]]) {
-      expect(await linesOf(body, chunkSizes, limits)).toHaveLength(10);
-      expect(await tooLarge(linesOf(`${body}\n`, chunkSizes, limits))).toMatch(
+      expect(linesOf(body, chunkSizes, limits)).toHaveLength(10);
+      expect(tooLarge(() => linesOf(`${body}\n`, chunkSizes, limits))).toMatch(
         /^the body is larger than 1000 bytes/,
       );
     }
   });
 
-  test('a body of empty lines alone is limited as well', async () => {
-    expect(await tooLarge(linesOf('\n'.repeat(1001), [64], { line: 100, body: 1000 }))).toMatch(
+  test('a body of empty lines alone is limited as well', () => {
+    expect(tooLarge(() => linesOf('\n'.repeat(1001), [64], { line: 100, body: 1000 }))).toMatch(
       /^the body is larger/,
     );
   });

@@ -1,21 +1,21 @@
-import { DAY_MS, MAX_TIME_MS } from '@tillroll/contract';
+import { DAY_MS, MAX_OBJECT_TIME_MS, MEMBERS, type ExportType } from '@tillroll/contract';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BadLine } from '../src/ingest/errors.ts';
-import { RELATIONS, type Relation } from '../src/ingest/relations.ts';
-import { MAX_LEAD_MS, parseRow, type Row } from '../src/ingest/row.ts';
+import { RELATIONS } from '../src/ingest/relations.ts';
+import { MAX_LEAD_MS, RowParser, type Row } from '../src/ingest/row.ts';
 
 const NOW = 1_790_000_000_000;
 const ORDER = { id: 'A1', createdTime: 1000, modifiedTime: 2000 };
 
-function parse(text: string | Buffer, relation: Relation = RELATIONS.ORDERS, number = 7): Row {
-  return parseRow(relation, { number, bytes: Buffer.from(text) }, NOW);
+function parse(text: string | Buffer, type: ExportType = 'ORDERS', number = 7): Row {
+  return new RowParser(type, NOW).parse({ number, bytes: Buffer.from(text) });
 }
 
 /** The message of the BadLine. */
-function refusal(text: string | Buffer, relation: Relation = RELATIONS.ORDERS): string {
+function refusal(text: string | Buffer, type: ExportType = 'ORDERS'): string {
   try {
-    parse(text, relation);
+    parse(text, type);
   } catch (error) {
     if (error instanceof BadLine) return error.message;
     throw error;
@@ -63,7 +63,7 @@ describe('a line that is no object', () => {
     const deep = `${'['.repeat(depth)}${']'.repeat(depth)}`;
     expect(refusal(deep).length).toBeLessThan(400);
     expect(refusal(withMember('id', deep)).length).toBeLessThan(400);
-    expect(parse(withMember('lineItems', deep)).id).toBe('A1');
+    expect(refusal(withMember('x', deep))).toContain('nested deeper than 500 levels');
   });
 
   test('a long value is cut in the message', () => {
@@ -84,12 +84,12 @@ describe('members', () => {
     'true',
     '{}',
     '[1000]',
-    String(MAX_TIME_MS + 1),
+    String(MAX_OBJECT_TIME_MS + 1),
     '9007199254740993',
   ];
   test.each(times)('createdTime %s is refused', (json) => {
     expect(refusal(withMember('createdTime', json))).toContain(
-      `line 7: createdTime must be a whole number of epoch milliseconds from 0 to ${MAX_TIME_MS}; got `,
+      `line 7: createdTime must be a whole number of epoch milliseconds from 0 to ${MAX_OBJECT_TIME_MS}`,
     );
   });
 
@@ -114,8 +114,9 @@ describe('members', () => {
     [`"${'😀'.repeat(17)}"`, ''],
   ])('id %s is refused', (json, shown) => {
     const message = refusal(withMember('id', json));
-    expect(message).toContain('line 7: id must be a string of 1 to 64 bytes');
-    expect(message).toContain(`; got ${shown}`);
+    expect(message).toMatch(/^line 7: id must be (a string|text that UTF-8 can hold)/);
+    expect(message).toContain(shown);
+    expect(message).toContain('; got ');
   });
 
   test.each(['x'.repeat(64), 'é'.repeat(32), '😀'.repeat(16), ' ', '../..', "'; DROP", '\u00a0'])(
@@ -131,17 +132,27 @@ describe('members', () => {
     ['PAYMENTS', 'tipAmount'],
     ['PAYMENTS', 'taxAmount'],
   ] as const)('%s %s is a whole number', (type, member) => {
-    const relation = RELATIONS[type];
-    for (const json of ['1.5', '"100"', 'true', '{}', '9007199254740992', '1e400']) {
-      expect(refusal(withMember(member, json), relation)).toContain(
-        `line 7: ${member} must be a whole number of minor units (cents), or absent; got `,
+    const { columns } = RELATIONS[type];
+    for (const json of [
+      '1.5',
+      '1.0',
+      '1e3',
+      '-0',
+      '"1"',
+      'true',
+      '{}',
+      '9007199254740992',
+      '1e400',
+    ]) {
+      expect(refusal(withMember(member, json), type)).toContain(
+        `line 7: ${member} must be a whole number written in digits alone, such as 1250, from -9007199254740991 to 9007199254740991; got ${json}`,
       );
     }
-    const column = relation.columns.findIndex((each) => each.member === member);
+    const column = columns.findIndex((each) => each.member === member);
     for (const value of [0, -5, 1999, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER])
-      expect(parse(withMember(member, String(value)), relation).values[column]).toBe(value);
-    expect(parse(withMember(member, 'null'), relation).values[column]).toBeNull();
-    expect(parse(withMember(member, undefined), relation).values[column]).toBeNull();
+      expect(parse(withMember(member, String(value)), type).values[column]).toBe(value);
+    expect(parse(withMember(member, 'null'), type).values[column]).toBeNull();
+    expect(parse(withMember(member, undefined), type).values[column]).toBeNull();
   });
 
   test.each([
@@ -149,15 +160,17 @@ describe('members', () => {
     ['PAYMENTS', 'currency'],
     ['PAYMENTS', 'result'],
   ] as const)('%s %s is a short text', (type, member) => {
-    const relation = RELATIONS[type];
+    const { columns } = RELATIONS[type];
     for (const json of ['1', 'false', '[]', `"${'x'.repeat(65)}"`, '"a\\u0000"', '"\\udc00"']) {
-      expect(refusal(withMember(member, json), relation)).toContain(
-        `line 7: ${member} must be a string of at most 64 characters, or absent; got `,
+      expect(refusal(withMember(member, json), type)).toMatch(
+        new RegExp(
+          `^line 7: ${member} must be (a string of at most 64 characters, or absent|text that UTF-8 can hold); got `,
+        ),
       );
     }
-    const column = relation.columns.findIndex((each) => each.member === member);
-    expect(parse(withMember(member, '"EUR"'), relation).values[column]).toBe('EUR');
-    expect(parse(withMember(member, '""'), relation).values[column]).toBe('');
+    const column = columns.findIndex((each) => each.member === member);
+    expect(parse(withMember(member, '"EUR"'), type).values[column]).toBe('EUR');
+    expect(parse(withMember(member, '""'), type).values[column]).toBe('');
   });
 
   test('a missing modifiedTime, or null, is createdTime', () => {
@@ -201,13 +214,6 @@ describe('members', () => {
     expect(Object.hasOwn(Object.prototype, 'total')).toBe(false);
   });
 
-  test('of duplicate members the last counts, as in every JSON parser of JavaScript', () => {
-    expect(parse('{"id":"A","id":"B","createdTime":1,"createdTime":2}')).toMatchObject({
-      id: 'B',
-      createdTime: 2,
-    });
-  });
-
   test('the values come in the order of the columns', () => {
     const payment = {
       result: 'SUCCESS',
@@ -217,13 +223,7 @@ describe('members', () => {
       currency: 'USD',
       ...ORDER,
     };
-    expect(parse(JSON.stringify(payment), RELATIONS.PAYMENTS).values).toEqual([
-      'USD',
-      1,
-      2,
-      3,
-      'SUCCESS',
-    ]);
+    expect(parse(JSON.stringify(payment), 'PAYMENTS').values).toEqual(['USD', 1, 2, 3, 'SUCCESS']);
   });
 });
 
@@ -238,13 +238,12 @@ test('the bytes of any valid object are kept as they are', () => {
       space,
       (others, id, createdTime, before, after) => {
         const rest = { ...others };
-        for (const name of ['id', 'createdTime', 'modifiedTime', 'currency', 'total'])
-          delete rest[name];
+        for (const name of Object.keys(MEMBERS.ORDERS)) delete rest[name];
         const text = JSON.stringify({ ...rest, id, createdTime });
         // Escaped and raw forms of the same text are different bytes; both must stay.
         const bytes = Buffer.from(before + text.replaceAll('/', '\\/') + after);
         const copy = Buffer.from(bytes);
-        const row = parse(bytes, RELATIONS.ORDERS, 3);
+        const row = parse(bytes, 'ORDERS', 3);
         expect(row.object.equals(copy)).toBe(true);
         expect(row).toMatchObject({ line: 3, id, createdTime, modifiedTime: createdTime });
       },

@@ -1,10 +1,9 @@
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
+import type { Readable } from 'node:stream';
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { EXPORT_TYPES, type ExportType, type LoadCounts } from '@tillroll/contract';
 import { storageDirectory } from '../config.ts';
-import { databaseNow } from '../database/clock.ts';
 import type { Pool } from '../database/pool.ts';
 import { oneLine } from '../errors.ts';
 import { endStatement, type ExportStatement } from '../exports/statements.ts';
@@ -12,9 +11,11 @@ import {
   cancelExport,
   cancelMerchant,
   deleteExports,
-  exportIdsOfMerchant,
+  exportsOfMerchant,
 } from '../exports/upkeep.ts';
-import { deleteMerchantObjects, load } from '../ingest/load.ts';
+import { beginLoad, Loader, type Upload } from '../ingest/load.ts';
+import { purgeObjects } from '../ingest/merge.ts';
+import { BossQueue } from '../queue/boss-queue.ts';
 import { ordersNdjson, paymentsNdjson } from '../sample/index.ts';
 import { DirectoryStorage } from '../storage/directory.ts';
 import { exportPrefix } from '../storage/keys.ts';
@@ -22,6 +23,8 @@ import { verifyBoundStore } from '../store.ts';
 import { checkedId } from './installs.ts';
 import { print } from './print.ts';
 import { UsageError, withDatabase } from './run.ts';
+
+const READ_BYTES = 256 * 1024;
 
 function checkedType(text: string): ExportType {
   const type = EXPORT_TYPES.find((candidate) => candidate === text);
@@ -68,65 +71,40 @@ export async function seedCommand(
   if (to <= from)
     throw new UsageError(`--to must be later than --from; got ${options.from} to ${options.to}`);
   const sample = { merchantId, orders: Number(options.orders), from, to, seed: options.seed };
-  await withDatabase(signal, async ({ pool }, config) => {
-    const spool = join(config.dataDir, 'spool');
-    const bodies = { ORDERS: ordersNdjson, PAYMENTS: paymentsNdjson };
+  const bodies = { ORDERS: ordersNdjson, PAYMENTS: paymentsNdjson };
+  await withLoader(signal, async (load) => {
     for (const type of EXPORT_TYPES) {
-      await report(
-        type,
-        await load(
-          pool,
-          spool,
-          { merchantId, type, now: await databaseNow(pool) },
-          buffers(bodies[type](sample)),
-          signal,
-        ),
-      );
+      const body = unhurried(bodies[type](sample));
+      await report(type, await load({ merchantId, type, body, encoding: 'identity' }));
     }
   });
 }
 
-/** Chunks as Buffers, with a turn of the event loop between them, so that a signal gets through. */
-async function* buffers(
-  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-): AsyncGenerator<Buffer> {
-  for await (const chunk of chunks) {
-    yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
-  }
+type Source = Pick<Upload, 'merchantId' | 'type' | 'body' | 'encoding'>;
+
+/** Loads as the service does, without an install behind it. */
+async function withLoader(
+  signal: AbortSignal,
+  work: (load: (source: Source) => Promise<LoadCounts>) => Promise<void>,
+): Promise<void> {
+  await withDatabase(signal, async ({ pool }, config) => {
+    const loader = new Loader(pool, join(config.dataDir, 'spool'), config);
+    try {
+      await work(async (source) => {
+        const start = await beginLoad(pool, source.merchantId);
+        return loader.load({ ...source, ...start, install: null }, signal);
+      });
+    } finally {
+      await loader.close();
+    }
+  });
 }
 
-const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
-
-/** The bytes of a file or of stdin (`-`), inflated when they begin like gzip. */
-async function* contentOf(file: string): AsyncGenerator<Buffer> {
-  const raw: Readable =
-    file === '-' ? process.stdin : createReadStream(file, { highWaterMark: 256 * 1024 });
-  const source = raw[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  const first = await source.next();
-  if (first.done) return;
-  const whole = Readable.from(
-    (async function* () {
-      yield first.value;
-      for (let next = await source.next(); !next.done; next = await source.next()) yield next.value;
-    })(),
-    { objectMode: false },
-  );
-  const zipped = first.value.subarray(0, 2).equals(GZIP_MAGIC);
-  if (!zipped) {
-    yield* whole as AsyncIterable<Buffer>;
-    return;
-  }
-  const gunzip = createGunzip();
-  whole.once('error', (error) => gunzip.destroy(error));
-  try {
-    yield* whole.pipe(gunzip) as AsyncIterable<Buffer>;
-  } catch (error) {
-    throw new Error(`${file} is not valid gzip, or ends early; nothing of it was stored`, {
-      cause: error,
-    });
+/** With a turn of the event loop between chunks, so that a signal gets through. */
+async function* unhurried(chunks: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for (const chunk of chunks) {
+    yield chunk;
+    await nextTurn();
   }
 }
 
@@ -137,35 +115,64 @@ export async function loadCommand(
 ): Promise<void> {
   const merchantId = checkedId('--merchant', options.merchant);
   const type = checkedType(options.type);
-  const counts = await withDatabase(signal, async ({ pool }, config) =>
-    load(
-      pool,
-      join(config.dataDir, 'spool'),
-      { merchantId, type, now: await databaseNow(pool) },
-      contentOf(file),
-      signal,
-    ),
-  );
-  await report(type, counts);
+  await withLoader(signal, async (load) => {
+    const body: Readable =
+      file === '-' ? process.stdin : createReadStream(file, { highWaterMark: READ_BYTES });
+    // A pipe or a file says nothing of its encoding: gzip tells itself by its first bytes.
+    await report(type, await load({ merchantId, type, body, encoding: 'detect' }));
+  });
 }
 
+/** The longest wait for a worker to notice that its export was canceled: ten times what it needs. */
+const WORKER_WAIT_MS = 30_000;
+const WORKER_POLL_MS = 200;
+
+/**
+ * Deletes all of a merchant: its objects, and every export that may hold some of them. Uploads under
+ * way are refused when they come to be merged. Interrupted, it can be run again.
+ */
 export async function purgeCommand(
   options: { merchant: string },
   signal: AbortSignal,
 ): Promise<void> {
   const merchantId = checkedId('--merchant', options.merchant);
-  await withDatabase(signal, async ({ pool }, config) => {
+  await withDatabase(signal, async ({ connection, pool }, config) => {
     const storage = new DirectoryStorage(storageDirectory(config));
     await verifyBoundStore(pool, storage);
-    // Files before records: what is interrupted can be run again and still finds what is left.
-    await endStatements(pool, await cancelMerchant(pool, merchantId));
-    for (const exportId of await exportIdsOfMerchant(pool, merchantId)) {
-      await storage.removePrefix(exportPrefix(exportId));
+    const queue = await BossQueue.open(connection, { works: false, onError: () => undefined });
+    try {
+      const objects = await purgeObjects(pool, merchantId);
+      // An export that began before has a snapshot of what is gone now.
+      await endStatements(pool, await cancelMerchant(pool, merchantId));
+      const exports = await exportsOfMerchant(pool, merchantId);
+      await untilIdle(queue, exports, signal);
+      // Files before records: what is interrupted still finds what is left.
+      for (const { id } of exports) await storage.removePrefix(exportPrefix(id));
+      const deleted = await deleteExports(
+        pool,
+        exports.map(({ id }) => id),
+      );
+      await print(`${objects} objects and ${deleted} exports deleted\n`);
+    } finally {
+      await queue.close(1000);
     }
-    const exports = await deleteExports(pool, merchantId);
-    const objects = await deleteMerchantObjects(pool, merchantId);
-    await print(`${objects} objects and ${exports} exports deleted\n`);
   });
+}
+
+/**
+ * Waits until no worker writes files for these canceled exports. A worker that does not answer any
+ * more is not waited for: when it wakes up, it finds its export gone and removes what it wrote.
+ */
+async function untilIdle(
+  queue: BossQueue,
+  exports: readonly { jobId: string }[],
+  signal: AbortSignal,
+): Promise<void> {
+  const deadline = performance.now() + WORKER_WAIT_MS;
+  for (const { jobId } of exports) {
+    while (performance.now() < deadline && (await queue.isRunning(jobId)))
+      await pause(WORKER_POLL_MS, undefined, { signal });
+  }
 }
 
 export async function cancelCommand(exportId: string, signal: AbortSignal): Promise<void> {

@@ -184,8 +184,11 @@ export const cancelMerchant = `
   RETURNING e.id AS "exportId", ${STATEMENT}`;
 
 /** $1 merchant */
-export const exportIdsOfMerchant = 'SELECT id FROM tillroll.exports WHERE merchant_id = $1';
-export const deleteExportsOfMerchant = 'DELETE FROM tillroll.exports WHERE merchant_id = $1';
+export const exportsOfMerchant =
+  'SELECT id, job_id AS "jobId" FROM tillroll.exports WHERE merchant_id = $1';
+
+/** $1 ids[] */
+export const deleteExports = 'DELETE FROM tillroll.exports WHERE id = ANY($1)';
 
 /** $1 age in ms: exports that ended so long ago, and whose files are gone if they had any. */
 export const forgettable = `

@@ -48,16 +48,18 @@ export async function cancelMerchant(pool: Pool, merchantId: string): Promise<Ex
   return statementsOf((await write<Canceled>(pool, sql.cancelMerchant, [merchantId])).rows);
 }
 
-/** The ids of all of a merchant's exports. */
-export async function exportIdsOfMerchant(pool: Pool, merchantId: string): Promise<string[]> {
-  return (await pool.query<{ id: string }>(sql.exportIdsOfMerchant, [merchantId])).rows.map(
-    ({ id }) => id,
-  );
+/** All exports of a merchant, open or not, each with its last job. */
+export async function exportsOfMerchant(
+  pool: Pool,
+  merchantId: string,
+): Promise<{ id: string; jobId: string }[]> {
+  return (await pool.query<{ id: string; jobId: string }>(sql.exportsOfMerchant, [merchantId]))
+    .rows;
 }
 
-/** Deletes a merchant's export records; their files must be gone already. */
-export async function deleteExports(pool: Pool, merchantId: string): Promise<number> {
-  return (await write(pool, sql.deleteExportsOfMerchant, [merchantId])).rowCount ?? 0;
+/** Deletes export records; their files must be gone already. @returns how many. */
+export async function deleteExports(pool: Pool, ids: readonly string[]): Promise<number> {
+  return (await write(pool, sql.deleteExports, [ids])).rowCount ?? 0;
 }
 
 /** Up to 100 exports that ended `ageMs` ago or earlier and of which no file should be left. */
@@ -67,10 +69,10 @@ export async function forgettableExports(pool: Pool, ageMs: number): Promise<str
 
 /** Deletes the record of an export that has ended; its files must be gone already. */
 export async function forgetExport(pool: Pool, exportId: string): Promise<void> {
-  await pool.query(sql.forget, [exportId]);
+  await write(pool, sql.forget, [exportId]);
 }
 
 /** Notes that the files of all finished exports are gone. @returns how many exports still had theirs. */
 export async function giveUpFiles(pool: Pool): Promise<number> {
-  return (await pool.query(sql.giveUpFiles)).rowCount ?? 0;
+  return (await write(pool, sql.giveUpFiles, [])).rowCount ?? 0;
 }

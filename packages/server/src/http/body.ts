@@ -1,34 +1,57 @@
 import type { IncomingMessage } from 'node:http';
-import { createGunzip } from 'node:zlib';
 import { MAX_BODY_BYTES } from '@tillroll/contract';
 import { BadBody, TooLarge, TooSlow } from '../ingest/errors.ts';
 import { unsupportedEncoding } from './errors.ts';
 
-/** A sender that is silent for so long is given up. */
-const SILENCE_MS = 60_000;
-const INFLATE_CHUNK_BYTES = 64 * 1024;
-
 /**
- * A request's body as it comes, inflated when it is gzip. A taker that stops early leaves the
- * connection open, so that the sender can still read why.
- * @throws TooLarge, TooSlow, BadBody, 415
+ * The least rate of an upload, as of a download: over each window in which the sender was waited for.
+ * One that falls silent is given up after one window.
  */
-export async function* bodyOf(request: IncomingMessage): AsyncGenerator<Buffer> {
+const LEAST_BYTES_PER_S = 16_000;
+const WINDOW_MS = 30_000;
+
+/** How the body is compressed. @throws 415; TooLarge when `Content-Length` says it. */
+export function encodingOf(request: IncomingMessage): 'identity' | 'gzip' {
   const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
   if (!['identity', 'gzip', 'x-gzip'].includes(encoding)) throw unsupportedEncoding(encoding);
   if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) {
     throw new TooLarge(`the body is larger than ${MAX_BODY_BYTES} bytes`);
   }
-  const chunks = received(request);
-  yield* encoding === 'identity' ? chunks : inflated(chunks);
+  return encoding === 'identity' ? 'identity' : 'gzip';
 }
 
-async function* received(request: IncomingMessage): AsyncGenerator<Buffer> {
+/**
+ * A request's body as it comes. A reader that stops early leaves the connection open, so that the
+ * sender can still read why.
+ * @throws TooSlow; BadBody when the connection breaks
+ */
+export async function* bodyOf(
+  request: IncomingMessage,
+  least = { bytesPerSecond: LEAST_BYTES_PER_S, windowMs: WINDOW_MS },
+): AsyncGenerator<Buffer> {
   const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer, undefined>;
+  const tooSlow = new TooSlow(
+    `less than ${least.bytesPerSecond} bytes a second were received for ${least.windowMs / 1000} s`,
+  );
+  // The time of the window that was spent on waiting for the sender, and what came in it.
+  let waitedMs = 0;
+  let received = 0;
   try {
     for (;;) {
-      const { done, value } = await inTime(chunks.next());
+      const started = performance.now();
+      const { done, value } = await within(
+        chunks.next(),
+        Math.max(1, least.windowMs - waitedMs),
+        tooSlow,
+      );
       if (done) return;
+      waitedMs += performance.now() - started;
+      received += value.length;
+      if (received >= (least.bytesPerSecond * least.windowMs) / 1000) {
+        // As much as a whole window must bring.
+        waitedMs = 0;
+        received = 0;
+      } else if (waitedMs >= least.windowMs) throw tooSlow;
       yield value;
     }
   } catch (error) {
@@ -43,57 +66,14 @@ async function* received(request: IncomingMessage): AsyncGenerator<Buffer> {
   }
 }
 
-async function inTime<T>(next: Promise<T>): Promise<T> {
-  const { promise: silence, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => reject(new TooSlow(`nothing was received for ${SILENCE_MS / 1000} s`)),
-    SILENCE_MS,
-  );
+async function within<T>(next: Promise<T>, ms: number, otherwise: Error): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(otherwise), ms);
   try {
-    return await Promise.race([next, silence]);
+    return await Promise.race([next, late]);
   } finally {
     clearTimeout(timer);
-    // If the silence won, a later failure of the connection is nobody's concern.
+    // If it was late, a later failure of the connection has nobody to tell.
     next.catch(() => undefined);
   }
-}
-
-async function* inflated(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const gunzip = createGunzip({ chunkSize: INFLATE_CHUNK_BYTES });
-  // Fed by hand: a pipeline would destroy the request, and with it the answer, when the taker stops.
-  const fed = (async () => {
-    try {
-      for await (const chunk of chunks) {
-        if (gunzip.destroyed) return;
-        if (!gunzip.write(chunk)) await drained(gunzip);
-      }
-      gunzip.end();
-    } catch (error) {
-      gunzip.destroy(error instanceof Error ? error : new Error(String(error)));
-    }
-  })();
-  try {
-    yield* gunzip as AsyncIterable<Buffer>;
-  } catch (error) {
-    if (error instanceof BadBody || error instanceof TooSlow) throw error;
-    throw new BadBody('the body is not valid gzip, or ends early; nothing of it was stored', {
-      cause: error,
-    });
-  } finally {
-    gunzip.destroy();
-    // Not awaited: a sender that waits for our answer sends no further chunk. It ends by itself.
-    void fed;
-  }
-}
-
-function drained(gunzip: NodeJS.EventEmitter): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      gunzip.off('drain', done);
-      gunzip.off('close', done);
-      resolve();
-    };
-    gunzip.once('drain', done);
-    gunzip.once('close', done);
-  });
 }

@@ -5,6 +5,7 @@ import type { CreateRules } from '../exports/create.ts';
 import type { PollReader } from '../exports/poll.ts';
 import type { ExportQueue } from '../exports/queue.ts';
 import type { FairSemaphore } from '../fair-semaphore.ts';
+import type { Loader } from '../ingest/load.ts';
 import type { Logger } from '../log.ts';
 import type { UrlSigner } from '../storage/signature.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -17,8 +18,8 @@ export interface HttpContext {
   readonly turns: FairSemaphore;
   /** Reads exports for polls, from `pool`. */
   readonly polls: PollReader;
-  /** Connections for loads: few, apart, so that uploads never starve the rest. */
-  readonly loadPool: Pool;
+  /** Checks uploads on threads and merges them over connections of its own. */
+  readonly loader: Loader;
   readonly queue: ExportQueue;
   readonly storage: Storage;
   readonly signer: UrlSigner;
@@ -28,7 +29,6 @@ export interface HttpContext {
   readonly connections: ConnectionLimits;
   /** Whose `X-Forwarded-For` counts. */
   readonly trustedProxies: readonly Cidr[];
-  readonly spoolDirectory: string;
   readonly log: Logger;
   /** PostgreSQL's clock, epoch milliseconds, without asking it. */
   readonly now: () => number;

@@ -2,6 +2,7 @@ import { parseHours } from '@tillroll/contract';
 import { createPool } from '../database/pool.ts';
 import { PollReader } from '../exports/poll.ts';
 import { FairSemaphore } from '../fair-semaphore.ts';
+import { Loader } from '../ingest/load.ts';
 import { createLogger } from '../log.ts';
 import { UrlSigner } from '../storage/signature.ts';
 import { DirectoryStorage } from '../storage/directory.ts';
@@ -17,7 +18,7 @@ export async function openApiDocument(): Promise<object> {
     pool: nowhere,
     turns: new FairSemaphore({ permits: 1, waiting: 1, waitMs: 1 }),
     polls: new PollReader(nowhere),
-    loadPool: nowhere,
+    loader: new Loader(nowhere, '/nowhere', { maxUploads: 1, maxSpoolBytes: 1, minFreeBytes: 1 }),
     queue: { enqueueRun: () => Promise.resolve(), enqueueExpiry: () => Promise.resolve() },
     storage: new DirectoryStorage('/nowhere'),
     signer: new UrlSigner(['never used']),
@@ -31,7 +32,6 @@ export async function openApiDocument(): Promise<object> {
     publicUrl: () => '',
     connections: { connections: 1, perAddress: 1 },
     trustedProxies: [],
-    spoolDirectory: '/nowhere',
     log: createLogger('silent'),
     now: () => 0,
     isReady: () => true,

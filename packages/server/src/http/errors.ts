@@ -10,7 +10,7 @@ import { isTransient } from '../database/faults.ts';
 import { codeOf, oneLine } from '../errors.ts';
 import { Unavailable } from '../exports/create.ts';
 import { Overloaded } from '../fair-semaphore.ts';
-import { BadBody, BadLine, TooLarge, TooSlow } from '../ingest/errors.ts';
+import { BadBody, InstallRevoked, NoRoom, Purged, TooLarge, TooSlow } from '../ingest/errors.ts';
 import { CallerGone } from './connections.ts';
 import type { HttpLog } from './log.ts';
 
@@ -151,7 +151,13 @@ export function toHttpError(error: unknown): HttpError {
       error.message,
     );
   }
-  if (error instanceof BadLine || error instanceof BadBody) return badRequest(error.message);
+  if (error instanceof NoRoom) {
+    const headers = { 'retry-after': String(error.retryAfterSeconds) };
+    return new HttpError(503, errorBody(503, error.message), headers, oneLine(error));
+  }
+  if (error instanceof InstallRevoked) return unauthorized('token revoked');
+  if (error instanceof Purged) return new HttpError(409, errorBody(409, error.message));
+  if (error instanceof BadBody) return badRequest(error.message);
   if (error instanceof TooLarge) return new HttpError(413, errorBody(413, error.message));
   if (error instanceof CallerGone) {
     // Nobody reads this one.

@@ -1,79 +1,215 @@
-import { pipeline } from 'node:stream/promises';
 import type { ExportType, LoadCounts } from '@tillroll/contract';
-import { from as copyFrom } from 'pg-copy-streams';
-import { LOCKS } from '../database/locks.ts';
-import { inTransaction, write, type Pool } from '../database/pool.ts';
-import { readLines } from './lines.ts';
-import { RELATIONS, type Relation } from './relations.ts';
-import { parseRow } from './row.ts';
-import { Spool } from './spool.ts';
+import type { Pool, Queryable } from '../database/pool.ts';
+import { FairSemaphore, Overloaded } from '../fair-semaphore.ts';
+import { SpoolBudget, type SpoolShare } from './budget.ts';
+import { CheckThreads } from './check-threads.ts';
+import { NoRoom } from './errors.ts';
+import type { Encoding, IntakeResult } from './intake.ts';
+import { mergeSpool } from './merge.ts';
+import { readFreeBytes, Spool } from './spool.ts';
 import * as sql from './sql.ts';
 
-export interface LoadTarget {
+/** Budgets of one process for uploads. */
+export interface LoadLimits {
+  /** Uploads at once; each has a thread. */
+  readonly maxUploads: number;
+  /** Bytes that they may hold on disk at once. */
+  readonly maxSpoolBytes: number;
+  /** Free bytes of that disk below which nothing is taken in. */
+  readonly minFreeBytes: number;
+  /** How long an upload waits for its turn; 30 s unless a test says otherwise. */
+  readonly uploadWaitMs?: number;
+}
+
+/** What the database says when an upload begins. */
+export interface LoadStart {
+  /** PostgreSQL's clock, epoch milliseconds. */
+  now: number;
+  /** The merchant's last purge. */
+  purgedTime: number | null;
+}
+
+export interface Upload extends LoadStart {
   merchantId: string;
   type: ExportType;
-  /** PostgreSQL's clock when the load began, epoch milliseconds. */
-  now: number;
+  /** Raw bytes, read no faster than they are checked. */
+  body: AsyncIterable<Uint8Array>;
+  encoding: Encoding;
+  /** On whose behalf; null: the operator's. */
+  install: { id: string; appId: string } | null;
+  /** Aborts while it still waits for its turn; once its body is read, it is stored. */
+  gone?: AbortSignal;
+}
+
+/** Merges at once in this process; others wait on disk, without a connection. */
+export const MAX_MERGES = 3;
+const MERGE_WAIT_MS = 10 * 60_000;
+/** Senders wait with their body unread: it costs a connection, and no memory. */
+const UPLOAD_WAIT_MS = 30_000;
+const WAITING_PER_UPLOAD = 16;
+/** How much a spool may grow between two looks at the disk. */
+const LOOK_EVERY_BYTES = 64 * 1024 * 1024;
+
+/** Asks for what an upload must know of the moment it begins. */
+export async function beginLoad(database: Queryable, merchantId: string): Promise<LoadStart> {
+  const { rows } = await database.query<LoadStart>(sql.beginLoad, [merchantId]);
+  const [start] = rows;
+  if (!start) throw new Error('the database did not tell the time');
+  return start;
 }
 
 /**
- * Loads a body of NDJSON: all of it is checked while it goes to disk, and only then does a connection
- * take it into the tables, in one transaction. Loading the same body twice changes nothing.
- * @param body inflated bytes.
- * @throws BadLine, TooLarge: nothing was stored.
+ * Loads bodies of NDJSON: a thread checks all of a body while it goes to disk, and only then does a
+ * connection take it into the tables, in one transaction. Loading the same body twice changes nothing.
  */
-export async function load(
-  pool: Pool,
-  spoolDirectory: string,
-  target: LoadTarget,
-  body: AsyncIterable<Buffer>,
-  signal: AbortSignal,
-): Promise<LoadCounts> {
-  const relation = RELATIONS[target.type];
-  const spool = await Spool.create(spoolDirectory);
-  try {
-    for await (const lines of readLines(body)) {
-      signal.throwIfAborted();
-      for (const line of lines) await spool.add(parseRow(relation, line, target.now));
+export class Loader {
+  readonly #pool: Pool;
+  readonly #directory: string;
+  readonly #limits: LoadLimits;
+  readonly #threads = new CheckThreads();
+  readonly #budget: SpoolBudget;
+  /** By app: one never holds all of them. */
+  readonly #uploads: FairSemaphore;
+  /** By merchant and app. */
+  readonly #uploadsOfInstall: FairSemaphore;
+  /** By merchant and type: one merge at a time, in the order of asking. */
+  readonly #merges: FairSemaphore;
+  readonly #closing = new AbortController();
+  readonly #running = new Set<Promise<unknown>>();
+
+  /** @param pool needs `MAX_MERGES` connections. */
+  constructor(pool: Pool, spoolDirectory: string, limits: LoadLimits) {
+    const { maxUploads, uploadWaitMs: waitMs = UPLOAD_WAIT_MS } = limits;
+    const waiting = maxUploads * WAITING_PER_UPLOAD;
+    this.#pool = pool;
+    this.#directory = spoolDirectory;
+    this.#limits = limits;
+    this.#budget = new SpoolBudget(limits.maxSpoolBytes);
+    this.#uploads = new FairSemaphore({
+      permits: maxUploads,
+      permitsPerKey: Math.max(1, maxUploads - 1),
+      waiting,
+      waitMs,
+    });
+    this.#uploadsOfInstall = new FairSemaphore({
+      permits: waiting + maxUploads,
+      permitsPerKey: Math.ceil(maxUploads / 2),
+      waiting,
+      waitingPerKey: WAITING_PER_UPLOAD,
+      waitMs,
+    });
+    this.#merges = new FairSemaphore({
+      permits: MAX_MERGES,
+      permitsPerKey: 1,
+      waiting,
+      waitMs: MERGE_WAIT_MS,
+    });
+  }
+
+  /**
+   * @throws BadBody, TooLarge, NoRoom, Purged, InstallRevoked; what `body` throws; the signal's reason:
+   * nothing was stored, and the spool is gone.
+   */
+  async load(upload: Upload, signal?: AbortSignal): Promise<LoadCounts> {
+    const stop = AbortSignal.any([this.#closing.signal, ...(signal ? [signal] : [])]);
+    const loading = this.#load(upload, stop);
+    this.#running.add(loading);
+    try {
+      return await loading;
+    } finally {
+      this.#running.delete(loading);
     }
-    if (spool.rows === 0) return { received: 0, inserted: 0, updated: 0, unchanged: 0, stale: 0 };
-    await spool.finish();
-    return await mergeSpool(pool, relation, target.merchantId, spool, signal);
-  } finally {
-    await spool.close();
   }
-}
 
-async function mergeSpool(
-  pool: Pool,
-  relation: Relation,
-  merchantId: string,
-  spool: Spool,
-  signal: AbortSignal,
-): Promise<LoadCounts> {
-  return inTransaction(pool, async (client) => {
-    await client.query(sql.mergeSettings);
-    await client.query(sql.createStaging(relation));
-    await pipeline(spool.read(), client.query(copyFrom(sql.copyIntoStaging(relation))), { signal });
-    // One merge at a time for a merchant's relation: overlapping loads wait here and cannot deadlock.
-    await client.query(sql.lockMerge, [LOCKS.MERGE, relation.table, merchantId]);
-    const { rows } = await client.query<Omit<LoadCounts, 'received'>>(sql.merge(relation), [
-      merchantId,
-    ]);
-    const [counts] = rows;
-    if (!counts) throw new Error('the merge returned no counts');
-    const { inserted, updated, unchanged, stale } = counts;
-    // What another line of the same request superseded was never the newest: it counts as stale.
-    const superseded = spool.rows - inserted - updated - unchanged - stale;
-    return { received: spool.rows, inserted, updated, unchanged, stale: stale + superseded };
-  });
-}
-
-/** Deletes all of a merchant's orders and payments. @returns how many. */
-export async function deleteMerchantObjects(pool: Pool, merchantId: string): Promise<number> {
-  let deleted = 0;
-  for (const relation of Object.values(RELATIONS)) {
-    deleted += (await write(pool, sql.deleteObjects(relation), [merchantId])).rowCount ?? 0;
+  /** Stops what is under way; nothing of it is stored. */
+  async close(): Promise<void> {
+    this.#closing.abort(new NoRoom('the service is stopping; send the upload again', 5));
+    await Promise.allSettled(this.#running);
+    await this.#threads.close();
   }
-  return deleted;
+
+  async #load(upload: Upload, signal: AbortSignal): Promise<LoadCounts> {
+    const app = upload.install?.appId ?? '';
+    const key = `${app} ${upload.merchantId}`;
+    const gone = AbortSignal.any([signal, ...(upload.gone ? [upload.gone] : [])]);
+    const leaveInstall = await this.#turn(this.#uploadsOfInstall, key, gone);
+    try {
+      const leave = await this.#turn(this.#uploads, app, gone);
+      try {
+        return await this.#checkAndMerge(upload, key, signal);
+      } finally {
+        leave();
+      }
+    } finally {
+      leaveInstall();
+    }
+  }
+
+  async #turn(turns: FairSemaphore, key: string, signal: AbortSignal): Promise<() => void> {
+    try {
+      return await turns.acquire(key, signal);
+    } catch (error) {
+      if (!(error instanceof Overloaded)) throw error;
+      throw new NoRoom(
+        `${this.#limits.maxUploads} uploads at once is the most that this service reads, and others wait already; send this one again later`,
+        5,
+        { cause: error },
+      );
+    }
+  }
+
+  async #checkAndMerge(upload: Upload, key: string, signal: AbortSignal): Promise<LoadCounts> {
+    const { merchantId, type, purgedTime } = upload;
+    const spool = await Spool.create(this.#directory);
+    const share = this.#budget.open(key);
+    try {
+      const { rows } = await this.#check(upload, spool, share, signal);
+      if (rows === 0) return { received: 0, inserted: 0, updated: 0, unchanged: 0, stale: 0 };
+      const merge = { merchantId, type, installId: upload.install?.id ?? null, purgedTime };
+      return await this.#merges.run(
+        `${type} ${merchantId}`,
+        () => mergeSpool(this.#pool, merge, spool, rows, signal),
+        signal,
+      );
+    } finally {
+      share.release();
+      await spool.close();
+    }
+  }
+
+  async #check(
+    { type, now, encoding, body }: Upload,
+    spool: Spool,
+    share: SpoolShare,
+    signal: AbortSignal,
+  ): Promise<IntakeResult> {
+    const full = new AbortController();
+    await this.#checkDisk();
+    let next = LOOK_EVERY_BYTES;
+    const onSpooled = (bytes: number): void => {
+      try {
+        share.grow(bytes);
+      } catch (error) {
+        full.abort(error);
+      }
+      if (bytes < next) return;
+      next = bytes + LOOK_EVERY_BYTES;
+      this.#checkDisk().catch((error: unknown) => full.abort(error));
+    };
+    return this.#threads.check(
+      { type, now, encoding, fd: spool.fd },
+      body,
+      onSpooled,
+      AbortSignal.any([signal, full.signal]),
+    );
+  }
+
+  async #checkDisk(): Promise<void> {
+    const free = await readFreeBytes(this.#directory);
+    if (free >= this.#limits.minFreeBytes) return;
+    throw new NoRoom(
+      'the disk of this service is nearly full, and nothing is loaded until its operator has made room',
+      60,
+    );
+  }
 }

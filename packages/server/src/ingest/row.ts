@@ -1,8 +1,12 @@
 import { isUtf8 } from 'node:buffer';
-import { DAY_MS, MAX_TIME_MS, shown } from '@tillroll/contract';
+import { DAY_MS, type ExportType } from '@tillroll/contract';
+import { describeBeginning, shownBytes } from './describe-fault.ts';
 import { BadLine } from './errors.ts';
 import type { Line } from './lines.ts';
-import type { Column, Relation } from './relations.ts';
+import { RELATIONS, type Column } from './relations.ts';
+import { Scanner } from './scan.ts';
+import { SHAPES } from './shape.ts';
+import { parseInteger, TIME_ALLOWED } from './written-number.ts';
 
 /** One line, checked, ready to be stored. */
 export interface Row {
@@ -20,100 +24,100 @@ const MAX_ID_BYTES = 64;
 const MAX_TEXT_LENGTH = 64;
 // oxlint-disable-next-line no-control-regex -- control characters are what this looks for
 const CONTROL = /[\u0000-\u001f\u007f]/;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_ARRAY = 0x5b;
 
 /** A clock that is a day ahead is a fault; a smaller lead happens. */
 export const MAX_LEAD_MS = DAY_MS;
 
-function fault(line: Line, member: string, value: unknown, allowed: string): BadLine {
-  return new BadLine(line.number, `${member} must be ${allowed}; got ${shown(value)}`);
+function shown(bytes: Buffer | null): string {
+  return bytes === null ? 'nothing' : shownBytes(bytes, 0, bytes.length);
 }
 
-function parse(line: Line): Record<string, unknown> {
-  if (!isUtf8(line.bytes)) throw new BadLine(line.number, 'not valid UTF-8');
-  let value: unknown;
-  try {
-    value = JSON.parse(line.bytes.toString('utf8'));
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new BadLine(line.number, `not valid JSON (${reason.slice(0, 120)})`);
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new BadLine(line.number, `must be a JSON object; got ${shown(value)}`);
-  }
-  return value as Record<string, unknown>;
+/** The value of a JSON string. */
+function parseText(bytes: Buffer): string {
+  return bytes.includes(BACKSLASH)
+    ? (JSON.parse(bytes.toString('utf8')) as string)
+    : bytes.toString('utf8', 1, bytes.length - 1);
 }
 
-function own(object: Record<string, unknown>, member: string): unknown {
-  const value = Object.hasOwn(object, member) ? object[member] : undefined;
-  return value === null ? undefined : value;
+/** Turns the lines of one upload into rows. */
+export class RowParser {
+  readonly #scanner: Scanner;
+  readonly #columns: readonly Column[];
+  readonly #now: number;
+  #number = 0;
+
+  /** @param now PostgreSQL's clock when the upload began, epoch milliseconds. */
+  constructor(type: ExportType, now: number) {
+    this.#scanner = new Scanner(SHAPES[type]);
+    this.#columns = RELATIONS[type].columns;
+    this.#now = now;
+  }
+
+  /**
+   * Checks one line. Members that neither Tillroll nor a format reads may be anything; the object
+   * itself is kept byte for byte.
+   * @throws BadLine naming line, member, what was sent and what is allowed.
+   */
+  parse(line: Line): Row {
+    this.#number = line.number;
+    if (!isUtf8(line.bytes))
+      throw new BadLine(line.number, describeBeginning(line.bytes) ?? 'not valid UTF-8');
+    this.#scanner.scan(line);
+    const id = this.#id(line);
+    const createdTime = this.#time('createdTime');
+    if (createdTime === null) this.#refuse('createdTime', null, TIME_ALLOWED);
+    const modified = this.#time('modifiedTime');
+    const modifiedTime = modified ?? createdTime;
+    if (modifiedTime > this.#now + MAX_LEAD_MS) {
+      const member =
+        modified === null ? 'createdTime, which stands for modifiedTime,' : 'modifiedTime';
+      const sent = Buffer.from(String(modifiedTime));
+      this.#refuse(member, sent, `at most one day after now (${this.#now})`);
+    }
+    const values = this.#columns.map((column) => this.#value(column));
+    return { line: line.number, id, createdTime, modifiedTime, values, object: line.bytes };
+  }
+
+  #id(line: Line): string {
+    const bytes = this.#scanner.bytesOf('id');
+    const id = bytes === null ? '' : parseText(bytes);
+    const isId =
+      id !== '' && Buffer.byteLength(id) <= MAX_ID_BYTES && id.isWellFormed() && !CONTROL.test(id);
+    if (isId) return id;
+    if (bytes === null && isEnvelope(line.bytes)) {
+      throw new BadLine(
+        line.number,
+        'this is an envelope {"elements":[...]}, as files of exports are; send each of its objects on a line of its own',
+      );
+    }
+    this.#refuse('id', bytes, `a string of 1 to ${MAX_ID_BYTES} bytes without control characters`);
+  }
+
+  #time(member: string): number | null {
+    const bytes = this.#scanner.bytesOf(member);
+    return bytes === null ? null : parseInteger(bytes, 0, bytes.length);
+  }
+
+  /** The scanner has seen that an integer is one. */
+  #value({ member, kind }: Column): string | number | null {
+    const bytes = this.#scanner.bytesOf(member);
+    if (bytes === null) return null;
+    if (kind === 'integer') return parseInteger(bytes, 0, bytes.length);
+    const text = bytes[0] === QUOTE ? parseText(bytes) : null;
+    if (text !== null && text.length <= MAX_TEXT_LENGTH && !CONTROL.test(text)) return text;
+    this.#refuse(member, bytes, `a string of at most ${MAX_TEXT_LENGTH} characters, or absent`);
+  }
+
+  #refuse(member: string, bytes: Buffer | null, allowed: string): never {
+    throw new BadLine(this.#number, `${member} must be ${allowed}; got ${shown(bytes)}`);
+  }
 }
 
-function timeOf(line: Line, member: string, value: unknown): number {
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_TIME_MS)
-    return value;
-  throw fault(line, member, value, `a whole number of epoch milliseconds from 0 to ${MAX_TIME_MS}`);
-}
-
-function idOf(line: Line, value: unknown): string {
-  if (
-    typeof value === 'string' &&
-    value.length > 0 &&
-    Buffer.byteLength(value) <= MAX_ID_BYTES &&
-    value.isWellFormed() &&
-    !CONTROL.test(value)
-  ) {
-    return value;
-  }
-  throw fault(
-    line,
-    'id',
-    value,
-    `a string of 1 to ${MAX_ID_BYTES} bytes without control characters`,
-  );
-}
-
-function columnOf(line: Line, column: Column, value: unknown): string | number | null {
-  if (value === undefined) return null;
-  if (column.kind === 'integer') {
-    if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
-    throw fault(line, column.member, value, 'a whole number of minor units (cents), or absent');
-  }
-  if (
-    typeof value === 'string' &&
-    value.length <= MAX_TEXT_LENGTH &&
-    value.isWellFormed() &&
-    !CONTROL.test(value)
-  ) {
-    return value;
-  }
-  throw fault(
-    line,
-    column.member,
-    value,
-    `a string of at most ${MAX_TEXT_LENGTH} characters, or absent`,
-  );
-}
-
-/**
- * Checks one line. Only the members that Tillroll relies on are looked at; the object itself is kept
- * byte for byte.
- * @param now PostgreSQL's clock when the request began, epoch milliseconds.
- * @throws BadLine naming line, member, what was sent and what is allowed.
- */
-export function parseRow(relation: Relation, line: Line, now: number): Row {
-  const object = parse(line);
-  const id = idOf(line, own(object, 'id'));
-  const createdTime = timeOf(line, 'createdTime', own(object, 'createdTime'));
-  const modified = own(object, 'modifiedTime');
-  const modifiedTime =
-    modified === undefined ? createdTime : timeOf(line, 'modifiedTime', modified);
-  if (modifiedTime > now + MAX_LEAD_MS) {
-    const member =
-      modified === undefined ? 'createdTime, which stands for modifiedTime,' : 'modifiedTime';
-    throw fault(line, member, modifiedTime, `at most one day after now (${now})`);
-  }
-  const values = relation.columns.map((column) =>
-    columnOf(line, column, own(object, column.member)),
-  );
-  return { line: line.number, id, createdTime, modifiedTime, values, object: line.bytes };
+/** Whether an object begins like a file of an export. */
+function isEnvelope(bytes: Buffer): boolean {
+  const opening = /^\s*\{\s*"elements"\s*:\s*/.exec(bytes.toString('latin1', 0, 256))?.[0];
+  return opening !== undefined && bytes[opening.length] === OPEN_ARRAY;
 }

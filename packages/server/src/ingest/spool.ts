@@ -1,26 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, unlink, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, statfs, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { COPY_HEADER, COPY_TRAILER, rowBytesAtMost, writeRow } from './copy-format.ts';
-import type { Row } from './row.ts';
 
-const BLOCK_BYTES = 512 * 1024;
+const READ_BYTES = 512 * 1024;
 
 /**
- * Checked rows on disk, already in PostgreSQL's binary COPY format, until all of a body has come. The
- * file has no name while it is in use, so that whatever ends the process leaves nothing behind.
+ * A file for the checked rows of one upload, until all of it has come. The file has no name while it
+ * is in use, so that whatever ends the process leaves nothing behind.
  */
 export class Spool {
   readonly #file: FileHandle;
-  #block = Buffer.allocUnsafe(BLOCK_BYTES);
-  #used = 0;
-  #rows = 0;
 
   private constructor(file: FileHandle) {
     this.#file = file;
-    this.#used = COPY_HEADER.copy(this.#block);
   }
 
   static async create(directory: string): Promise<Spool> {
@@ -31,27 +25,9 @@ export class Spool {
     return new Spool(file);
   }
 
-  get rows(): number {
-    return this.#rows;
-  }
-
-  async add(row: Row): Promise<void> {
-    const needed = rowBytesAtMost(row);
-    if (this.#used + needed > this.#block.length) await this.#flush();
-    if (needed > this.#block.length) {
-      const large = Buffer.allocUnsafe(needed);
-      await this.#writeAll(large.subarray(0, writeRow(large, 0, row)));
-    } else {
-      this.#used = writeRow(this.#block, this.#used, row);
-    }
-    this.#rows++;
-  }
-
-  /** Ends the spool; call once, after the last row. */
-  async finish(): Promise<void> {
-    await this.#flush();
-    await this.#writeAll(COPY_TRAILER);
-    this.#block = Buffer.alloc(0);
+  /** For the thread that writes it. Valid until `close`. */
+  get fd(): number {
+    return this.#file.fd;
   }
 
   /** The whole spool from its start; may be read again when a transaction must be repeated. */
@@ -60,20 +36,17 @@ export class Spool {
       fd: this.#file,
       start: 0,
       autoClose: false,
-      highWaterMark: BLOCK_BYTES,
+      highWaterMark: READ_BYTES,
     });
-  }
-
-  async #flush(): Promise<void> {
-    await this.#writeAll(this.#block.subarray(0, this.#used));
-    this.#used = 0;
-  }
-
-  async #writeAll(bytes: Buffer): Promise<void> {
-    for (let at = 0; at < bytes.length;) at += (await this.#file.write(bytes, at)).bytesWritten;
   }
 
   async close(): Promise<void> {
     await this.#file.close();
   }
+}
+
+/** Bytes that may still be written to the disk of a directory that exists. */
+export async function readFreeBytes(directory: string): Promise<number> {
+  const { bavail, bsize } = await statfs(directory);
+  return bavail * bsize;
 }

@@ -20,6 +20,27 @@ export function copyIntoStaging(relation: Relation): string {
 
 /** $1 lock, $2 table, $3 merchant */
 export const lockMerge = "SELECT pg_advisory_xact_lock($1, hashtext($2 || ' ' || $3))";
+export const tryLockMerge =
+  "SELECT pg_try_advisory_xact_lock($1, hashtext($2 || ' ' || $3)) AS locked";
+
+/** $1 merchant */
+export const purgedTime =
+  'SELECT purged_time AS "purgedTime" FROM tillroll.purges WHERE merchant_id = $1';
+
+/** $1 merchant: PostgreSQL's clock, and the last purge that an upload which begins now has seen. */
+export const beginLoad = `
+  SELECT tillroll.now_ms() AS now,
+    (SELECT purged_time FROM tillroll.purges WHERE merchant_id = $1) AS "purgedTime"`;
+
+/** $1 merchant. A purge in the same millisecond as the one before is told apart from it. */
+export const recordPurge = `
+  INSERT INTO tillroll.purges AS p (merchant_id, purged_time) VALUES ($1, tillroll.now_ms())
+  ON CONFLICT (merchant_id) DO UPDATE
+  SET purged_time = greatest(excluded.purged_time, p.purged_time + 1)`;
+
+/** $1 install: found, and kept from being revoked until the commit, or not found. */
+export const holdInstall =
+  'SELECT 1 FROM tillroll.installs WHERE id = $1 AND revoked_time IS NULL FOR SHARE';
 
 /** Sorting whole objects to disk is what the planner picks for lack of statistics; a hash keeps their order. */
 export const mergeSettings = "SET LOCAL enable_mergejoin = off; SET LOCAL work_mem = '64MB'";

@@ -188,6 +188,12 @@ export class BossQueue {
     return jobs.some(({ state }) => state === 'created' || state === 'retry' || state === 'active');
   }
 
+  /** Whether a worker runs a job at this moment, as far as the queue knows. */
+  async isRunning(jobId: string): Promise<boolean> {
+    const jobs = await this.#boss.findJobs(RUN, { id: jobId });
+    return jobs.some(({ state }) => state === 'active');
+  }
+
   /** Starts taking jobs. @param concurrency exports at once in this process. */
   async work(handlers: JobHandlers, concurrency: number): Promise<void> {
     for (let n = 1; n <= concurrency; n++) await this.#workRuns(handlers, n);

@@ -8,7 +8,7 @@ import { install } from '../../src/access/installs.ts';
 import { readConfig, type Config } from '../../src/config.ts';
 import { migrate } from '../../src/database/migrations.ts';
 import { createPool, type Pool } from '../../src/database/pool.ts';
-import { load } from '../../src/ingest/load.ts';
+import { beginLoad, Loader } from '../../src/ingest/load.ts';
 import type { ExportType, LoadCounts, Permission } from '@tillroll/contract';
 import { ordersNdjson } from '../../src/sample/index.ts';
 
@@ -70,18 +70,22 @@ export async function makePlace(): Promise<Place> {
     TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT: '1000',
     ...more,
   });
-  const loadChunks = (
+  const loader = new Loader(pool, join(dataDir, 'spool'), {
+    maxUploads: 4,
+    maxSpoolBytes: 1024 ** 3,
+    minFreeBytes: 0,
+  });
+  const loadChunks = async (
     merchantId: string,
     type: ExportType,
     chunks: Iterable<Uint8Array>,
-  ): Promise<LoadCounts> =>
-    load(
-      pool,
-      join(dataDir, 'spool'),
-      { merchantId, type, now: Date.now() },
-      buffers(chunks),
-      new AbortController().signal,
-    );
+  ): Promise<LoadCounts> => {
+    const start = await beginLoad(pool, merchantId);
+    const body = (async function* () {
+      yield* chunks;
+    })();
+    return loader.load({ ...start, merchantId, type, body, encoding: 'identity', install: null });
+  };
   return {
     databaseUrl,
     dataDir,
@@ -109,6 +113,7 @@ export async function makePlace(): Promise<Place> {
       return row;
     },
     async remove() {
+      await loader.close();
       await pool.end();
       await administer(`DROP DATABASE ${name} WITH (FORCE)`);
       await rm(dataDir, { recursive: true, force: true });
@@ -124,10 +129,6 @@ async function administer(statement: string): Promise<void> {
   } finally {
     await client.end();
   }
-}
-
-async function* buffers(chunks: Iterable<Uint8Array>): AsyncGenerator<Buffer> {
-  for (const chunk of chunks) yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }
 
 async function filesBelow(directory: string): Promise<string[]> {

@@ -1,13 +1,16 @@
+import type { IncomingMessage } from 'node:http';
 import { MAX_BODY_BYTES, type ExportType, type LoadCounts } from '@tillroll/contract';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { load } from '../../ingest/load.ts';
+import { BadBody } from '../../ingest/errors.ts';
+import { beginLoad } from '../../ingest/load.ts';
 import { principalOf, requirePermission } from '../auth.ts';
-import { bodyOf } from '../body.ts';
+import { bodyOf, encodingOf } from '../body.ts';
 import type { HttpContext } from '../context.ts';
 import { resource } from '../resource.ts';
 import { errors, MerchantParams, SECURITY, TokenQuery } from '../schemas/requests.ts';
 import { LoadCountsSchema } from '../schemas/wire.ts';
+import { inTurn } from '../turns.ts';
 
 /** Loading objects: NDJSON in, counts out. */
 export function bulkRoutes(app: FastifyInstance, context: HttpContext): void {
@@ -22,24 +25,35 @@ export function bulkRoutes(app: FastifyInstance, context: HttpContext): void {
       params: MerchantParams,
       querystring: TokenQuery,
       body: Type.String({ description: 'NDJSON' }),
-      response: { 200: LoadCountsSchema, ...errors(400, 401, 404, 408, 413, 415, 503) },
+      response: { 200: LoadCountsSchema, ...errors(400, 401, 404, 408, 409, 413, 415, 503) },
     },
     bodyLimit: MAX_BODY_BYTES,
     validatorCompiler: () => () => true,
     handler: async (request: FastifyRequest): Promise<LoadCounts> => {
       const principal = principalOf(request);
       requirePermission(principal, `${type}_W`);
-      const target = { merchantId: principal.merchantId, type, now: context.now() };
+      const { merchantId, installId, appId } = principal;
+      const encoding = encodingOf(request.raw);
+      const start = await inTurn(context, request, () => beginLoad(context.pool, merchantId));
       // A body that was read to its end is stored even if its sender has left: it may be sent again.
-      return load(
-        context.loadPool,
-        context.spoolDirectory,
-        target,
-        bodyOf(request.raw),
-        new AbortController().signal,
-      );
+      return context.loader.load({
+        ...start,
+        merchantId,
+        type,
+        encoding,
+        body: bodyOf(request.raw),
+        install: { id: installId, appId },
+        gone: goneSignal(request.raw),
+      });
     },
   });
   resource(app, '/orders/bulk', { POST: endpoint('ORDERS') });
   resource(app, '/payments/bulk', { POST: endpoint('PAYMENTS') });
+}
+
+/** Aborts when the sender leaves before its body was read. */
+function goneSignal(request: IncomingMessage): AbortSignal {
+  const gone = new AbortController();
+  request.once('close', () => gone.abort(new BadBody('the connection broke')));
+  return gone.signal;
 }
