@@ -21,7 +21,7 @@ export function securityHeaders(app: FastifyInstance, isHttps: boolean): void {
   const request = new IncomingMessage(new Socket());
   const response = new ServerResponse(request);
   middleware(request, response, (error) => {
-    if (error !== undefined) throw error;
+    if (error !== undefined) throw new Error('the headers cannot be made', { cause: error });
   });
   const headers = response.getHeaders();
   app.addHook('onRequest', (_request, reply, done) => {
