@@ -7,7 +7,12 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['packages/*/test/*.test.ts', 'examples/**/*.test.ts', 'scripts/*.test.ts'],
+          include: [
+            'packages/*/test/*.test.ts',
+            'examples/**/*.test.ts',
+            'scripts/*.test.ts',
+            'attack/test/*.test.ts',
+          ],
           testTimeout: 30_000,
         },
       },

@@ -53,6 +53,12 @@ const PACKAGES: readonly { name: RegExp; may: May }[] = [
   { name: /^@aws-sdk\/.+$/, may: { anythingBut: ['exports'] } },
 ];
 
+/** Folders that meet the programs from outside, and what they know of them. */
+const BLACK_BOXES = [
+  ['acceptance', 'a base URL'],
+  ['attack', "HTTP and the operator's commands"],
+] as const;
+
 function allows(may: May, wanted: string): boolean {
   return 'anythingBut' in may ? !may.anythingBut.includes(wanted) : may.includes(wanted);
 }
@@ -108,9 +114,10 @@ function refusal(file: string, specifier: string): string | undefined {
   const room = new RegExp(`^${SERVER}/src/([^/]+)`).exec(file)?.[1];
   if (room !== undefined) return fromServer(room, target, isFile);
 
-  if (isIn(file, 'acceptance')) {
+  for (const [own, knows] of BLACK_BOXES) {
+    if (!isIn(file, own)) continue;
     const isAlien = isFile ? isIn(target, 'packages') : isOurs(target);
-    return isAlien ? `acceptance must not import ${target}: it knows a base URL alone` : undefined;
+    return isAlien ? `${own} must not import ${target}: it knows ${knows} alone` : undefined;
   }
   for (const [own, may] of [
     ['packages/contract', []],

@@ -3,6 +3,11 @@
 ALTER TABLE tillroll.exports ADD COLUMN files json;
 -- Digests hardly compress; stored as they are, a poll does not inflate them.
 ALTER TABLE tillroll.exports ALTER COLUMN files SET STORAGE EXTERNAL;
+UPDATE tillroll.exports e SET files = coalesce((
+    SELECT json_agg(json_build_object('objects', f.objects, 'bytes', f.bytes, 'sha256', f.sha256)
+                    ORDER BY f.position)
+    FROM tillroll.export_files f WHERE f.export_id = e.id), '[]')
+  WHERE status = 'DONE';
 
 -- What a poll asks: the install that a token names, and the export if it belongs to that install's
 -- merchant and app. The caller compares the secret. A function, because its plan is kept for as long as

@@ -25,14 +25,14 @@ export interface Config {
   /** Exports that this process runs at once. */
   readonly workers: number;
   readonly retentionMs: number;
+  /** How long the record of an export is kept after its end. */
+  readonly historyMs: number;
   /** Uploads that this process reads at once. */
   readonly maxUploads: number;
   /** Bytes that uploads may hold in `dataDir` at once while they are checked. */
   readonly maxSpoolBytes: number;
   /** Free bytes on the disk of `dataDir` below which nothing is loaded. */
   readonly minFreeBytes: number;
-  /** How long the record of an export is kept after its end. */
-  readonly historyMs: number;
   /** Newest first; null: one key made once and kept in the database. */
   readonly signingKeys: readonly string[] | null;
   /** Peers whose `X-Forwarded-For` counts. */
@@ -224,10 +224,10 @@ export function readConfig(environment: Environment): Config {
     ),
     workers: reader.read('TILLROLL_WORKERS', 1, integer(1, 64)),
     retentionMs: reader.read('TILLROLL_RETENTION', 86_400_000, duration),
+    historyMs: reader.read('TILLROLL_EXPORT_HISTORY', 90 * 86_400_000, duration),
     maxUploads: reader.read('TILLROLL_MAX_UPLOADS', 4, integer(1, 64)),
     maxSpoolBytes: reader.read('TILLROLL_MAX_SPOOL', 10 * UNITS_BYTES.GiB, bytes),
     minFreeBytes: reader.read('TILLROLL_MIN_FREE_DISK', UNITS_BYTES.GiB, bytes),
-    historyMs: reader.read('TILLROLL_EXPORT_HISTORY', 90 * 86_400_000, duration),
     signingKeys: reader.read<string[] | null>('TILLROLL_SIGNING_KEY', null, signingKeys),
     trustedProxies: reader.read<Cidr[]>('TILLROLL_TRUSTED_PROXIES', [], cidrs),
     maxConnections: reader.read('TILLROLL_MAX_CONNECTIONS', 4096, integer(1, 1_000_000)),

@@ -4,9 +4,9 @@ export interface SemaphoreLimits {
   readonly permits: number;
   /** Permits that one key may hold at once; at most, and by default, all of them. */
   readonly permitsPerKey?: number;
-  /** Waiters in all; one more is refused at once. */
+  /** Waiters in all. One more takes the place of the key that has the most, or is refused at once. */
   readonly waiting: number;
-  /** Waiters of one key; at most, and by default, all of them. */
+  /** Waiters of one key; one more is refused at once. At most, and by default, all of them. */
   readonly waitingPerKey?: number;
   /** The longest wait for a permit, ms. */
   readonly waitMs: number;
@@ -17,14 +17,18 @@ export class Overloaded extends Error {
   override name = 'Overloaded';
 }
 
+const TOO_MANY = 'too many are waiting already';
+
 interface Waiter {
   readonly grant: () => void;
+  /** Ends the wait. */
+  readonly refuse: (reason: unknown) => void;
 }
 
 /**
  * A semaphore that is fair between keys: permits go to the keys that wait in turn, and within one key
  * in the order of asking. A caller with a thousand requests waiting delays another caller's single
- * request by one turn, not by a thousand.
+ * request by one turn, not by a thousand; nor does it fill the queue for the others.
  */
 export class FairSemaphore {
   readonly #limits: SemaphoreLimits;
@@ -122,20 +126,34 @@ export class FairSemaphore {
     if (queue.size === 0) this.#queues.delete(key);
   }
 
+  /**
+   * Refuses the newest waiter of the key that has the most, if those are more than a newcomer's key would
+   * have. @returns whether there is room now.
+   */
+  #makeRoom(ofNewcomer: number): boolean {
+    let longest: Set<Waiter> | null = null;
+    for (const queue of this.#queues.values()) {
+      if (longest === null || queue.size > longest.size) longest = queue;
+    }
+    if (longest === null || longest.size <= ofNewcomer + 1) return false;
+    [...longest].at(-1)?.refuse(new Overloaded(TOO_MANY));
+    return true;
+  }
+
   async #wait(key: string, signal: AbortSignal | undefined): Promise<void> {
     const { waiting, waitingPerKey = waiting, waitMs } = this.#limits;
     const queue = this.#queues.get(key) ?? new Set<Waiter>();
-    if (this.#waiting >= waiting || queue.size >= waitingPerKey) {
-      throw new Overloaded('too many are waiting already');
+    if (queue.size >= waitingPerKey || (this.#waiting >= waiting && !this.#makeRoom(queue.size))) {
+      throw new Overloaded(TOO_MANY);
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiter: Waiter = { grant: resolve };
-    const giveUp = (reason: unknown): void => {
+    const refuse = (reason: unknown): void => {
       this.#leave(key, waiter);
       reject(reason as Error);
     };
-    const timer = setTimeout(() => giveUp(new Overloaded(`no turn within ${waitMs} ms`)), waitMs);
-    const onAbort = (): void => giveUp(signal?.reason);
+    const waiter: Waiter = { grant: resolve, refuse };
+    const timer = setTimeout(() => refuse(new Overloaded(`no turn within ${waitMs} ms`)), waitMs);
+    const onAbort = (): void => refuse(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });
     queue.add(waiter);
     this.#queues.set(key, queue);

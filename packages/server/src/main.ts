@@ -27,10 +27,10 @@ Environment (defaults):
                                              than one app is installed
   TILLROLL_WORKERS (1)                       exports at once in this process
   TILLROLL_RETENTION (24h)                   how long files can be downloaded
+  TILLROLL_EXPORT_HISTORY (90d)              how long exports are listed after their end
   TILLROLL_MAX_UPLOADS (4)                   uploads that this process reads at once
   TILLROLL_MAX_SPOOL (10GiB)                 what they may hold in TILLROLL_DATA_DIR while they are checked
   TILLROLL_MIN_FREE_DISK (1GiB)              free space of that disk below which nothing is loaded
-  TILLROLL_EXPORT_HISTORY (90d)              how long exports are listed after their end
   TILLROLL_SIGNING_KEY                       new,old; unset: a key kept in the database
   TILLROLL_TRUSTED_PROXIES                   10.0.0.0/8,...: peers whose X-Forwarded-For counts; unset: none
   TILLROLL_MAX_CONNECTIONS (4096)            open connections; above it 503

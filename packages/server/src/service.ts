@@ -161,13 +161,13 @@ export async function startService(
       parts.addDraining({ name: 'worker', close: (deadline) => worker.stop(deadline) });
     }
     if (!roles.serve) return null;
-    // Connections for uploads: few, apart, so that they never starve the rest.
-    const loadPool = openPool('connections for uploads', MAX_MERGES, {
+    // Connections of their own: uploads never starve the rest.
+    const loadPool = openPool('connections for loads', MAX_MERGES, {
       statementMs: MERGE_STATEMENT_MS,
       lockMs: MERGE_STATEMENT_MS,
     });
     const loader = new Loader(loadPool, join(config.dataDir, 'spool'), config);
-    parts.addStanding({ name: 'uploads', close: () => loader.close() });
+    parts.addStanding({ name: 'loader', close: () => loader.close() });
     const api = await listen(config, {
       pool,
       turns: new FairSemaphore({

@@ -19,7 +19,7 @@ let tree: string;
 beforeAll(async () => {
   tree = await realpath(await mkdtemp(join(tmpdir(), 'tillroll-arrows-')));
   const skipped = new Set(['node_modules', 'dist', 'data', 'results']);
-  for (const name of ['.oxlintrc.json', 'scripts', 'packages', 'acceptance']) {
+  for (const name of ['.oxlintrc.json', 'scripts', 'packages', 'acceptance', 'attack']) {
     await cp(join(CHECKOUT, name), join(tree, name), {
       recursive: true,
       filter: (path) => !skipped.has(basename(path)),
@@ -213,6 +213,16 @@ describe('refused', () => {
       `import '../packages/client/src/index.ts';`,
       'acceptance must not import packages/client/src/index.ts: it knows a base URL alone',
     ],
+    [
+      'attack/attacks/planted.ts',
+      `import '../../packages/server/src/http/app.ts';`,
+      "attack must not import packages/server/src/http/app.ts: it knows HTTP and the operator's commands alone",
+    ],
+    [
+      'attack/planted.ts',
+      `import '@tillroll/contract';`,
+      "attack must not import @tillroll/contract: it knows HTTP and the operator's commands alone",
+    ],
   ])('%s: %s', async (file, text, message) => {
     const { status, faults } = await plant(file, text);
     expect(faults).toEqual([`${file}: ${message}`]);
@@ -234,6 +244,10 @@ describe('allowed', () => {
     [`${SRC}/database/planted.ts`, `import '../../package.json' with { type: 'json' };`],
     [`${SRC}/main.ts`, `import './service.ts'; import './commands/a.ts'; import './http/app.ts';`],
     ['packages/client/src/planted.ts', `import '@tillroll/contract'; import './index.ts';`],
+    [
+      'attack/planted.ts',
+      `import '../scripts/server-process.ts'; import './table.ts'; import 'node:net';`,
+    ],
     [
       'packages/server/test/planted.ts',
       `import '../src/main.ts'; import '@tillroll/client'; import 'pg';`,

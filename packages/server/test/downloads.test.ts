@@ -14,7 +14,7 @@ let server: Server;
 let downloads: Downloads;
 /** Files opened so far, by owner, and those open now. */
 let opened: string[];
-let openFiles: number;
+let openFiles: Set<Readable>;
 let refused: unknown[];
 /** The file that the next downloads read. */
 let file: () => Readable;
@@ -26,9 +26,10 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   try {
     const content = await downloads.start(response, owner, () => {
       opened.push(owner);
-      openFiles++;
       const stream = file();
-      stream.once('close', () => openFiles--);
+      // One of an earlier test may close later than that test ends.
+      const files = openFiles.add(stream);
+      stream.once('close', () => files.delete(stream));
       return Promise.resolve(stream);
     });
     response.once('close', () => content.destroy());
@@ -50,7 +51,7 @@ beforeEach(async () => {
   downloads = new Downloads(LIMITS);
   opened = [];
   refused = [];
-  openFiles = 0;
+  openFiles = new Set();
   file = fromMemory;
   server = createServer((request, response) => void answer(request, response));
   server.listen(0, '127.0.0.1');
@@ -96,7 +97,7 @@ describe('connections that are not read', () => {
     // The waiters are refused after a while; their connections then ask for the next file.
     await until('some were refused', () => refused.length > 0);
     expect(refused.every((error) => error instanceof Overloaded)).toBe(true);
-    expect(openFiles).toBeLessThanOrEqual(2);
+    expect(openFiles.size).toBeLessThanOrEqual(2);
     expect(await get('honest')).toEqual({ status: 200, bytes: FILE.length });
   });
 
@@ -106,7 +107,7 @@ describe('connections that are not read', () => {
     await until('the share is taken', () => downloads.open === 2);
     for (const socket of connections) socket.destroy();
     await until('no download is open', () => downloads.open === 0);
-    await until('no file is open', () => openFiles === 0);
+    await until('no file is open', () => openFiles.size === 0);
     expect(await get('hostile')).toEqual({ status: 200, bytes: FILE.length });
   });
 
@@ -133,7 +134,7 @@ test('a file is opened when all answers before it on its connection are out', as
   expect(opened).toHaveLength(1);
   gate.resolve();
   await until('the others follow', () => opened.length === 3);
-  await until('all are done', () => downloads.open === 0 && openFiles === 0);
+  await until('all are done', () => downloads.open === 0 && openFiles.size === 0);
 });
 
 async function* held(gate: Promise<void>): AsyncGenerator<Buffer> {

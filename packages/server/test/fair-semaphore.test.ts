@@ -56,6 +56,29 @@ describe('refusals', () => {
     expect([semaphore.holding, semaphore.waiting]).toEqual([0, 0]);
   });
 
+  test('keys that fill the queue lose their newest waiters to a newcomer', async () => {
+    const semaphore = new FairSemaphore({ ...LIMITS, waiting: 6 });
+    const release = await semaphore.acquire('holder');
+    const many = [1, 2, 3].flatMap((n) =>
+      ['a', 'b'].map((key) => semaphore.run(key, () => Promise.resolve(`${key}${n}`))),
+    );
+    const newcomer = semaphore.run('c', () => Promise.resolve('c'));
+    const second = semaphore.run('c', () => Promise.resolve('c'));
+    await expect(semaphore.acquire('c')).rejects.toThrow(Overloaded);
+    release();
+    expect(await newcomer).toBe('c');
+    expect(await second).toBe('c');
+    const outcomes = await Promise.allSettled(many);
+    expect(outcomes.map((outcome) => outcome.status === 'fulfilled' && outcome.value)).toEqual([
+      'a1',
+      'b1',
+      'a2',
+      'b2',
+      false,
+      false,
+    ]);
+  });
+
   test('a wait ends with its time, and with its signal', async () => {
     const semaphore = new FairSemaphore({ ...LIMITS, waitMs: 20 });
     const release = await semaphore.acquire('a');

@@ -4,8 +4,8 @@ import { readConfig } from '../src/config.ts';
 import { createPool } from '../src/database/pool.ts';
 import { PollReader } from '../src/exports/poll.ts';
 import { FairSemaphore } from '../src/fair-semaphore.ts';
-import { createApp, type App } from '../src/http/app.ts';
 import { Loader } from '../src/ingest/load.ts';
+import { createApp, type App } from '../src/http/app.ts';
 import type { HttpContext } from '../src/http/context.ts';
 import { DirectoryStorage } from '../src/storage/directory.ts';
 import { UrlSigner } from '../src/storage/signature.ts';
@@ -32,7 +32,7 @@ export async function listenApp(
     pool: nowhere,
     turns: new FairSemaphore({ permits: 10, waiting: 100, waitMs: 5_000 }),
     polls: new PollReader(nowhere),
-    loader: new Loader(nowhere, '/nowhere', { maxUploads: 1, maxSpoolBytes: 1, minFreeBytes: 1 }),
+    loader: new Loader(nowhere, '/nowhere', config),
     queue: { enqueueRun: () => Promise.resolve(), enqueueExpiry: () => Promise.resolve() },
     storage: new DirectoryStorage('/nowhere'),
     signer: new UrlSigner(['a key of sixteen characters']),

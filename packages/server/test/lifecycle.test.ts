@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import {
   EXPORT_EVENTS,
   LIFE_CYCLE,
+  lossDelayMs,
   MAX_ERRORS,
   MAX_LOSSES,
   MAX_PERMANENT_ERRORS,
@@ -150,6 +151,14 @@ describe('tries', () => {
       pauses.reduce((sum, _, i) => sum + retryDelayMs(i + 1, random), 0);
     expect(total(0)).toBeGreaterThanOrEqual(15 * 60_000);
     expect(total(1)).toBeLessThanOrEqual(30 * 60_000);
+  });
+
+  test('lost links are waited for, too: a server that stays away for ten minutes ends no export', () => {
+    const pauses = Array.from({ length: MAX_LOSSES }, (_, i) => lossDelayMs(i + 1));
+    expect(pauses.slice(0, 3)).toEqual([2000, 4000, 8000]);
+    expect(pauses.toSorted((a, b) => a - b)).toEqual(pauses);
+    expect(pauses.at(-1)).toBe(60_000);
+    expect(pauses.reduce((sum, pause) => sum + pause, 0)).toBeGreaterThan(10 * 60_000);
   });
 
   test('each wait is bounded, and spread around its pause', () => {

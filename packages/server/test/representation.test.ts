@@ -201,6 +201,30 @@ describe('Range', () => {
   });
 });
 
+describe('headers longer than any that a client sends', () => {
+  const blanks = ' '.repeat(16_000);
+
+  test.each([`bytes=${blanks}x`, `bytes=${blanks}0-1`, `bytes=0-${'9'.repeat(16_000)}`, blanks])(
+    'a Range is answered with the whole',
+    (range) => {
+      expect(chooseRange({ range }, chooseRepresentation({}, FILE))).toBe('whole');
+    },
+  );
+
+  test('an Accept-Encoding is answered with identity', () => {
+    const encoding = (accepted: string): string =>
+      chooseRepresentation({ 'accept-encoding': accepted }, FILE).encoding;
+    expect(encoding(`${'gzip,'.repeat(200)}gzip`)).toBe('gzip');
+    expect(encoding(`${'gzip,'.repeat(3_000)}gzip`)).toBe('identity');
+    expect(encoding(`gzip${blanks}`)).toBe('identity');
+  });
+
+  test('an If-None-Match never matches', () => {
+    expect(isCurrent(`${'"x",'.repeat(100)}"abc"`, '"abc"')).toBe(true);
+    expect(isCurrent(`${'"x",'.repeat(4_000)}"abc"`, '"abc"')).toBe(false);
+  });
+});
+
 describe('inflating', () => {
   /** The bytes in chunks, as a disk gives them. */
   function stored(content: Buffer, chunk: number): Readable {

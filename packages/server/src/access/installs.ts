@@ -57,8 +57,8 @@ export async function install(
 }
 
 /** Deletes an install whose token nobody ever had. */
-export async function deleteInstall(database: Queryable, installId: string): Promise<void> {
-  await database.query('DELETE FROM tillroll.installs WHERE id = $1', [installId]);
+export async function deleteInstall(pool: Pool, installId: string): Promise<void> {
+  await write(pool, 'DELETE FROM tillroll.installs WHERE id = $1', [installId]);
 }
 
 /** The installs of one merchant, or of all; oldest first. */

@@ -1,4 +1,4 @@
-import type { Pool } from './pool.ts';
+import { write, type Pool } from './pool.ts';
 
 /** The id of the store that belongs to this database. */
 export interface StoreIdentity {
@@ -14,7 +14,8 @@ export async function readStoreIdentity(pool: Pool): Promise<StoreIdentity | nul
 
 /** Notes the id that is about to be written into the store. A bound one is never replaced. */
 export async function proposeStoreIdentity(pool: Pool, id: string): Promise<void> {
-  await pool.query(
+  await write(
+    pool,
     `INSERT INTO tillroll.store (id, bound) VALUES ($1, false)
      ON CONFLICT (only_one) DO UPDATE SET id = $1 WHERE NOT store.bound`,
     [id],
@@ -23,10 +24,10 @@ export async function proposeStoreIdentity(pool: Pool, id: string): Promise<void
 
 /** Says that the store has its id. */
 export async function bindStoreIdentity(pool: Pool, id: string): Promise<void> {
-  await pool.query('UPDATE tillroll.store SET bound = true WHERE id = $1', [id]);
+  await write(pool, 'UPDATE tillroll.store SET bound = true WHERE id = $1', [id]);
 }
 
 /** Forgets that a store was bound: the next process to start may give its store an id. */
 export async function releaseStoreIdentity(pool: Pool): Promise<void> {
-  await pool.query('UPDATE tillroll.store SET bound = false');
+  await write(pool, 'UPDATE tillroll.store SET bound = false', []);
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ExportType, FailureCode } from '@tillroll/contract';
 import { inTransaction, write, type Pool } from '../database/pool.ts';
-import { MAX_ERRORS, MAX_LOSSES, MAX_PERMANENT_ERRORS } from './lifecycle.ts';
+import { lossDelayMs, MAX_ERRORS, MAX_LOSSES, MAX_PERMANENT_ERRORS } from './lifecycle.ts';
 import type { ExportQueue } from './queue.ts';
 import type { ExportRecord, ManifestFile } from './record.ts';
 import * as sql from './sql.ts';
@@ -25,9 +25,6 @@ export interface Attempt {
 
 /** What became of an attempt that ended without a manifest. `superseded`: it was no longer the current one. */
 export type Ending = 'will be retried' | 'failed' | 'superseded';
-
-/** Delay before an export is tried again after a lost link: the far side needs a moment. */
-const LOST_LINK_DELAY_MS = 2_000;
 
 /** What a job leads to: an attempt, an export that was lost too often, or nothing, when it is out of date. */
 export type Taken =
@@ -183,7 +180,7 @@ export async function handBack(
     await queue.enqueueRun(client, {
       jobId,
       exportId: attempt.exportId,
-      delayMs: cause === 'lost' ? LOST_LINK_DELAY_MS : 0,
+      delayMs: cause === 'lost' ? lossDelayMs(row.losses) : 0,
     });
     return 'will be retried';
   });

@@ -98,3 +98,14 @@ export function retryDelayMs(errors: number, random = Math.random()): number {
   const pause = RETRY_PAUSES_MS[Math.min(errors, RETRY_PAUSES_MS.length) - 1] ?? 0;
   return Math.round(pause * (1 - JITTER + 2 * JITTER * random));
 }
+
+const FIRST_LOSS_PAUSE_MS = 2_000;
+const LAST_LOSS_PAUSE_MS = 60_000;
+
+/**
+ * Milliseconds to wait after a lost link: the server needs a moment, and one that stays away more of it.
+ * @param losses losses so far, from 1.
+ */
+export function lossDelayMs(losses: number): number {
+  return Math.min(LAST_LOSS_PAUSE_MS, FIRST_LOSS_PAUSE_MS * 2 ** (losses - 1));
+}

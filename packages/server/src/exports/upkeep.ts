@@ -48,7 +48,7 @@ export async function cancelMerchant(pool: Pool, merchantId: string): Promise<Ex
   return statementsOf((await write<Canceled>(pool, sql.cancelMerchant, [merchantId])).rows);
 }
 
-/** All of a merchant's exports, open or not, each with its last job. */
+/** All exports of a merchant, open or not, each with its last job. */
 export async function exportsOfMerchant(
   pool: Pool,
   merchantId: string,
@@ -69,10 +69,10 @@ export async function forgettableExports(pool: Pool, ageMs: number): Promise<str
 
 /** Deletes the record of an export that has ended; its files must be gone already. */
 export async function forgetExport(pool: Pool, exportId: string): Promise<void> {
-  await pool.query(sql.forget, [exportId]);
+  await write(pool, sql.forget, [exportId]);
 }
 
 /** Notes that the files of all finished exports are gone. @returns how many exports still had theirs. */
 export async function giveUpFiles(pool: Pool): Promise<number> {
-  return (await pool.query(sql.giveUpFiles)).rowCount ?? 0;
+  return (await write(pool, sql.giveUpFiles, [])).rowCount ?? 0;
 }

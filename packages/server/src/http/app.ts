@@ -97,7 +97,7 @@ export async function createApp(context: HttpContext): Promise<App> {
   });
 
   app.addHook('onClose', () => Promise.resolve(log.flush()));
-  await securityHeaders(app, context.publicUrl().startsWith('https:'));
+  securityHeaders(app, context.publicUrl().startsWith('https:'));
   await docs(app);
 
   healthRoutes(app, context);

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import { MAX_BODY_BYTES } from '@tillroll/contract';
 import { BadBody, TooLarge, TooSlow } from '../ingest/errors.ts';
 import { unsupportedEncoding } from './errors.ts';
@@ -77,21 +76,4 @@ async function within<T>(next: Promise<T>, ms: number, otherwise: Error): Promis
     // If it was late, a later failure of the connection has nobody to tell.
     next.catch(() => undefined);
   }
-}
-
-/** A sender that goes on after its answer is listened to for so long. */
-const DISCARD_MS = 10_000;
-
-/**
- * Reads and forgets what is left of a body once the answer is decided. Closing instead would reset the
- * connection under a sender that is still writing, and it would never see the answer (RFC 9112, 9.6).
- */
-export function discardRest({ raw }: FastifyRequest, reply: FastifyReply): void {
-  if (raw.complete || raw.destroyed) return;
-  void reply.removeHeader('connection');
-  const timer = setTimeout(() => raw.destroy(), DISCARD_MS);
-  raw.once('close', () => clearTimeout(timer));
-  raw.on('error', () => undefined);
-  raw.removeAllListeners('readable');
-  raw.resume();
 }

@@ -16,10 +16,10 @@ export interface HttpContext {
   readonly pool: Pool;
   /** Turns at `pool`, one client address after the other. See `inTurn`. */
   readonly turns: FairSemaphore;
-  /** Checks uploads on threads and merges them over connections of its own. */
-  readonly loader: Loader;
   /** Reads exports for polls, from `pool`. */
   readonly polls: PollReader;
+  /** Checks uploads on threads and merges them over connections of its own. */
+  readonly loader: Loader;
   readonly queue: ExportQueue;
   readonly storage: Storage;
   readonly signer: UrlSigner;

@@ -17,8 +17,8 @@ export async function openApiDocument(): Promise<object> {
   const app = await createApp({
     pool: nowhere,
     turns: new FairSemaphore({ permits: 1, waiting: 1, waitMs: 1 }),
-    loader: new Loader(nowhere, '/nowhere', { maxUploads: 1, maxSpoolBytes: 1, minFreeBytes: 1 }),
     polls: new PollReader(nowhere),
+    loader: new Loader(nowhere, '/nowhere', { maxUploads: 1, maxSpoolBytes: 1, minFreeBytes: 1 }),
     queue: { enqueueRun: () => Promise.resolve(), enqueueExpiry: () => Promise.resolve() },
     storage: new DirectoryStorage('/nowhere'),
     signer: new UrlSigner(['never used']),

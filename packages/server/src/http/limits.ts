@@ -24,7 +24,7 @@ export const MAX_HEADER_BYTES = 16 * 1024;
 /** Browsers behind two proxies send about 40 header fields. */
 export const MAX_HEADER_FIELDS = 100;
 
-/** From the connection, or the end of the answer before, to the last header byte. */
+/** From the connection, or the first byte of a further request on it, to the last header byte. */
 export const HEADERS_MS = 10_000;
 
 /** How often Node looks for connections that exceed `HEADERS_MS`, and so the precision of it. */

@@ -2,7 +2,7 @@ import type { Relation } from './relations.ts';
 
 /** The statements of a merge, as pure text. Table and column names come from `relations.ts` alone. */
 
-/** Lives as long as the transaction: a pooler may give the next one another session. */
+/** Lives as long as the transaction: behind a pooler, the next one may be another client's. */
 export function createStaging(relation: Relation): string {
   const columns = relation.columns.map(
     ({ name, kind }) => `${name} ${kind === 'text' ? 'text' : 'bigint'},`,

@@ -2,7 +2,7 @@ import { Deadline } from '../deadline.ts';
 import { oneLine } from '../errors.ts';
 import type { Logger } from '../log.ts';
 
-/** How long closing itself may take after the grace: handing back exports, ending connections. */
+/** How long closing itself may take, all of it together: handing back exports, ending connections. */
 const CLOSE_MS = 3_000;
 
 /** What is closed when the service stops. */
@@ -10,7 +10,7 @@ export interface Part {
   readonly name: string;
   /** Closes it. What still runs may continue until the deadline. */
   close(deadline: Deadline): Promise<void>;
-  /** How long closing may take after the deadline, ms; 3 s unless told. */
+  /** How long closing may take, ms; unless told, all such parts have 3 s together. */
   readonly withinMs?: number;
 }
 
@@ -40,20 +40,24 @@ export class Parts {
   /** Closes everything. Never throws; what cannot be closed in time is named in the log. */
   async stop(): Promise<void> {
     const deadline = new Deadline(this.#graceMs);
-    await Promise.all(this.#draining.splice(0).map((part) => this.#close(part, deadline)));
+    const drained = new Deadline(this.#graceMs + CLOSE_MS);
+    await Promise.all(this.#draining.splice(0).map((part) => this.#close(part, deadline, drained)));
     // Nothing is left that could make use of the rest of the grace.
     const now = new Deadline(0);
-    for (const part of this.#standing.splice(0).toReversed()) await this.#close(part, now);
+    const closed = new Deadline(CLOSE_MS);
+    for (const part of this.#standing.splice(0).toReversed()) {
+      const limit = part.withinMs === undefined ? closed : new Deadline(part.withinMs);
+      await this.#close(part, now, limit);
+    }
   }
 
-  async #close(part: Part, deadline: Deadline): Promise<void> {
+  /** @param limit after which the part is left: what hangs does not keep the rest. */
+  async #close(part: Part, deadline: Deadline, limit: Deadline): Promise<void> {
     const closing = part
       .close(deadline)
       .catch((error: unknown) =>
         this.#log.error({ part: part.name, error: oneLine(error) }, 'closing failed'),
       );
-    // What hangs, such as a database that does not answer, does not keep the rest.
-    const limit = new Deadline(deadline.remainingMs() + (part.withinMs ?? CLOSE_MS));
     if (!(await limit.waitFor(closing))) {
       this.#log.error({ part: part.name }, 'closing did not end in time');
     }

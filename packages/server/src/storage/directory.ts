@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import {
+  constants,
+  copyFile,
   type FileHandle,
   link,
   mkdir,
@@ -101,7 +103,7 @@ export class DirectoryStorage implements Storage {
     const draft = join(this.#root, `.${IDENTITY_FILE}-${randomUUID()}`);
     try {
       await writeFile(draft, `${JSON.stringify({ store: id })}\n`, { mode: 0o600, flush: true });
-      await link(draft, join(this.#root, IDENTITY_FILE));
+      await publish(draft, join(this.#root, IDENTITY_FILE));
     } catch (error) {
       if (codeOf(error) === 'EEXIST') return false;
       throw error;
@@ -123,6 +125,17 @@ export class DirectoryStorage implements Storage {
       await probe.close();
     }
   }
+}
+
+/** What file systems without hard links say, such as some network shares. */
+const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+/** Gives a written file its final name. @throws EEXIST when there is one of that name. */
+async function publish(draft: string, path: string): Promise<void> {
+  await link(draft, path).catch(async (error: unknown) => {
+    if (!NO_LINKS.has(codeOf(error) ?? '')) throw error;
+    await copyFile(draft, path, constants.COPYFILE_EXCL);
+  });
 }
 
 function parseIdentity(path: string, text: string): string {

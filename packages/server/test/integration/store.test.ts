@@ -193,10 +193,12 @@ describe('a store that goes away while the service runs', () => {
     await rename(directory('files'), directory('away'));
     if (how !== 'gone') await mkdir(directory('files'));
     if (how === 'swapped') await storageAt('files').createIdentity('other');
-    await until('it is not ready', async () => (await ready()) === 503);
+    // Looked at every ten seconds.
+    const patience = { timeoutMs: 40_000 };
+    await until('it is not ready', async () => (await ready()) === 503, patience);
     await rm(directory('files'), { recursive: true, force: true });
     await rename(directory('away'), directory('files'));
-    await until('it is ready', async () => (await ready()) === 200);
+    await until('it is ready', async () => (await ready()) === 200, patience);
   });
 
   test('an export is not DONE without the store, and its files are written nowhere else', async () => {

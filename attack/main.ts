@@ -1,0 +1,127 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { ATTACKS } from './attacks/index.ts';
+import { NormalClient } from './client/process.ts';
+import { HELP, parseOptions, type Options } from './options.ts';
+import { prepare } from './prepare.ts';
+import { measureIdle, runAttack, type Stage } from './run.ts';
+import { Service } from './service.ts';
+import { formatDetails, formatHeader, formatIdle, formatLimits, formatRow } from './table.ts';
+import { attackerAddress, type Attack } from './tools/scene.ts';
+import { findFaults, isNoisy, type Idle, type Row } from './verdict.ts';
+
+/** `npm run attack`: see docs/attack.md. */
+
+const EXIT_USAGE = 2;
+const WARM_UP_MS = 2_000;
+/** After an attack that left more than this above idle, the next one meets a fresh service. */
+const FRESH_MB = 75;
+
+function choose({ short, only }: Options): Attack[] {
+  if (only.length > 0)
+    return ATTACKS.filter(({ name }) => only.some((start) => name.startsWith(start)));
+  return ATTACKS.filter(({ inShort }) => inShort || !short);
+}
+
+/** @throws where the attackers' addresses are not there, as on macOS. */
+async function requireAddresses(): Promise<void> {
+  const server = createServer().listen(0, attackerAddress());
+  await once(server, 'listening').catch((error: unknown) => {
+    throw new Error(`${attackerAddress()} is not an address of this machine: run this on Linux`, {
+      cause: error,
+    });
+  });
+  server.close();
+}
+
+/** After an attack that the service did not survive, or that left it large. */
+async function refresh({ service, client, target }: Stage, row: Row, idle: Idle): Promise<void> {
+  const above = (row.left.memoryMb ?? 0) - (idle.memoryMb ?? 0);
+  if (row.end === 'answers' && !row.isRunaway && above <= FRESH_MB && row.left.round === '') return;
+  await service.restart();
+  client.begin(target);
+  await delay(WARM_UP_MS);
+  await client.end();
+}
+
+async function runAndPrint(stage: Stage, attack: Attack, idle: Idle): Promise<Row> {
+  const row = await runAttack(stage, attack, idle);
+  console.log([formatRow(row, idle), ...formatDetails(row)].join('\n'));
+  await refresh(stage, row, idle);
+  return row;
+}
+
+/** Nothing but a time is wrong, on a machine that was too busy to tell: worth a second look, once. */
+function isTimeAlone(row: Row, idle: Idle): boolean {
+  return isNoisy(row) && findFaults(row, idle).join() === 'p99';
+}
+
+async function attackAll(stage: Stage, attacks: readonly Attack[]): Promise<boolean> {
+  stage.client.begin(stage.target);
+  await delay(WARM_UP_MS);
+  await stage.client.end();
+  const idle = await measureIdle(stage);
+  console.log(`${formatIdle(idle)}\n${formatLimits(idle)}\n\n${formatHeader()}`);
+  const rows: Row[] = [];
+  for (const attack of attacks) {
+    stage.signal.throwIfAborted();
+    let row = await runAndPrint(stage, attack, idle);
+    if (isTimeAlone(row, idle)) row = await runAndPrint(stage, attack, idle);
+    rows.push(row);
+  }
+  const after = await measureIdle(stage);
+  const passed = rows.filter((row) => findFaults(row, idle).length === 0).length;
+  console.log(`\n${[formatHeader(), ...rows.map((row) => formatRow(row, idle))].join('\n')}`);
+  console.log(`\nbefore, ${formatIdle(idle)}\nafter, ${formatIdle(after)}\n${formatLimits(idle)}`);
+  console.log(`${passed} of ${rows.length} attacks withstood`);
+  return passed === rows.length;
+}
+
+async function run(options: Options, signal: AbortSignal): Promise<boolean> {
+  const attacks = choose(options);
+  if (attacks.length === 0) throw new Error('no attack has such a name: see --list');
+  await requireAddresses();
+  const service = await Service.create();
+  const client = new NormalClient();
+  try {
+    await service.start(signal);
+    const { short } = options;
+    console.log('preparing: merchants, orders, exports');
+    const target = await prepare(service, short, signal);
+    return await attackAll({ service, target, client, short, signal }, attacks);
+  } finally {
+    client.stop();
+    await service.remove();
+  }
+}
+
+async function main(): Promise<number> {
+  let options: Options;
+  try {
+    options = parseOptions(process.argv.slice(2));
+  } catch (error) {
+    console.error(`attack: ${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
+    return EXIT_USAGE;
+  }
+  if (options.help) {
+    console.log(HELP);
+    return 0;
+  }
+  if (options.list) {
+    for (const { name, about, inShort } of ATTACKS)
+      console.log(`${name.padEnd(30)}${inShort ? 'short ' : '      '}${about}`);
+    return 0;
+  }
+  const stopping = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.once(name, () => stopping.abort(new Error(`interrupted by ${name}`)));
+  try {
+    return (await run(options, stopping.signal)) ? 0 : 1;
+  } catch (error) {
+    console.error(`attack: ${error instanceof Error ? error.message : String(error)}`);
+    return 1;
+  }
+}
+
+process.exitCode = await main();
