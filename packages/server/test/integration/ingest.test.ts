@@ -219,7 +219,7 @@ describe.skipIf(process.platform !== 'linux')('as a process', () => {
     await until('it is being spooled', async () => (await spooled()).length > 0);
     // While it comes in, an upload holds nothing in the database.
     await until('no transaction is open', async () => (await openTransactions()) === 0);
-    expect(await spooled()).toHaveLength(1);
+    await until('its file has no name', async () => (await spooled()).length === 1);
 
     request.destroy();
     expect(await failed).toBeInstanceOf(Error);
