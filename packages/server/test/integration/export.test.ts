@@ -103,8 +103,9 @@ describe('a service that exports', () => {
     const head = (i: number): string =>
       `"id":"b${String(i).padStart(2, '0')}","createdTime":${FROM + i}`;
     const lines = [
-      // Every escape of JSON, in both cases of its hex digits, and a lone surrogate as an escape.
-      `{${head(0)},"note":"\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u00e9 \\u00E9 \\ud83d\\ude00 \\ud83d \\u0000 \\u001f \\u007f"}`,
+      // Every escape of JSON, in both cases of its hex digits, and half of a surrogate pair where no
+      // format reads a text.
+      `{${head(0)},"note":"\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u00e9 \\u00E9 \\ud83d\\ude00 \\u0000 \\u001f \\u007f","mark":"\\ud83d"}`,
       `{${head(1)},"note":"é ß € ～ 😀 𝒳 \u{10FFFF} \u2028 \u2029 \uFEFF \u007f"}`,
       `{ ${head(2)} ,\t"a" : [ 1 ,2,\t3 ] , "b":{ }  }`,
       `{${head(3)},"n":[1.0,1e3,1E+3,-0,-0.0,0.1e-7,123456789012345678901234567890,1e400,-1e-400,9007199254740993]}`,
