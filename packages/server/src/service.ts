@@ -8,7 +8,7 @@ import { Pulse } from './database/pulse.ts';
 import { sharedSigningKey } from './database/signing-key.ts';
 import { retryDelayMs } from './exports/lifecycle.ts';
 import { PollReader } from './exports/poll.ts';
-import { FairSemaphore } from './fair-semaphore.ts';
+import { Turns } from './http/turns.ts';
 import { Loader, MAX_MERGES } from './ingest/load.ts';
 import type { Logger } from './log.ts';
 import { BossQueue } from './queue/boss-queue.ts';
@@ -32,10 +32,8 @@ const MERGE_STATEMENT_MS = 30 * 60_000;
 const PULSE_STATEMENT_MS = 3_000;
 /** Connections for what requests ask of the database. */
 const REQUEST_CONNECTIONS = 10;
-/** Requests that wait for one of those: more than that and waiting would take longer than asking again. */
-const MAX_WAITING_REQUESTS = 512;
-const MAX_WAITING_REQUESTS_PER_ADDRESS = 256;
-const REQUEST_WAIT_MS = 5_000;
+/** The same for requests whose token was not found good lately. */
+const STRANGER_CONNECTIONS = 2;
 /** The longest statement of a request, and the longest wait for a connection. */
 const REQUEST_STATEMENT_MS = 15_000;
 const CONNECT_MS = 5_000;
@@ -90,7 +88,7 @@ export async function startService(
     const database = await openDatabase({
       databaseUrl: config.databaseUrl,
       dataDir: config.dataDir,
-      poolSize: REQUEST_CONNECTIONS + config.workers,
+      poolSize: REQUEST_CONNECTIONS + STRANGER_CONNECTIONS + config.workers,
       waitMs: CONNECT_MS,
       statementMs: REQUEST_STATEMENT_MS,
       onError: warnLost,
@@ -170,12 +168,7 @@ export async function startService(
     parts.addStanding({ name: 'loader', close: () => loader.close() });
     const api = await listen(config, {
       pool,
-      turns: new FairSemaphore({
-        permits: REQUEST_CONNECTIONS,
-        waiting: MAX_WAITING_REQUESTS,
-        waitingPerKey: MAX_WAITING_REQUESTS_PER_ADDRESS,
-        waitMs: REQUEST_WAIT_MS,
-      }),
+      turns: new Turns({ known: REQUEST_CONNECTIONS, strangers: STRANGER_CONNECTIONS }),
       polls: new PollReader(pool),
       loader,
       queue,

@@ -24,7 +24,7 @@ const sockets: Socket[] = [];
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const owner = request.url ?? '';
   try {
-    const content = await downloads.start(response, owner, () => {
+    const content = await downloads.start(response, { merchantId: owner, appId: owner }, () => {
       opened.push(owner);
       const stream = file();
       // One of an earlier test may close later than that test ends.

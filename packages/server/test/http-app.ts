@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { readConfig } from '../src/config.ts';
 import { createPool } from '../src/database/pool.ts';
 import { PollReader } from '../src/exports/poll.ts';
-import { FairSemaphore } from '../src/fair-semaphore.ts';
+import { Turns } from '../src/http/turns.ts';
 import { Loader } from '../src/ingest/load.ts';
 import { createApp, type App } from '../src/http/app.ts';
 import type { HttpContext } from '../src/http/context.ts';
@@ -30,7 +30,7 @@ export async function listenApp(
   const nowhere = createPool({ connectionString: 'postgres://127.0.0.1:1' }, 1, () => undefined);
   const app = await createApp({
     pool: nowhere,
-    turns: new FairSemaphore({ permits: 10, waiting: 100, waitMs: 5_000 }),
+    turns: new Turns({ known: 10, strangers: 10 }),
     polls: new PollReader(nowhere),
     loader: new Loader(nowhere, '/nowhere', config),
     queue: { enqueueRun: () => Promise.resolve(), enqueueExpiry: () => Promise.resolve() },

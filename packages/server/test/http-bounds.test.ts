@@ -1,9 +1,15 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { FairSemaphore } from '../src/fair-semaphore.ts';
+import { Turns } from '../src/http/turns.ts';
 import { MAX_HEADER_FIELDS, MAX_REQUESTS_PER_CONNECTION } from '../src/http/limits.ts';
 import { until } from './integration/until.ts';
 import { listenApp, type ListeningApp } from './http-app.ts';
 import { Raw } from './raw.ts';
+
+/** Turns in which known callers and strangers stand in one queue. */
+function allIn(queue: FairSemaphore): Turns {
+  return Object.assign(new Turns({ known: 1, strangers: 1 }), { known: queue, strangers: queue });
+}
 
 const EXPORTS = '/v3/merchants/M1/exports';
 /** Has a token's form, so that the database is asked whose it is. */
@@ -70,7 +76,7 @@ describe('requests under way on one connection', () => {
   test('while earlier ones wait, nothing more is read, and the rest is closed', async () => {
     const turns = new FairSemaphore({ permits: 1, waiting: 1000, waitMs: 3_000 });
     const release = await turns.acquire('somebody');
-    const { url } = await listen({ turns });
+    const { url } = await listen({ turns: allIn(turns) });
     const raw = await open(url, ATTACKER);
     const request = get(EXPORTS, `Authorization: Bearer ${TOKEN}\r\n`);
     const flood = setInterval(() => raw.send(request.repeat(5_000)), 20);
@@ -150,7 +156,7 @@ describe('requests under way of one client address', () => {
     const turns = new FairSemaphore({ permits: 1, waiting: 1000, waitMs: 10_000 });
     const release = await turns.acquire('somebody');
     const { url } = await listen(
-      { turns },
+      { turns: allIn(turns) },
       { ...BOUNDS, TILLROLL_TRUSTED_PROXIES: '127.0.0.2/31, 10.0.0.0/8' },
     );
     const ask = async (forwarded: string, from: string, path = '/health'): Promise<Raw> => {
@@ -175,7 +181,7 @@ describe('requests under way of one client address', () => {
   test('the refusal keeps the connection, unless a body is under way', async () => {
     const turns = new FairSemaphore({ permits: 1, waiting: 1000, waitMs: 10_000 });
     const release = await turns.acquire('somebody');
-    const { url } = await listen({ turns }, BOUNDS);
+    const { url } = await listen({ turns: allIn(turns) }, BOUNDS);
     const waiting = await open(url, ATTACKER);
     waiting.send(get(EXPORTS, `Authorization: Bearer ${TOKEN}\r\n`).repeat(3));
     await until('three wait', () => turns.waiting === 3);
@@ -194,7 +200,7 @@ describe('waiting for a turn at the database', () => {
   test('a caller that leaves gives its place up', async () => {
     const turns = new FairSemaphore({ permits: 1, waiting: 1000, waitMs: 30_000 });
     const release = await turns.acquire('somebody');
-    const { url, lines } = await listen({ turns });
+    const { url, lines } = await listen({ turns: allIn(turns) });
     const raw = await open(url, ATTACKER);
     raw.send(get(EXPORTS, `Authorization: Bearer ${TOKEN}\r\n`).repeat(3));
     await until('three wait', () => turns.waiting === 3);
@@ -208,7 +214,7 @@ describe('waiting for a turn at the database', () => {
   test('too many waiting: 503, one line in a second and no stack', async () => {
     const turns = new FairSemaphore({ permits: 1, waiting: 0, waitMs: 1_000 });
     const release = await turns.acquire('somebody');
-    const { url, lines } = await listen({ turns });
+    const { url, lines } = await listen({ turns: allIn(turns) });
     const raw = await open(url);
     for (let i = 0; i < 300; i++) {
       raw.send(get(EXPORTS, `Authorization: Bearer ${TOKEN}\r\n`));

@@ -80,6 +80,7 @@ export async function createApp(context: HttpContext): Promise<App> {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null));
   app.decorateRequest('principal', null);
+  app.decorateRequest('isKnown', false);
   app.decorateRequest('exportId', null);
   app.decorateRequest('refusal', null);
   app.decorateRequest('overloaded', false);

@@ -60,10 +60,11 @@ export async function authenticateRequest(
   if (request.routeOptions.config.authenticatesItself) return;
   const token = tokenOf(request);
   const merchantId = merchantOf(request);
+  request.isKnown = context.turns.callers.has(token);
   const verdict = await inTurn(context, request, () =>
     authenticate(context.pool, token, merchantId),
   );
-  accept(verdict, request);
+  accept(context, verdict, token, request);
 }
 
 /**
@@ -76,16 +77,28 @@ export async function authenticateWith<T extends { install: StoredInstall | null
   request: FastifyRequest,
   read: (installId: string) => Promise<T>,
 ): Promise<T & { principal: Principal }> {
-  const token = parseToken(tokenOf(request));
+  const token = tokenOf(request);
+  const parts = parseToken(token);
   const merchantId = merchantOf(request);
-  if (!token) throw unauthorized('token malformed');
-  const found = await inTurn(context, request, () => read(token.installId));
-  const principal = accept(judge(token.secret, found.install, merchantId), request);
-  return { ...found, principal };
+  if (!parts) throw unauthorized('token malformed');
+  request.isKnown = context.turns.callers.has(token);
+  const found = await inTurn(context, request, () => read(parts.installId));
+  const verdict = judge(parts.secret, found.install, merchantId);
+  return { ...found, principal: accept(context, verdict, token, request) };
 }
 
-function accept(verdict: Verdict, request: FastifyRequest): Principal {
-  if (!verdict.ok) throw unauthorized(verdict.refusal);
+function accept(
+  { turns }: HttpContext,
+  verdict: Verdict,
+  token: string,
+  request: FastifyRequest,
+): Principal {
+  if (!verdict.ok) {
+    if (request.isKnown) turns.callers.delete(token);
+    throw unauthorized(verdict.refusal);
+  }
+  if (!request.isKnown) turns.callers.add(token);
+  request.isKnown = true;
   return (request.principal = verdict.principal);
 }
 

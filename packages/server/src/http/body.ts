@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { MAX_BODY_BYTES } from '@tillroll/contract';
 import { BadBody, TooLarge, TooSlow } from '../ingest/errors.ts';
-import { unsupportedEncoding } from './errors.ts';
+import { bodyTooShredded, HttpError, unsupportedEncoding } from './errors.ts';
+import { whenShredded } from './incoming.ts';
 
 /**
  * The least rate of an upload, as of a download: over each window in which the sender was waited for.
@@ -23,7 +24,7 @@ export function encodingOf(request: IncomingMessage): 'identity' | 'gzip' {
 /**
  * A request's body as it comes. A reader that stops early leaves the connection open, so that the
  * sender can still read why.
- * @throws TooSlow; BadBody when the connection breaks
+ * @throws TooSlow; 413 when it comes in too many small parts; BadBody when the connection breaks
  */
 export async function* bodyOf(
   request: IncomingMessage,
@@ -33,6 +34,9 @@ export async function* bodyOf(
   const tooSlow = new TooSlow(
     `less than ${least.bytesPerSecond} bytes a second were received for ${least.windowMs / 1000} s`,
   );
+  const { promise: shredded, reject: onShredded } = Promise.withResolvers<never>();
+  shredded.catch(() => undefined);
+  whenShredded(request, () => onShredded(bodyTooShredded()));
   // The time of the window that was spent on waiting for the sender, and what came in it.
   let waitedMs = 0;
   let received = 0;
@@ -40,7 +44,7 @@ export async function* bodyOf(
     for (;;) {
       const started = performance.now();
       const { done, value } = await within(
-        chunks.next(),
+        Promise.race([chunks.next(), shredded]),
         Math.max(1, least.windowMs - waitedMs),
         tooSlow,
       );
@@ -55,7 +59,7 @@ export async function* bodyOf(
       yield value;
     }
   } catch (error) {
-    if (error instanceof TooSlow) throw error;
+    if (error instanceof TooSlow || error instanceof HttpError) throw error;
     throw new BadBody(
       'the connection broke before the whole body was there; nothing of it was stored',
       { cause: error },

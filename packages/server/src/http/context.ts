@@ -4,18 +4,18 @@ import type { Pool } from '../database/pool.ts';
 import type { CreateRules } from '../exports/create.ts';
 import type { PollReader } from '../exports/poll.ts';
 import type { ExportQueue } from '../exports/queue.ts';
-import type { FairSemaphore } from '../fair-semaphore.ts';
 import type { Loader } from '../ingest/load.ts';
 import type { Logger } from '../log.ts';
 import type { UrlSigner } from '../storage/signature.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { ConnectionLimits } from './connections.ts';
+import type { Turns } from './turns.ts';
 
 /** What the routes need; made by the composition root. */
 export interface HttpContext {
   readonly pool: Pool;
-  /** Turns at `pool`, one client address after the other. See `inTurn`. */
-  readonly turns: FairSemaphore;
+  /** Turns at `pool`. See `inTurn`. */
+  readonly turns: Turns;
   /** Reads exports for polls, from `pool`. */
   readonly polls: PollReader;
   /** Checks uploads on threads and merges them over connections of its own. */
@@ -40,6 +40,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set once the token was found good. */
     principal: Principal | null;
+    /** Its token was found good lately, or its signature now: it does not wait behind strangers. */
+    isKnown: boolean;
     /** The export that the request is about, for the log. */
     exportId: string | null;
     /** Why the request was refused, for the log. */

@@ -1,12 +1,12 @@
 import { parseHours } from '@tillroll/contract';
 import { createPool } from '../database/pool.ts';
 import { PollReader } from '../exports/poll.ts';
-import { FairSemaphore } from '../fair-semaphore.ts';
 import { Loader } from '../ingest/load.ts';
 import { createLogger } from '../log.ts';
 import { UrlSigner } from '../storage/signature.ts';
 import { DirectoryStorage } from '../storage/directory.ts';
 import { createApp } from './app.ts';
+import { Turns } from './turns.ts';
 
 /**
  * The OpenAPI document, made from the routes themselves. Nothing is started: the parts that the routes
@@ -16,7 +16,7 @@ export async function openApiDocument(): Promise<object> {
   const nowhere = createPool({ connectionString: 'postgres://nowhere' }, 1, () => undefined);
   const app = await createApp({
     pool: nowhere,
-    turns: new FairSemaphore({ permits: 1, waiting: 1, waitMs: 1 }),
+    turns: new Turns({ known: 1, strangers: 1 }),
     polls: new PollReader(nowhere),
     loader: new Loader(nowhere, '/nowhere', { maxUploads: 1, maxSpoolBytes: 1, minFreeBytes: 1 }),
     queue: { enqueueRun: () => Promise.resolve(), enqueueExpiry: () => Promise.resolve() },

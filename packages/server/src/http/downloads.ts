@@ -9,15 +9,30 @@ import { LeastRate } from './least-rate.ts';
 const MAX_OPEN = 64;
 const MAX_WAITING = 1024;
 
-const LIMITS: SemaphoreLimits = {
+/** A client that asks again is served sooner than one that waits for longer. */
+const WAIT_MS = 10_000;
+
+/** By app, over all its merchants: one never holds all places. */
+const PLACES: SemaphoreLimits = {
   permits: MAX_OPEN,
-  // Of one owner's exports: its peers cannot keep the others out.
+  permitsPerKey: MAX_OPEN / 2,
+  waiting: MAX_WAITING,
+  waitMs: WAIT_MS,
+};
+/** By merchant and app: an app that is slow for one merchant has places for another. */
+const SHARES: SemaphoreLimits = {
+  permits: MAX_OPEN + MAX_WAITING,
   permitsPerKey: MAX_OPEN / 4,
   waiting: MAX_WAITING,
   waitingPerKey: MAX_WAITING / 4,
-  // A client that asks again is served sooner than one that waits for longer.
-  waitMs: 10_000,
+  waitMs: WAIT_MS,
 };
+
+/** Whose export a download is of. */
+export interface Owner {
+  readonly merchantId: string;
+  readonly appId: string;
+}
 /** How often a peer's rate is looked at. */
 const WATCH_MS = 5_000;
 
@@ -41,11 +56,13 @@ export function hasLeastRate(response: ServerResponse): boolean {
  */
 export class Downloads {
   readonly #places: FairSemaphore;
+  readonly #shares: FairSemaphore;
   /** Of a connection, not of a download: what it still holds of the one before belongs to the next. */
   readonly #rates = new WeakMap<Socket, LeastRate>();
 
-  constructor(limits: SemaphoreLimits = LIMITS) {
-    this.#places = new FairSemaphore(limits);
+  constructor(places: SemaphoreLimits = PLACES, shares: SemaphoreLimits = SHARES) {
+    this.#places = new FairSemaphore(places);
+    this.#shares = new FairSemaphore(shares);
   }
 
   /** Downloads open now. */
@@ -61,7 +78,7 @@ export class Downloads {
    */
   async start(
     response: ServerResponse,
-    owner: string,
+    owner: Owner,
     read: () => Promise<Readable>,
   ): Promise<Readable> {
     const left = new AbortController();
@@ -69,7 +86,7 @@ export class Downloads {
     response.once('close', leave);
     if (response.destroyed) leave();
     const socket = await socketOf(response, left.signal);
-    const release = await this.#places.acquire(owner, left.signal);
+    const release = await this.#takePlace(owner, left.signal);
     try {
       const file = await read();
       if (left.signal.aborted) {
@@ -83,6 +100,20 @@ export class Downloads {
       return file;
     } catch (error) {
       release();
+      throw error;
+    }
+  }
+
+  async #takePlace({ merchantId, appId }: Owner, signal: AbortSignal): Promise<() => void> {
+    const leaveShare = await this.#shares.acquire(`${merchantId}/${appId}`, signal);
+    try {
+      const leavePlace = await this.#places.acquire(appId, signal);
+      return () => {
+        leavePlace();
+        leaveShare();
+      };
+    } catch (error) {
+      leaveShare();
       throw error;
     }
   }

@@ -25,6 +25,11 @@ export class Incoming extends IncomingMessage {
     return this.#isShredded;
   }
 
+  /** Allows at most so many small parts from now on: the body is not wanted. */
+  limitParts(parts: number): void {
+    this.#partsLeft = Math.min(this.#partsLeft, parts);
+  }
+
   override push(chunk: unknown): boolean {
     if (this.#isShredded) return false;
     if (Buffer.isBuffer(chunk)) {
@@ -80,4 +85,10 @@ export class Incoming extends IncomingMessage {
     this.#flush = null;
     return this.destroyed || super.push(held.subarray(0, this.#used));
   }
+}
+
+/** Calls `then` once the body of a request has come in too many small parts. */
+export function whenShredded(request: IncomingMessage, then: () => void): void {
+  if (request instanceof Incoming && request.isShredded) then();
+  else request.once('shredded', then);
 }

@@ -9,6 +9,10 @@
  */
 export const MAX_REQUESTS_PER_CONNECTION = 16;
 
+/** New connections whose first bytes are read in one turn of the event loop; one after a slow turn. */
+export const STARTS_PER_TURN = 8;
+export const SLOW_TURN_MS = 5;
+
 /** After a connection sent too many requests: the time its earlier answers have to be taken. */
 export const REFUSED_CONNECTION_MS = 10_000;
 
@@ -36,6 +40,12 @@ export const REQUEST_MS = 60 * 60_000;
 /** Longer than the 60 s that proxies keep idle connections, so that the proxy closes first. */
 export const KEEP_ALIVE_MS = 65_000;
 
+/** Requests that wait for the database: more than that, and waiting would take longer than asking again. */
+export const MAX_WAITING_REQUESTS = 512;
+/** The same for requests whose token was not found good lately. */
+export const MAX_WAITING_STRANGERS = 128;
+export const REQUEST_WAIT_MS = 5_000;
+
 /** The body of a create, a few hundred bytes, from the first read to the last byte. */
 export const SMALL_BODY_MS = 15_000;
 
@@ -49,6 +59,9 @@ export const BYTES_PER_SMALL_PART = 64;
 
 /** From the last byte written by a handler to the last byte taken by the peer. */
 export const ANSWER_MS = 60_000;
+
+/** The same for a body that is not wanted, such as one without a good token. */
+export const MAX_UNWANTED_SMALL_PARTS = 64;
 
 /** A rest of a body of at most this size is read and dropped to keep the connection. */
 export const MAX_DROPPED_BYTES = 64 * 1024;

@@ -2,7 +2,13 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isWaiting } from './expect.ts';
 import { Incoming } from './incoming.ts';
-import { MAX_DROPPED_BYTES, MAX_LINGER_BYTES, REFUSAL_MS, REST_MS } from './limits.ts';
+import {
+  MAX_DROPPED_BYTES,
+  MAX_LINGER_BYTES,
+  MAX_UNWANTED_SMALL_PARTS,
+  REFUSAL_MS,
+  REST_MS,
+} from './limits.ts';
 import { closeInTwoSteps, destroyAfter, stopReading } from './socket.ts';
 
 /** Whether the headers say that a body follows. */
@@ -44,6 +50,7 @@ function drop(raw: IncomingMessage): void {
   raw.on('error', () => undefined);
   raw.removeAllListeners('readable');
   raw.once('shredded', () => socket.destroy());
+  if (raw instanceof Incoming) raw.limitParts(MAX_UNWANTED_SMALL_PARTS);
   raw.on('data', () => {
     if (socket.bytesRead > end) socket.destroy();
   });

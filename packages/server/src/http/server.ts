@@ -5,6 +5,7 @@ import http, {
   type ServerResponse,
 } from 'node:http';
 import type { Socket } from 'node:net';
+import { Admission } from './admission.ts';
 import { noteClientAddress } from './client-address.ts';
 import { connectionOf, type Connection, type Connections } from './connections.ts';
 import { hasLeastRate } from './downloads.ts';
@@ -56,16 +57,24 @@ export function createServer(
   // Above its bound Node drops fields in silence; one more than ours shows that there are too many.
   server.maxHeadersCount = MAX_HEADER_FIELDS + 1;
 
-  // Node's own listener begins to read. A refused connection must not get that far.
+  // An option of net.Server that http.createServer does not pass on: nothing is read of a connection
+  // before its turn.
+  Object.assign(server, { pauseOnConnect: true });
+  // Node's own listener sets up the parser. A refused connection must not get that far.
   const accepts = server.listeners('connection');
   server.removeAllListeners('connection');
+  const admission = new Admission();
   server.on('connection', (socket: Socket) => {
     const exceeded = connections.admit(socket);
-    if (exceeded === null) for (const accept of accepts) accept.call(server, socket);
-    else {
+    if (exceeded !== null) {
       log.overloaded(`too many ${exceeded}`);
       refuseConnection(socket);
+      return;
     }
+    admission.add(socket.remoteAddress ?? 'gone', socket, () => {
+      for (const accept of accepts) accept.call(server, socket);
+      socket.resume();
+    });
   });
 
   const receive = (

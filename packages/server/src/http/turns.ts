@@ -1,7 +1,36 @@
 import type { FastifyRequest } from 'fastify';
+import { FairSemaphore } from '../fair-semaphore.ts';
 import { clientAddress } from './client-address.ts';
 import { connectionOf } from './connections.ts';
 import type { HttpContext } from './context.ts';
+import { KnownCallers } from './known-callers.ts';
+import { MAX_WAITING_REQUESTS, MAX_WAITING_STRANGERS, REQUEST_WAIT_MS } from './limits.ts';
+
+/**
+ * Turns at the database, one client address after the other. Strangers, whose token was not found good
+ * lately, have connections and a queue of their own: however many they are, whoever is known does not
+ * wait for them.
+ */
+export class Turns {
+  readonly known: FairSemaphore;
+  readonly strangers: FairSemaphore;
+  readonly callers = new KnownCallers();
+
+  /** @param connections how many may be used at once, by each of the two. */
+  constructor(connections: { known: number; strangers: number }) {
+    this.known = createTurns(connections.known, MAX_WAITING_REQUESTS);
+    this.strangers = createTurns(connections.strangers, MAX_WAITING_STRANGERS);
+  }
+}
+
+function createTurns(permits: number, waiting: number): FairSemaphore {
+  return new FairSemaphore({
+    permits,
+    waiting,
+    waitingPerKey: waiting / 2,
+    waitMs: REQUEST_WAIT_MS,
+  });
+}
 
 /**
  * Runs what a request asks of the database, when it is its client address's turn: an address with a
@@ -14,5 +43,7 @@ export function inTurn<T>(
   request: FastifyRequest,
   work: () => Promise<T>,
 ): Promise<T> {
-  return turns.run(clientAddress(request), work, connectionOf(request.raw.socket)?.gone);
+  const { known, strangers } = turns;
+  const gone = connectionOf(request.raw.socket)?.gone;
+  return (request.isKnown ? known : strangers).run(clientAddress(request), work, gone);
 }

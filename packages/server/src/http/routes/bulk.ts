@@ -7,6 +7,8 @@ import { beginLoad } from '../../ingest/load.ts';
 import { principalOf, requirePermission } from '../auth.ts';
 import { bodyOf, encodingOf } from '../body.ts';
 import type { HttpContext } from '../context.ts';
+import { bodyTooShredded } from '../errors.ts';
+import { whenShredded } from '../incoming.ts';
 import { resource } from '../resource.ts';
 import { errors, MerchantParams, SECURITY, TokenQuery } from '../schemas/requests.ts';
 import { LoadCountsSchema } from '../schemas/wire.ts';
@@ -51,9 +53,10 @@ export function bulkRoutes(app: FastifyInstance, context: HttpContext): void {
   resource(app, '/payments/bulk', { POST: endpoint('PAYMENTS') });
 }
 
-/** Aborts when the sender leaves before its body was read. */
+/** Aborts when the sender leaves before its body was read, or when the body will not be read. */
 function goneSignal(request: IncomingMessage): AbortSignal {
   const gone = new AbortController();
   request.once('close', () => gone.abort(new BadBody('the connection broke')));
+  whenShredded(request, () => gone.abort(bodyTooShredded()));
   return gone.signal;
 }

@@ -29,6 +29,7 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
     const signed = signer.verify(request.raw.url ?? '');
     if (!signed) throw badSignature();
     request.exportId = signed.exportId;
+    request.isKnown = true;
     const { exportId, position, expires } = signed;
     const file = await inTurn(context, request, () => readFile(pool, exportId, position));
     if (!file || !isAvailable(file) || expires <= file.now) throw filesGone();
@@ -62,7 +63,7 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
     part: ByteRange | null,
   ): Promise<Readable | null> => {
     try {
-      return await downloads.start(reply.raw, `${file.merchantId}/${file.appId}`, async () =>
+      return await downloads.start(reply.raw, file, async () =>
         encoding === 'gzip'
           ? context.storage.read(key, part ?? undefined)
           : inflate(await context.storage.read(key), part),

@@ -1,0 +1,36 @@
+import { createHash } from 'node:crypto';
+
+const MAX_CALLERS = 10_000;
+
+/**
+ * Callers whose token was found good lately. It decides about turns alone: the database is asked about
+ * every token, each time. Kept as hashes, like tokens everywhere.
+ */
+export class KnownCallers {
+  /** The longest not seen first. */
+  readonly #digests = new Set<string>();
+
+  has(token: string): boolean {
+    return this.#digests.has(digestOf(token));
+  }
+
+  add(token: string): void {
+    const digest = digestOf(token);
+    this.#digests.delete(digest);
+    this.#digests.add(digest);
+    if (this.#digests.size <= MAX_CALLERS) return;
+    for (const oldest of this.#digests) {
+      this.#digests.delete(oldest);
+      return;
+    }
+  }
+
+  /** Forgets a token that is not good any more. */
+  delete(token: string): void {
+    this.#digests.delete(digestOf(token));
+  }
+}
+
+function digestOf(token: string): string {
+  return createHash('sha256').update(token).digest('base64');
+}
