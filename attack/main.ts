@@ -9,7 +9,7 @@ import { measureIdle, runAttack, type Stage } from './run.ts';
 import { Service } from './service.ts';
 import { formatDetails, formatHeader, formatIdle, formatLimits, formatRow } from './table.ts';
 import { attackerAddress, type Attack } from './tools/scene.ts';
-import { findFaults, isNoisy, type Idle, type Row } from './verdict.ts';
+import { findFaults, isNoisy, isOutage, type Idle, type Row } from './verdict.ts';
 
 /** `npm run attack`: see docs/attack.md. */
 
@@ -57,6 +57,7 @@ function isTimeAlone(row: Row, idle: Idle): boolean {
   return isNoisy(row) && findFaults(row, idle).join() === 'p99';
 }
 
+/** @returns whether each row passes; in the short form, whether none is an outage. */
 async function attackAll(stage: Stage, attacks: readonly Attack[]): Promise<boolean> {
   stage.client.begin(stage.target);
   await delay(WARM_UP_MS);
@@ -75,7 +76,9 @@ async function attackAll(stage: Stage, attacks: readonly Attack[]): Promise<bool
   console.log(`\n${[formatHeader(), ...rows.map((row) => formatRow(row, idle))].join('\n')}`);
   console.log(`\nbefore, ${formatIdle(idle)}\nafter, ${formatIdle(after)}\n${formatLimits(idle)}`);
   console.log(`${passed} of ${rows.length} attacks withstood`);
-  return passed === rows.length;
+  const outages = rows.filter((row) => isOutage(row, idle)).map(({ name }) => name);
+  if (outages.length > 0) console.log(`outages: ${outages.join(', ')}`);
+  return stage.short ? outages.length === 0 : passed === rows.length;
 }
 
 async function run(options: Options, signal: AbortSignal): Promise<boolean> {

@@ -91,3 +91,11 @@ export function findFaults(row: Row, idle: Idle): Fault[] {
   ];
   return faults.filter(([, isFault]) => isFault).map(([name]) => name);
 }
+
+/** What no machine is too slow for: a service that ends, hangs, refuses polls or does not recover. */
+const OUTAGE: ReadonlySet<Fault> = new Set(['polls', 'after']);
+
+/** Whether a row shows an outage, whatever its times and sizes are. */
+export function isOutage(row: Row, idle: Idle): boolean {
+  return findFaults(row, idle).some((fault) => OUTAGE.has(fault));
+}

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { ATTACKS } from '../attacks/index.ts';
 import { percentile } from '../measure/percentile.ts';
 import { formatDetails, formatHeader, formatRow } from '../table.ts';
-import { findFaults, type Idle, type Row } from '../verdict.ts';
+import { findFaults, isOutage, type Idle, type Row } from '../verdict.ts';
 
 const idle: Idle = { p99Ms: 4, memoryMb: 160, descriptors: 45 };
 
@@ -105,4 +105,11 @@ test('percentile: nearest rank', () => {
   expect(percentile(values, 0.99)).toBe(99);
   expect(percentile(values, 1)).toBe(100);
   expect(percentile([], 0.99)).toBeNaN();
+});
+
+test('an outage is a failed poll, or a service that does not answer afterwards; not a slow one', () => {
+  expect(isOutage(good, idle)).toBe(false);
+  expect(isOutage({ ...good, peakMb: 5_000, logMb: 500 }, idle)).toBe(false);
+  expect(isOutage({ ...good, end: 'hangs' }, idle)).toBe(true);
+  expect(isOutage({ ...good, left: { ...good.left, round: 'load timed out' } }, idle)).toBe(true);
 });

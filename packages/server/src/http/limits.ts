@@ -9,9 +9,9 @@
  */
 export const MAX_REQUESTS_PER_CONNECTION = 16;
 
-/** New connections whose first bytes are read in one turn of the event loop; one after a slow turn. */
-export const STARTS_PER_TURN = 8;
-export const SLOW_TURN_MS = 5;
+/** Connections and requests that are begun in one turn of the event loop; fewer after a long turn. */
+export const MAX_STARTS_PER_TURN = 32;
+export const LONG_TURN_MS = 8;
 
 /** After a connection sent too many requests: the time its earlier answers have to be taken. */
 export const REFUSED_CONNECTION_MS = 10_000;
@@ -54,7 +54,7 @@ export const SMALL_BODY_MS = 15_000;
  * 3 us of the loop, however small it is: a body in chunks of one byte takes ten times the time of
  * inflating it.
  */
-export const MAX_SMALL_PARTS = 4_096;
+export const MAX_SMALL_PARTS = 1_024;
 export const BYTES_PER_SMALL_PART = 64;
 
 /** From the last byte written by a handler to the last byte taken by the peer. */

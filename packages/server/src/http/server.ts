@@ -5,7 +5,6 @@ import http, {
   type ServerResponse,
 } from 'node:http';
 import type { Socket } from 'node:net';
-import { Admission } from './admission.ts';
 import { noteClientAddress } from './client-address.ts';
 import { connectionOf, type Connection, type Connections } from './connections.ts';
 import { hasLeastRate } from './downloads.ts';
@@ -24,6 +23,7 @@ import {
   REQUEST_MS,
 } from './limits.ts';
 import type { HttpLog } from './log.ts';
+import { Pacer } from './pacer.ts';
 import { announcesBody } from './rest.ts';
 import {
   closeInTwoSteps,
@@ -63,7 +63,7 @@ export function createServer(
   // Node's own listener sets up the parser. A refused connection must not get that far.
   const accepts = server.listeners('connection');
   server.removeAllListeners('connection');
-  const admission = new Admission();
+  const pacer = new Pacer();
   server.on('connection', (socket: Socket) => {
     const exceeded = connections.admit(socket);
     if (exceeded !== null) {
@@ -71,7 +71,8 @@ export function createServer(
       refuseConnection(socket);
       return;
     }
-    admission.add(socket.remoteAddress ?? 'gone', socket, () => {
+    pacer.run(socket.remoteAddress ?? 'gone', () => {
+      if (socket.destroyed) return;
       for (const accept of accepts) accept.call(server, socket);
       socket.resume();
     });
@@ -97,7 +98,11 @@ export function createServer(
     if (request.rawHeaders.length > 2 * MAX_HEADER_FIELDS) {
       refuseAndClose(request, response, 431, `A request may have ${MAX_HEADER_FIELDS} headers`);
     } else if (done) {
-      answer(request, response);
+      pacer.run(address, () => {
+        // A request whose body nobody reads would keep its connection.
+        if (connection.isClosing) request.resume();
+        else answer(request, response);
+      });
     } else {
       log.overloaded('too many requests of one address');
       const details = 'There are too many requests from this address at the moment; try again';
