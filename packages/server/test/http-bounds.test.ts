@@ -8,7 +8,11 @@ import { Raw } from './raw.ts';
 
 /** Turns in which known callers and strangers stand in one queue. */
 function allIn(queue: FairSemaphore): Turns {
-  return Object.assign(new Turns({ known: 1, strangers: 1 }), { known: queue, strangers: queue });
+  return Object.assign(new Turns({ known: 1, strangers: 1 }), {
+    known: queue,
+    polls: queue,
+    strangers: queue,
+  });
 }
 
 const EXPORTS = '/v3/merchants/M1/exports';

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { exportIdFrom } from '@tillroll/contract';
 
 /** `tr_<install id>_<secret>`: the id finds the row, the secret proves it. */
@@ -13,7 +13,7 @@ export function mintToken(): { token: string; installId: string; secretHash: Buf
 }
 
 function hashSecret(secret: string): Buffer {
-  return createHash('sha256').update(secret).digest();
+  return hash('sha256', secret, 'buffer');
 }
 
 /** The parts of a token as it was sent, or null when it is none of ours. */
@@ -23,7 +23,7 @@ export function parseToken(token: string): { installId: string; secret: string }
 }
 
 /** Whether the secret is the one that was hashed, in constant time. */
-export function secretMatches(secret: string, hash: Buffer): boolean {
+export function secretMatches(secret: string, stored: Buffer): boolean {
   const sent = hashSecret(secret);
-  return sent.length === hash.length && timingSafeEqual(sent, hash);
+  return sent.length === stored.length && timingSafeEqual(sent, stored);
 }

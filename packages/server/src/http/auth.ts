@@ -82,7 +82,7 @@ export async function authenticateWith<T extends { install: StoredInstall | null
   const merchantId = merchantOf(request);
   if (!parts) throw unauthorized('token malformed');
   request.isKnown = context.turns.callers.has(token);
-  const found = await inTurn(context, request, () => read(parts.installId));
+  const found = await inTurn(context, request, () => read(parts.installId), 'polls');
   const verdict = judge(parts.secret, found.install, merchantId);
   return { ...found, principal: accept(context, verdict, token, request) };
 }

@@ -42,6 +42,8 @@ export const KEEP_ALIVE_MS = 65_000;
 
 /** Requests that wait for the database: more than that, and waiting would take longer than asking again. */
 export const MAX_WAITING_REQUESTS = 512;
+/** Polls under way: as many as one statement answers. */
+export const MAX_POLLS_AT_ONCE = 64;
 /** The same for requests whose token was not found good lately. */
 export const MAX_WAITING_STRANGERS = 128;
 export const REQUEST_WAIT_MS = 5_000;

@@ -4,7 +4,12 @@ import { clientAddress } from './client-address.ts';
 import { connectionOf } from './connections.ts';
 import type { HttpContext } from './context.ts';
 import { KnownCallers } from './known-callers.ts';
-import { MAX_WAITING_REQUESTS, MAX_WAITING_STRANGERS, REQUEST_WAIT_MS } from './limits.ts';
+import {
+  MAX_POLLS_AT_ONCE,
+  MAX_WAITING_REQUESTS,
+  MAX_WAITING_STRANGERS,
+  REQUEST_WAIT_MS,
+} from './limits.ts';
 
 /**
  * Turns at the database, one client address after the other. Strangers, whose token was not found good
@@ -13,12 +18,15 @@ import { MAX_WAITING_REQUESTS, MAX_WAITING_STRANGERS, REQUEST_WAIT_MS } from './
  */
 export class Turns {
   readonly known: FairSemaphore;
+  /** Polls of known callers share statements, so that many may be under way on few connections. */
+  readonly polls: FairSemaphore;
   readonly strangers: FairSemaphore;
   readonly callers = new KnownCallers();
 
   /** @param connections how many may be used at once, by each of the two. */
   constructor(connections: { known: number; strangers: number }) {
     this.known = createTurns(connections.known, MAX_WAITING_REQUESTS);
+    this.polls = createTurns(MAX_POLLS_AT_ONCE, MAX_WAITING_REQUESTS);
     this.strangers = createTurns(connections.strangers, MAX_WAITING_STRANGERS);
   }
 }
@@ -35,6 +43,7 @@ function createTurns(permits: number, waiting: number): FairSemaphore {
 /**
  * Runs what a request asks of the database, when it is its client address's turn: an address with a
  * thousand requests under way delays another one's poll by one statement.
+ * @param ofKnown which turns a known caller takes: `polls` for what shares statements.
  * @throws Overloaded, answered 503, when too many are waiting already; CallerGone when the caller leaves
  * before its turn.
  */
@@ -42,8 +51,9 @@ export function inTurn<T>(
   { turns }: Pick<HttpContext, 'turns'>,
   request: FastifyRequest,
   work: () => Promise<T>,
+  ofKnown: 'known' | 'polls' = 'known',
 ): Promise<T> {
-  const { known, strangers } = turns;
+  const queue = request.isKnown ? turns[ofKnown] : turns.strangers;
   const gone = connectionOf(request.raw.socket)?.gone;
-  return (request.isKnown ? known : strangers).run(clientAddress(request), work, gone);
+  return queue.run(clientAddress(request), work, gone);
 }
