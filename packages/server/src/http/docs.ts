@@ -1,12 +1,16 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
+import { FairSemaphore } from '../fair-semaphore.ts';
+import { clientAddress } from './client-address.ts';
 import { connectionOf } from './connections.ts';
 import { notFound } from './errors.ts';
 import { documentRoute, OPENAPI } from './openapi.ts';
 import { resource } from './resource.ts';
 
 const PREFIX = '/docs';
+/** Answers under way. The system takes megabytes of each, also for a peer that never reads them. */
+const PLACES = { permits: 16, permitsPerKey: 6, waiting: 64, waitingPerKey: 32, waitMs: 5_000 };
 /** What the page consists of. `/json` is the document as the page asks for it. */
 const PAGES = [
   '',
@@ -52,6 +56,7 @@ export async function docs(app: FastifyInstance): Promise<void> {
     },
   });
 
+  const places = new FairSemaphore(PLACES);
   let pages: Promise<Map<string, Page>> | undefined;
   // Not at the first request: all that wait for the pages would be answered in one turn of the loop.
   app.addHook('onListen', async () => {
@@ -65,6 +70,8 @@ export async function docs(app: FastifyInstance): Promise<void> {
       const [path = ''] = request.url.split('?', 1);
       const page = (await pages).get(path);
       if (!page) throw notFound();
+      const gone = connectionOf(request.raw.socket)?.gone;
+      reply.raw.once('close', await places.acquire(clientAddress(request), gone));
       return reply.type(page.type).header('cache-control', 'public, max-age=600').send(page.body);
     });
     await scope.register(swaggerUi, {

@@ -11,7 +11,8 @@ export const MAX_REQUESTS_PER_CONNECTION = 16;
 
 /** Connections and requests that are begun in one turn of the event loop; fewer after a long turn. */
 export const MAX_STARTS_PER_TURN = 32;
-export const LONG_TURN_MS = 8;
+export const MIN_STARTS_PER_TURN = 4;
+export const LONG_TURN_MS = 10;
 
 /** After a connection sent too many requests: the time its earlier answers have to be taken. */
 export const REFUSED_CONNECTION_MS = 10_000;

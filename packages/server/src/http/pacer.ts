@@ -1,4 +1,4 @@
-import { LONG_TURN_MS, MAX_STARTS_PER_TURN } from './limits.ts';
+import { LONG_TURN_MS, MAX_STARTS_PER_TURN, MIN_STARTS_PER_TURN } from './limits.ts';
 
 /**
  * Spreads work over turns of the event loop, in turn by key. A thousand connections that are made, or
@@ -37,7 +37,7 @@ export class Pacer {
     // While a turn is scheduled the loop does not sleep: what has passed was spent on work.
     const isLong = performance.now() - this.#turnedAt > LONG_TURN_MS;
     this.#perTurn = isLong
-      ? Math.max(1, this.#perTurn >> 1)
+      ? Math.max(MIN_STARTS_PER_TURN, this.#perTurn >> 1)
       : Math.min(MAX_STARTS_PER_TURN, this.#perTurn * 2);
     this.#left = this.#perTurn;
     if (this.#queues.size > 0) this.#schedule();

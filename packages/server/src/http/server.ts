@@ -99,9 +99,7 @@ export function createServer(
       refuseAndClose(request, response, 431, `A request may have ${MAX_HEADER_FIELDS} headers`);
     } else if (done) {
       pacer.run(address, () => {
-        // A request whose body nobody reads would keep its connection.
-        if (connection.isClosing) request.resume();
-        else answer(request, response);
+        if (!request.socket.destroyed) answer(request, response);
       });
     } else {
       log.overloaded('too many requests of one address');
