@@ -12,7 +12,7 @@ import {
 } from 'fastify';
 import { authenticateRequest, merchantOf } from './auth.ts';
 import { TrustedProxies } from './client-address.ts';
-import { Connections } from './connections.ts';
+import { connectionOf, Connections } from './connections.ts';
 import type { HttpContext } from './context.ts';
 import { docs } from './docs.ts';
 import { bodyTooLarge, errorRenderer, notFound } from './errors.ts';
@@ -57,7 +57,8 @@ export async function createApp(context: HttpContext): Promise<App> {
   const begin = (request: FastifyRequest, reply: FastifyReply): void => {
     // Answers carry signed URLs, and what they say changes from one moment to the next.
     void reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store' });
-    log.request(request, reply);
+    // The service's own requests, such as those for the pages of /docs, have no connection and no line.
+    if (connectionOf(request.raw.socket)) log.request(request, reply);
   };
   const app: FastifyInstance = fastify({
     serverFactory: (handler) => createServer(handler, connections, log),

@@ -22,17 +22,23 @@ export class Connection {
   newest: ServerResponse | null = null;
   /** No further request of this connection is answered. */
   isClosing = false;
-  readonly #gone = new AbortController();
+  /** Made when it is asked for: a flood of connections that ask for nothing must cost little. */
+  #gone: AbortController | null = null;
+  #isGone = false;
   readonly #underWay = new Set<() => void>();
 
   constructor(peer: string, isTrusted: boolean) {
     this.peer = peer;
     this.isTrusted = isTrusted;
-    setMaxListeners(MAX_REQUESTS_PER_CONNECTION, this.#gone.signal);
   }
 
   /** Aborts with `CallerGone` when the connection is closed. */
   get gone(): AbortSignal {
+    if (this.#gone === null) {
+      this.#gone = new AbortController();
+      setMaxListeners(MAX_REQUESTS_PER_CONNECTION, this.#gone.signal);
+      if (this.#isGone) this.#gone.abort(new CallerGone());
+    }
     return this.#gone.signal;
   }
 
@@ -58,7 +64,8 @@ export class Connection {
   /** The connection is closed. Answers that wait behind others are never told so. */
   close(): void {
     this.isClosing = true;
-    this.#gone.abort(new CallerGone());
+    this.#isGone = true;
+    this.#gone?.abort(new CallerGone());
     for (const done of this.#underWay) done();
     this.#underWay.clear();
   }

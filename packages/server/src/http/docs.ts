@@ -58,10 +58,6 @@ export async function docs(app: FastifyInstance): Promise<void> {
 
   const places = new FairSemaphore(PLACES);
   let pages: Promise<Map<string, Page>> | undefined;
-  // Not at the first request: all that wait for the pages would be answered in one turn of the loop.
-  app.addHook('onListen', async () => {
-    await (pages ??= readPages(app));
-  });
   await app.register(async (scope) => {
     // The plugin opens a file for each request, also of peers that never read it.
     scope.addHook('onRequest', async (request, reply) => {

@@ -45,8 +45,6 @@ export const KEEP_ALIVE_MS = 65_000;
 export const MAX_WAITING_REQUESTS = 512;
 /** Polls under way: as many as one statement answers. */
 export const MAX_POLLS_AT_ONCE = 64;
-/** The same for requests whose token was not found good lately. */
-export const MAX_WAITING_STRANGERS = 128;
 export const REQUEST_WAIT_MS = 5_000;
 
 /** The body of a create, a few hundred bytes, from the first read to the last byte. */

@@ -4,12 +4,7 @@ import { clientAddress } from './client-address.ts';
 import { connectionOf } from './connections.ts';
 import type { HttpContext } from './context.ts';
 import { KnownCallers } from './known-callers.ts';
-import {
-  MAX_POLLS_AT_ONCE,
-  MAX_WAITING_REQUESTS,
-  MAX_WAITING_STRANGERS,
-  REQUEST_WAIT_MS,
-} from './limits.ts';
+import { MAX_POLLS_AT_ONCE, MAX_WAITING_REQUESTS, REQUEST_WAIT_MS } from './limits.ts';
 
 /**
  * Turns at the database, one client address after the other. Strangers, whose token was not found good
@@ -25,17 +20,17 @@ export class Turns {
 
   /** @param connections how many may be used at once, by each of the two. */
   constructor(connections: { known: number; strangers: number }) {
-    this.known = createTurns(connections.known, MAX_WAITING_REQUESTS);
-    this.polls = createTurns(MAX_POLLS_AT_ONCE, MAX_WAITING_REQUESTS);
-    this.strangers = createTurns(connections.strangers, MAX_WAITING_STRANGERS);
+    this.known = createTurns(connections.known);
+    this.polls = createTurns(MAX_POLLS_AT_ONCE);
+    this.strangers = createTurns(connections.strangers);
   }
 }
 
-function createTurns(permits: number, waiting: number): FairSemaphore {
+function createTurns(permits: number): FairSemaphore {
   return new FairSemaphore({
     permits,
-    waiting,
-    waitingPerKey: waiting / 2,
+    waiting: MAX_WAITING_REQUESTS,
+    waitingPerKey: MAX_WAITING_REQUESTS / 2,
     waitMs: REQUEST_WAIT_MS,
   });
 }
