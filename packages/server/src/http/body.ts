@@ -34,19 +34,25 @@ export async function* bodyOf(
   const tooSlow = new TooSlow(
     `less than ${least.bytesPerSecond} bytes a second were received for ${least.windowMs / 1000} s`,
   );
-  const { promise: shredded, reject: onShredded } = Promise.withResolvers<never>();
-  shredded.catch(() => undefined);
-  whenShredded(request, () => onShredded(bodyTooShredded()));
+  // Of the wait under way; one promise for all of them would hold every chunk that was read.
+  const waiting: { giveUp: (error: Error) => void } = { giveUp: () => undefined };
+  let isShredded = false;
+  whenShredded(request, () => {
+    isShredded = true;
+    waiting.giveUp(bodyTooShredded());
+  });
   // The time of the window that was spent on waiting for the sender, and what came in it.
   let waitedMs = 0;
   let received = 0;
   try {
     for (;;) {
+      if (isShredded) throw bodyTooShredded();
       const started = performance.now();
       const { done, value } = await within(
-        Promise.race([chunks.next(), shredded]),
+        chunks.next(),
         Math.max(1, least.windowMs - waitedMs),
         tooSlow,
+        waiting,
       );
       if (done) return;
       waitedMs += performance.now() - started;
@@ -70,13 +76,20 @@ export async function* bodyOf(
   }
 }
 
-async function within<T>(next: Promise<T>, ms: number, otherwise: Error): Promise<T> {
+async function within<T>(
+  next: Promise<T>,
+  ms: number,
+  otherwise: Error,
+  waiting: { giveUp: (error: Error) => void },
+): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
+  waiting.giveUp = reject;
   const timer = setTimeout(() => reject(otherwise), ms);
   try {
     return await Promise.race([next, late]);
   } finally {
     clearTimeout(timer);
+    waiting.giveUp = () => undefined;
     // If it was late, a later failure of the connection has nobody to tell.
     next.catch(() => undefined);
   }
