@@ -50,5 +50,5 @@ process.once('message', (order: AttackOrder) => {
     },
   );
 });
-// Whoever ordered the attack is gone.
+// The process that started the attack has ended.
 process.once('disconnect', () => process.exit(1));

@@ -81,7 +81,7 @@ export const connections: readonly Attack[] = [
   },
   {
     name: 'garbage',
-    about: 'a new connection for each TLS hello that is no HTTP, 20 at once',
+    about: 'a new connection for each TLS hello, which is not HTTP, 20 at once',
     inShort: false,
     run: (scene) => churn(scene, 20, '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03garbage\r\n\r\n'),
   },

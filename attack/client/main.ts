@@ -64,5 +64,5 @@ process.on('message', (order: ClientOrder) => {
     },
   );
 });
-// Whoever gives the orders is gone.
+// The process that gives the orders has ended.
 process.once('disconnect', () => process.exit(0));

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { listenApp, type ListeningApp } from './http-app.ts';
+import { Raw } from './raw.ts';
 
 const listening: ListeningApp[] = [];
 
@@ -71,5 +72,22 @@ describe('/docs', () => {
     expect(copy).toBe(document);
     for (const path of ['/docs/yaml', '/docs/static/nothing.js', '/docs/static/'])
       expect((await fetch(url + path)).status, path).toBe(404);
+  });
+
+  test('peers that leave without reading give back the places of all their answers', async () => {
+    const url = await listen();
+    const part = '/docs/static/swagger-ui-bundle.js';
+    // The pages are made at the first request.
+    await (await fetch(url + part)).arrayBuffer();
+    for (let n = 0; n < 8; n++) {
+      const raw = await Raw.open(url);
+      raw.socket.pause();
+      raw.send(`GET ${part} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(6));
+      // Answered after those were begun.
+      await fetch(`${url}/health`);
+      await fetch(`${url}/health`);
+      raw.socket.destroy();
+    }
+    expect((await fetch(url + part)).status).toBe(200);
   });
 });

@@ -61,13 +61,13 @@ export async function docs(app: FastifyInstance): Promise<void> {
   await app.register(async (scope) => {
     // The plugin opens a file for each request, also of peers that never read it.
     scope.addHook('onRequest', async (request, reply) => {
-      if (connectionOf(request.raw.socket) === undefined) return;
+      const connection = connectionOf(request.raw.socket);
+      if (connection === undefined) return;
       pages ??= readPages(app);
       const [path = ''] = request.url.split('?', 1);
       const page = (await pages).get(path);
       if (!page) throw notFound();
-      const gone = connectionOf(request.raw.socket)?.gone;
-      reply.raw.once('close', await places.acquire(clientAddress(request), gone));
+      reply.raw.once('close', await places.acquire(clientAddress(request), connection.gone));
       return reply.type(page.type).header('cache-control', 'public, max-age=600').send(page.body);
     });
     await scope.register(swaggerUi, {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { TooSlow } from '../ingest/errors.ts';
 import { CallerGone } from './connections.ts';
 import { bodyTooLarge, bodyTooShredded } from './errors.ts';
-import { Incoming } from './incoming.ts';
+import { whenShredded } from './incoming.ts';
 import { SMALL_BODY_MS } from './limits.ts';
 
 const FIRST_BYTES = 1024;
@@ -57,7 +57,6 @@ export function readSmallBody(request: IncomingMessage, limit: number): Promise<
     request.on('error', () => undefined);
   };
   request.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
-  request.on('shredded', onShredded);
-  if (request instanceof Incoming && request.isShredded) onShredded();
+  whenShredded(request, onShredded);
   return promise;
 }
