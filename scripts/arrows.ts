@@ -1,52 +1,91 @@
 /**
- * The arrows between the rooms, as an oxlint rule (`tillroll/arrows`, see .oxlintrc.json): who may
- * import whom. A rule of our own rather than `no-restricted-imports`: that one compares the text
+ * The boundaries between modules, as an oxlint rule (`tillroll/arrows`, see .oxlintrc.json): which
+ * module may import which. A rule of our own rather than `no-restricted-imports`: that one compares the text
  * between the quotes, this one the file which the text leads to, however many `../` away.
  */
 import { dirname, join, relative, sep } from 'node:path';
+import { importCycles } from './import-cycles.ts';
+import { importVisitors, type LintContext } from './lint-rule.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const SERVER = 'packages/server';
 const CONTRACT = '@tillroll/contract';
 const CLIENT = '@tillroll/client';
 
-/** Files at the root of the server's src that any room may import and that import nothing of ours. */
-const LEAVES = [
-  'abort.ts',
-  'clock.ts',
-  'deadline.ts',
-  'errors.ts',
-  'fair-semaphore.ts',
-  'log.ts',
-  'watch.ts',
-];
-
 type May = readonly string[] | { anythingBut: readonly string[] };
 
-/** The rooms of the server, from the top: what each may import besides itself, leaves and contract. */
-const ROOMS: Readonly<Record<string, May>> = {
-  'main.ts': { anythingBut: [] },
-  'service.ts': { anythingBut: ['main.ts'] },
-  start: { anythingBut: ['main.ts', 'service.ts', 'commands'] },
-  commands: { anythingBut: ['main.ts', 'http', 'start'] },
-  http: ['exports', 'access', 'ingest', 'storage', 'database', 'config.ts'],
-  worker: ['exports', 'queue', 'source', 'sink', 'storage', 'database', 'repeats.ts'],
-  queue: ['database'],
-  exports: ['access', 'database'],
-  access: ['database'],
-  ingest: ['database'],
-  source: ['database'],
-  sink: ['storage'],
-  storage: [],
-  sample: [],
-  database: [],
-  'config.ts': ['database'],
-  'store.ts': ['storage', 'database'],
-  'repeats.ts': [],
+interface Package {
+  /** Files at the root of src that any module may import and that import no module. */
+  leaves: readonly string[];
+  /** Leaves may import the contract. */
+  hasContractInLeaves: boolean;
+  /** Folders and files of src, from the top: what each may import besides itself, leaves and contract. */
+  modules: Readonly<Record<string, May>>;
+  /** Why no other package of ours may be imported. */
+  knows: string;
+}
+
+/** Modules of which each may import those that stand behind it. */
+function downwards(...names: readonly string[]): Record<string, May> {
+  return Object.fromEntries(names.map((name, index) => [name, names.slice(index + 1)]));
+}
+
+/** Packages whose modules have boundaries. */
+const PACKAGES: Readonly<Record<string, Package>> = {
+  'packages/server': {
+    leaves: [
+      'abort.ts',
+      'clock.ts',
+      'deadline.ts',
+      'errors.ts',
+      'fair-semaphore.ts',
+      'log.ts',
+      'watch.ts',
+    ],
+    hasContractInLeaves: false,
+    modules: {
+      'main.ts': { anythingBut: [] },
+      'service.ts': { anythingBut: ['main.ts'] },
+      start: { anythingBut: ['main.ts', 'service.ts', 'commands'] },
+      commands: { anythingBut: ['main.ts', 'http', 'start'] },
+      http: ['exports', 'access', 'ingest', 'storage', 'database', 'config.ts'],
+      worker: ['exports', 'queue', 'source', 'sink', 'storage', 'database', 'repeats.ts'],
+      queue: ['database'],
+      exports: ['access', 'database'],
+      access: ['database'],
+      ingest: ['database'],
+      source: ['database'],
+      sink: ['storage'],
+      storage: [],
+      sample: [],
+      database: [],
+      'config.ts': ['database'],
+      'store.ts': ['storage', 'database'],
+      'repeats.ts': [],
+    },
+    knows: 'the server knows the contract alone',
+  },
+  'packages/client': {
+    leaves: ['errors.ts'],
+    hasContractInLeaves: true,
+    modules: downwards(
+      'index.ts',
+      'client.ts',
+      'pull',
+      'directory',
+      'assemble',
+      'download',
+      'api',
+      'json',
+      'time',
+      'http',
+    ),
+    knows: 'the client knows the contract alone',
+  },
 };
 
-/** Packages that only some rooms of the server may import, or that some may not. */
-const PACKAGES: readonly { name: RegExp; may: May }[] = [
+/** npm's packages that only some modules of the server may import, or that some may not. */
+const DEPENDENCIES: readonly { name: RegExp; may: May }[] = [
   { name: /^(fastify|@fastify\/.+)$/, may: ['http'] },
   { name: /^pg-boss$/, may: ['queue'] },
   { name: /^(pg|pg-copy-streams)$/, may: ['database', 'source', 'ingest', 'queue'] },
@@ -76,29 +115,45 @@ function isOurs(name: string): boolean {
   return name.startsWith('@tillroll/');
 }
 
-function betweenRooms(room: string, to: string): string | undefined {
-  if (to === room) return undefined;
-  if (LEAVES.includes(room)) return `${room} is a leaf: it imports nothing of ours, so not ${to}`;
-  const may = ROOMS[room];
-  if (!may) return `${room} is no room yet: give it a place in scripts/arrows.ts`;
-  return LEAVES.includes(to) || allows(may, to) ? undefined : `${room} must not import ${to}`;
+function betweenModules(own: Package, module: string, to: string): string | undefined {
+  if (to === module) return undefined;
+  if (own.leaves.includes(module))
+    return `${module} is a leaf: it imports nothing of ours, so not ${to}`;
+  const may = own.modules[module];
+  if (!may) return `${module} has no place among the modules: give it one in scripts/arrows.ts`;
+  return own.leaves.includes(to) || allows(may, to) ? undefined : `${module} must not import ${to}`;
 }
 
-function fromServer(room: string, target: string, isFile: boolean): string | undefined {
-  if (isFile) {
-    const rooms = `${SERVER}/src`;
-    if (isIn(target, rooms))
-      return betweenRooms(room, target.slice(rooms.length + 1).split('/')[0] ?? '');
-    const isPackaged = isIn(target, SERVER) && !isIn(target, `${SERVER}/test`);
-    return isPackaged
-      ? undefined
-      : `${room} must not import ${target}, which is not in the package`;
-  }
-  if (target === CONTRACT) return LEAVES.includes(room) ? betweenRooms(room, target) : undefined;
-  if (isOurs(target))
-    return `${room} must not import ${target}: the server knows the contract alone`;
-  const owned = PACKAGES.find(({ name }) => name.test(target));
-  return owned && !allows(owned.may, room) ? `${room} must not import ${target}` : undefined;
+/** Why a module must not import a file, given relative to the root of the checkout. */
+function refuseFile(name: string, module: string, target: string): string | undefined {
+  const own = PACKAGES[name] as Package;
+  if (isIn(target, `${name}/src`))
+    return betweenModules(own, module, target.slice(`${name}/src/`.length).split('/')[0] ?? '');
+  const isPackaged = isIn(target, name) && !isIn(target, `${name}/test`);
+  return isPackaged
+    ? undefined
+    : `${module} must not import ${target}, which is not in the package`;
+}
+
+/** Why a module must not import a package, ours or another. */
+function refusePackage(name: string, module: string, target: string): string | undefined {
+  const own = PACKAGES[name] as Package;
+  if (target === CONTRACT)
+    return own.leaves.includes(module) && !own.hasContractInLeaves
+      ? betweenModules(own, module, target)
+      : undefined;
+  if (isOurs(target)) return `${module} must not import ${target}: ${own.knows}`;
+  if (name !== SERVER) return undefined;
+  const restricted = DEPENDENCIES.find((each) => each.name.test(target));
+  return restricted && !allows(restricted.may, module)
+    ? `${module} must not import ${target}`
+    : undefined;
+}
+
+/** The package and the module of a file that has boundaries. */
+function findModule(file: string): { name: string; module: string } | undefined {
+  const [, name = '', module = ''] = /^(packages\/[^/]+)\/src\/([^/]+)/.exec(file) ?? [];
+  return PACKAGES[name] && { name, module };
 }
 
 /**
@@ -111,8 +166,8 @@ function refusal(file: string, specifier: string): string | undefined {
     ? relative(ROOT, join(ROOT, dirname(file), specifier)).replaceAll(sep, '/')
     : packageOf(specifier);
 
-  const room = new RegExp(`^${SERVER}/src/([^/]+)`).exec(file)?.[1];
-  if (room !== undefined) return fromServer(room, target, isFile);
+  const within = findModule(file);
+  if (within) return (isFile ? refuseFile : refusePackage)(within.name, within.module, target);
 
   for (const [own, knows] of BLACK_BOXES) {
     if (!isIn(file, own)) continue;
@@ -134,40 +189,21 @@ function refusal(file: string, specifier: string): string | undefined {
   return undefined;
 }
 
-/** What this rule needs to know of oxlint's syntax tree. */
-interface Node {
-  type: string;
-  value?: unknown;
-  source?: Node | null;
-}
-
-interface Context {
-  filename: string;
-  report(fault: { node: Node; message: string }): void;
-}
-
-function create(context: Context) {
+function create(context: LintContext) {
   const file = relative(ROOT, context.filename).replaceAll(sep, '/');
-  const isRoom = file.startsWith(`${SERVER}/src/`);
-  const check = ({ source }: Node): void => {
-    if (!source) return;
-    if (typeof source.value === 'string') {
-      const message = refusal(file, source.value);
-      if (message !== undefined) context.report({ node: source, message });
-    } else if (isRoom) {
-      context.report({ node: source, message: 'a computed import: no arrow can be checked' });
+  const hasModule = findModule(file) !== undefined;
+  return importVisitors((node, specifier) => {
+    if (specifier === undefined) {
+      if (hasModule)
+        context.report({ node, message: 'a computed import: no boundary can be checked' });
+      return;
     }
-  };
-  return {
-    ImportDeclaration: check,
-    ExportNamedDeclaration: check,
-    ExportAllDeclaration: check,
-    ImportExpression: check,
-    TSImportType: check,
-  };
+    const message = refusal(file, specifier);
+    if (message !== undefined) context.report({ node, message });
+  });
 }
 
 export default {
   meta: { name: 'tillroll' },
-  rules: { arrows: { meta: { type: 'problem' }, create } },
+  rules: { arrows: { meta: { type: 'problem' }, create }, 'import-cycles': importCycles },
 };

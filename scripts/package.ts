@@ -28,10 +28,11 @@ interface Manifest {
   peerDependencies?: Record<string, string>;
 }
 
-/** `./src/files/index.ts` is the entry `files/index`; `*.json` is no code. */
+/** `./src/assemble/worker.ts` is the entry `assemble/worker`; `*.json` is not code. */
 function entryOf(target: string): string {
   const path = /^\.\/src\/(.+)\.ts$/.exec(target)?.[1];
-  if (path === undefined) throw new Error(`cannot pack the export ${target}: it is no ./src/*.ts`);
+  if (path === undefined)
+    throw new Error(`cannot pack the export ${target}: it is not a ./src/*.ts`);
   return path;
 }
 
@@ -53,7 +54,7 @@ function packedManifest(source: string): string {
   return `${JSON.stringify({ ...manifest, exports: Object.fromEntries(exports) }, null, 2)}\n`;
 }
 
-/** Written whole or not at all, whenever we are interrupted. */
+/** Writes a file whole or not at all, also when the process is killed. */
 function write(path: string, text: string): void {
   writeFileSync(`${DIST}/manifest.tmp`, text);
   renameSync(`${DIST}/manifest.tmp`, path);
@@ -137,7 +138,8 @@ async function bundle(entries: readonly string[], packages: readonly string[]): 
   const { rolldown } = await import('rolldown');
   const bundled = await rolldown({
     input: Object.fromEntries(entries.map((entry) => [entry, `src/${entry}.ts`])),
-    external: [/^node:/, ...packages],
+    // A dependency with all of its entries.
+    external: [/^node:/, ...packages.map((name) => new RegExp(`^${name}(/|$)`))],
     platform: 'node',
     logLevel: 'warn',
   });

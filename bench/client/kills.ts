@@ -4,7 +4,7 @@ import { report } from '../report.ts';
 import { tillroll, type Connection } from './command.ts';
 import { digestOfDirectory, SPAN } from './directory.ts';
 
-/** Pulls that are killed at a random moment, each gone on with to its end, against one that was not. */
+/** Kills pulls at random moments, lets each be continued to its end, and compares the files with those of one that was not killed. */
 export async function measureKills(
   connection: Connection,
   directory: string,

@@ -1,5 +1,5 @@
 /**
- * All orders or payments of a span of time, with fetch alone. Node 22.18 or newer runs it as it is:
+ * All orders or payments of a span of time, with fetch alone. Node 24 or newer runs it as it is:
  *   TILLROLL_URL=... TILLROLL_MERCHANT=... TILLROLL_TOKEN=... \
  *     node export.ts ORDERS 2026-01-01 2026-03-01 out/
  */

@@ -1,7 +1,7 @@
 /**
  * All orders or payments of a span of time, with `@tillroll/client`, as JSON lines. The library cuts
  * the span, waits, tries again, downloads and checks; what is left is what to do with each object.
- * Node 22.18 or newer runs it as it is:
+ * Node 24 or newer runs it as it is:
  *   TILLROLL_URL=... TILLROLL_MERCHANT=... TILLROLL_TOKEN=... \
  *     node export.ts ORDERS 2026-01-01 2026-03-01 out/
  */
@@ -9,7 +9,13 @@ import { createWriteStream } from 'node:fs';
 import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { ExportClient, ExportError, type Order, type Payment } from '@tillroll/client';
+import {
+  ExportClient,
+  ExportError,
+  type Order,
+  type Payment,
+  type Waiting,
+} from '@tillroll/client';
 
 const [type = '', from = '', to = '', out = '', ...more] = process.argv.slice(2);
 const { TILLROLL_URL: url, TILLROLL_MERCHANT: merchant, TILLROLL_TOKEN: token } = process.env;
@@ -29,9 +35,13 @@ if (type !== 'ORDERS' && type !== 'PAYMENTS') usage('TYPE must be ORDERS or PAYM
 const sums = new Map<string, number>();
 let count = 0;
 
+function onWaiting({ message, until }: Waiting): void {
+  console.error(`${message}; again at ${new Date(until).toISOString()}`);
+}
+
 /** Each object once, in order, and only from files that were checked to their end. */
 async function* lines(client: ExportClient): AsyncGenerator<string, void, void> {
-  const span = { from, to, signal: stop.signal };
+  const span = { from, to, signal: stop.signal, onWaiting };
   for await (const object of type === 'ORDERS' ? client.orders(span) : client.payments(span)) {
     const { currency, total, amount }: Partial<Order & Payment> = object;
     const money = (type === 'ORDERS' ? total : amount) ?? 0;
@@ -42,18 +52,12 @@ async function* lines(client: ExportClient): AsyncGenerator<string, void, void> 
 }
 
 try {
-  const client = new ExportClient({
-    url,
-    merchant,
-    token,
-    onWaiting: ({ message, until }) =>
-      console.error(`${message}; again at ${new Date(until).toISOString()}`),
-  });
+  const client = new ExportClient({ url, merchant, token });
   await mkdir(out, { recursive: true });
   const name = join(out, `${type.toLowerCase()}.jsonl`);
   await pipeline(lines(client), createWriteStream(`${name}.part`));
   await rename(`${name}.part`, name); // what has the name is whole
-  // Files of the objects' own bytes, resumable and with a receipt, are one call as well:
+  // A file for each month, resumable and with a receipt, is one call as well:
   // await client.pull({ types: [type], from, to, out, signal: stop.signal });
 
   console.log(`${count} objects`);

@@ -6,13 +6,15 @@ export interface Context {
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
-  /** Aborted by Ctrl-C, SIGTERM, or a reader of stdout that went away. */
+  /** Aborted by Ctrl-C, SIGTERM, or when the reader of stdout closes the pipe. */
   readonly signal: AbortSignal;
-  /** How the process will end when nothing is thrown. */
+  /** The exit code when nothing is thrown. */
   exitCode: number;
-  /** Said after an interruption: what became of the work. */
+  /** Printed after an interruption: what became of the work. */
   whenInterrupted: string;
-  /** One line on stderr. */
+  /** Erases progress that is drawn over in place, so that a last message stays. */
+  restoreTerminal: () => void;
+  /** Writes one line on stderr. */
   note(text: string): void;
   /** Takes a token out of everything that is written to stderr from now on. */
   hide(secret: string): void;
@@ -34,19 +36,20 @@ export function createContext(streams: Streams, signal: AbortSignal): Context {
     signal,
     exitCode: 0,
     whenInterrupted: 'interrupted',
+    restoreTerminal: () => undefined,
     note(text) {
       let shown = oneLine(text);
       for (const secret of secrets) shown = shown.replaceAll(secret, '[token]');
       streams.stderr.write(`tillroll: ${shown}\n`);
     },
     hide(secret) {
-      // A shorter one is no real token, and is part of many words.
+      // A shorter text is not a real token, and is part of many words.
       if (secret.length >= SHORTEST_SECRET) secrets.add(secret);
     },
   };
 }
 
-/** Says what went wrong; with TILLROLL_DEBUG=1 also where. */
+/** Prints what went wrong; with TILLROLL_DEBUG=1 also where. */
 export function reportError(context: Context, error: unknown): void {
   context.note(errorText(error));
   if (context.env['TILLROLL_DEBUG'] !== '1') return;

@@ -1,38 +1,45 @@
 import { CommanderError } from 'commander';
 import { createContext, reportError, type Context } from './context.ts';
-import { exitCodeOf } from './errors.ts';
+import { findExitCode } from './errors.ts';
 import { EXIT } from './exit.ts';
 import { createProgram } from './program.ts';
 
-/** Whoever reads our stdout has gone, as `| head` does. */
+/** The reader of stdout closed the pipe, as `| head` does. */
 class ClosedPipe extends Error {
   override name = 'ClosedPipe';
 }
 
-/** Ctrl-C, a closed terminal and a closed pipe end a command in order; a second Ctrl-C at once. */
+/** Ends the process without waiting for work in progress. */
+function exitNow(context: Context, code: number, report?: () => void): never {
+  context.restoreTerminal();
+  report?.();
+  process.exit(code);
+}
+
+/** Ctrl-C, a closed terminal and a closed pipe end a command in order; a second Ctrl-C ends it at once. */
 function listen(stopping: AbortController, context: Context): void {
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => {
-      if (stopping.signal.aborted) process.exit(EXIT.interrupted);
+      if (stopping.signal.aborted) exitNow(context, EXIT.interrupted);
       stopping.abort(new Error(name));
     });
   }
   context.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') return stopping.abort(new ClosedPipe());
-    // What was asked for did not arrive, even if all else went well.
-    context.note(`cannot write to standard output: ${error.message}`);
-    process.exit(EXIT.failed);
+    // The output did not arrive, even if everything else succeeded.
+    exitNow(context, EXIT.failed, () =>
+      context.note(`cannot write to standard output: ${error.message}`),
+    );
   });
-  // Nobody is left to be told.
+  // Without stderr there is nowhere to report to.
   context.stderr.on('error', () => undefined);
-  // A fault of ours must be one line as well, and must not pass as a success.
-  process.on('uncaughtException', (error) => {
-    reportError(context, error);
-    process.exit(EXIT.failed);
-  });
+  // A bug must be reported in one line as well, and must not pass as a success.
+  process.on('uncaughtException', (error) =>
+    exitNow(context, EXIT.failed, () => reportError(context, error)),
+  );
 }
 
-function endedBy(error: unknown, context: Context): number {
+function reportEnd(error: unknown, context: Context): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.complete : EXIT.usage;
   const { signal } = context;
   if (signal.aborted && signal.reason instanceof ClosedPipe) return EXIT.closedPipe;
@@ -41,7 +48,7 @@ function endedBy(error: unknown, context: Context): number {
     return EXIT.interrupted;
   }
   reportError(context, error);
-  return exitCodeOf(error);
+  return findExitCode(error);
 }
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -58,7 +65,7 @@ async function main(argv: readonly string[]): Promise<number> {
     await root.parseAsync([...argv]);
     return context.exitCode;
   } catch (error) {
-    return endedBy(error, context);
+    return reportEnd(error, context);
   }
 }
 

@@ -15,36 +15,36 @@ Examples:
   $ tillroll verify sales/
   $ tillroll hours --region us
 
-"tillroll COMMAND --help" has more of each.
+"tillroll COMMAND --help" shows the options and examples of each.
 
 Connection: options, then TILLROLL_URL, TILLROLL_MERCHANT and TILLROLL_TOKEN, then a profile.
 Exit: 0 complete, 1 failed, 2 usage, 75 try later, 130 interrupted.
 `;
 
-function version(): string {
-  // As far from dist/ as from src/.
+function readVersion(): string {
+  // package.json is as far from dist/ as from src/.
   const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
   return (JSON.parse(manifest) as { version: string }).version;
 }
 
-/** What commander says, without values: one of them may be a token that was put in the wrong place. */
-export function commanderError(text: string): string {
+/** A message of commander without values: one of them may be a token in the wrong place. */
+export function withoutValues(text: string): string {
   return text
     .replace(/^error: /, '')
     .replace(/(unknown option '[^'=]*)=[\s\S]*?'(?=\s*(\(|$))/, "$1'")
     .replace(/(too many arguments for .*? but got \d+)[\s\S]*/, '$1');
 }
 
-/** All commands. What they do is loaded when they run: `--help` must be quick. */
+/** All commands. A command loads what it needs when it runs, so that `--help` is fast. */
 export function createProgram(context: Context): Command {
   const root = new Command('tillroll')
     .description("Any span of a merchant's orders and payments, from Tillroll or from Clover")
-    .version(version(), '-V, --version')
+    .version(readVersion(), '-V, --version')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void context.stdout.write(text),
       writeErr: (text) => void context.stderr.write(text),
-      outputError: (text) => context.note(commanderError(text)),
+      outputError: (text) => context.note(withoutValues(text)),
     })
     .addHelpText('after', AFTER);
   addPull(root, context);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { FORMAT_NAMES } from '../src/commands/pull.ts';
-import { commanderError } from '../src/program.ts';
+import { withoutValues } from '../src/program.ts';
 import { NOWHERE, refusal, run, TOKEN } from './run.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -79,22 +79,31 @@ describe('mistakes are one line and exit 2', () => {
     [['pull'], /missing: --from .*--since-last.*, --out/],
     [['pull', '--since-last'], /missing: --out/],
     [['pull', ...SPAN, '--out', 'x'], /missing: .*--url.*--region.*--merchant/],
-    [[...pull, '--region', 'us'], /--url and --region both say where/],
+    [[...pull, '--region', 'us'], /--url and --region both give the URL/],
     [[...pull, '--region', 'mars'], /'mars' is invalid.*us, eu, la, sandbox/],
     [[...pull, '--profile', 'x'], /there is no profile "x"/],
     [
       [...pull, '--types', 'orders,refunds'],
       /each of --types must be orders or payments.*"refunds"/,
     ],
-    [[...pull, '--format', 'xml'], /'xml' is invalid.*jsonl, json, csv, parquet, duckdb/],
-    [[...pull, '--overlap', '7d'], /--overlap goes with --since-last/],
+    [[...pull, '--format', 'xml'], /'xml' is invalid.*jsonl, csv, parquet, duckdb/],
+    [[...pull, '--overlap', '7d'], /--overlap needs --since-last/],
     [[...pull, '--since-last', '--overlap', '7 days'], /--overlap must be a duration/],
     [[...pull, '--timeout', '30d'], /--timeout must be a duration .*at most 24d/],
-    [[...pull, '--concurrency', '0'], /--concurrency must be a whole number from 1 to 10/],
-    [[...pull, '--parallel', 'many'], /--parallel must be a whole number from 1 to 16/],
+    [[...pull, '--concurrency', '0'], /--concurrency must be a whole number from 1; got "0"/],
+    [[...pull, '--parallel', 'many'], /--parallel must be a whole number from 1; got "many"/],
+    [[...pull, '--concurrency', '999'], /^tillroll: --concurrency must be .*; got 999$/],
+    [[...pull, '--parallel', '999'], /^tillroll: --parallel must be .*; got 999$/],
+    [[...pull, '--file-mode', '888'], /--file-mode must be permissions of three octal digits/],
+    [[...pull, '--file-mode', '440'], /^tillroll: --file-mode must be permissions/],
+    [[...pull, '--since-last'], /--from and --since-last exclude each other/],
+    [[...pull, '--url', 'ftp://x'], /^tillroll: the URL must be an http or https address/],
     [[...pull, '--json', '--quiet'], /--json and --quiet exclude each other/],
-    [[...pull, '--timezone', 'Mars/Olympus'], /Mars\/Olympus/],
-    [['pull', '--from', '2026-02-30', '--out', 'x', ...CONNECTION], /2026-02-30/],
+    [[...pull, '--timezone', 'Mars/Olympus'], /^tillroll: --timezone .*Mars\/Olympus/],
+    [
+      ['pull', '--from', '2026-02-30', '--out', 'x', ...CONNECTION],
+      /^tillroll: --from must be .*2026-02-30/,
+    ],
     [[...create, '--type', 'refunds'], /--type must be orders or payments/],
     [['exports', 'create', '--type', 'orders', ...CONNECTION], /required option '--from <when>'/],
     [['exports', 'show', ...CONNECTION], /missing required argument 'id'/],
@@ -128,11 +137,11 @@ describe('mistakes are one line and exit 2', () => {
   });
 });
 
-test('commander’s errors are told without a value', () => {
-  expect(commanderError("error: unknown option '--tokn=a'b=c'\n(Did you mean --token?)")).toBe(
+test('commander’s errors are shown without a value', () => {
+  expect(withoutValues("error: unknown option '--tokn=a'b=c'\n(Did you mean --token?)")).toBe(
     "unknown option '--tokn'\n(Did you mean --token?)",
   );
   expect(
-    commanderError("error: too many arguments for 'add'. Expected 1 argument but got 2: a, b\nc."),
+    withoutValues("error: too many arguments for 'add'. Expected 1 argument but got 2: a, b\nc."),
   ).toBe("too many arguments for 'add'. Expected 1 argument but got 2");
 });

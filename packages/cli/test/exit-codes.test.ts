@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { startFarSide, type FarSide } from './far-side.ts';
+import { startServer, type FakeServer } from './fake-server.ts';
 import { BIN, run, TOKEN, type Ended } from './run.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-function environment({ url }: Pick<FarSide, 'url'>): Record<string, string> {
+function environment({ url }: Pick<FakeServer, 'url'>): Record<string, string> {
   return { TILLROLL_URL: url, TILLROLL_MERCHANT: 'SHOP', TILLROLL_TOKEN: TOKEN };
 }
 
@@ -47,8 +47,8 @@ async function interrupted(
 }
 
 test('0: all is there, and again when it was there already', async () => {
-  await using far = await startFarSide({ open: true, finishes: true });
-  const env = environment(far);
+  await using server = await startServer({ open: true, finishes: true });
+  const env = environment(server);
   const first = await run(pull(), { env });
   expect(first).toMatchObject({ code: 0, out: '' });
   expect(first.err).toContain(`${out}: complete`);
@@ -65,8 +65,8 @@ test('0: all is there, and again when it was there already', async () => {
 });
 
 test('--json: events on stdout, the last of them the result', async () => {
-  await using far = await startFarSide({ open: true, finishes: true });
-  const { code, out: text, err } = await run([...pull(), '--json'], { env: environment(far) });
+  await using server = await startServer({ open: true, finishes: true });
+  const { code, out: text, err } = await run([...pull(), '--json'], { env: environment(server) });
   expect({ code, err }).toEqual({ code: 0, err: '' });
   const events = text
     .trimEnd()
@@ -92,8 +92,8 @@ test('1: nobody answers', async () => {
 });
 
 test('1: a directory that was altered', async () => {
-  await using far = await startFarSide({ open: true, finishes: true });
-  await run(pull(), { env: environment(far) });
+  await using server = await startServer({ open: true, finishes: true });
+  await run(pull(), { env: environment(server) });
   for (const name of await readdir(join(out, 'orders')))
     await writeFile(join(out, 'orders', name), '{"id":"X"}\n');
   const faulty = await run(['verify', out]);
@@ -102,9 +102,9 @@ test('1: a directory that was altered', async () => {
 });
 
 test.skipIf(!existsSync('/dev/full'))('1: stdout cannot be written', async () => {
-  await using far = await startFarSide({ open: true, finishes: true });
+  await using server = await startServer({ open: true, finishes: true });
   const full = openSync('/dev/full', 'w');
-  const child = spawn(process.execPath, [BIN, 'hours', '--url', far.url], {
+  const child = spawn(process.execPath, [BIN, 'hours', '--url', server.url], {
     env: { PATH: process.env['PATH'], HOME: '/nonexistent' },
     stdio: ['ignore', full, 'pipe'],
   });
@@ -117,8 +117,8 @@ test.skipIf(!existsSync('/dev/full'))('1: stdout cannot be written', async () =>
 });
 
 test('75: closed, and not told to wait', async () => {
-  await using far = await startFarSide({ open: false, finishes: true });
-  const env = environment(far);
+  await using server = await startServer({ open: false, finishes: true });
+  const env = environment(server);
   for (const args of [
     [...pull(), '--no-wait'],
     [
@@ -136,40 +136,40 @@ test('75: closed, and not told to wait', async () => {
     const ended = await run(args, { env });
     expect(ended).toMatchObject({ code: 75, out: '' });
   }
-  const hours = await run(['hours'], { env: { TILLROLL_URL: far.url } });
+  const hours = await run(['hours'], { env: { TILLROLL_URL: server.url } });
   expect(hours.code).toBe(75);
   expect(hours.out).toMatch(/^closed, opens at .* \(in 3 h 12 min\); open daily\n$/);
 });
 
 test('hours needs no token and sends none', async () => {
-  await using far = await startFarSide({ open: true, finishes: true });
-  const hours = await run(['hours', '--json'], { env: environment(far) });
+  await using server = await startServer({ open: true, finishes: true });
+  const hours = await run(['hours', '--json'], { env: environment(server) });
   expect(hours.code).toBe(0);
   expect(JSON.parse(hours.out)).toMatchObject({ open: true, hours: 'daily' });
-  expect(far.asked.authorized).toEqual([]);
+  expect(server.asked.authorized).toEqual([]);
 });
 
 test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
   '130: %s in the middle, and what to do next is said last',
   async (signal) => {
-    await using far = await startFarSide({ open: true, finishes: false });
-    const { code, err } = await interrupted(pull(), environment(far), /exporting/, signal);
+    await using server = await startServer({ open: true, finishes: false });
+    const { code, err } = await interrupted(pull(), environment(server), /exporting/, signal);
     expect(code).toBe(130);
-    expect(err).toMatch(/tillroll: interrupted; the same command goes on where it stopped\n$/);
+    expect(err).toMatch(/tillroll: interrupted\. Run the same command again to continue\n$/);
     expect(err).not.toContain('failed');
   },
 );
 
 test('130: also while it waits for the service to open', async () => {
-  await using far = await startFarSide({ open: false, finishes: false });
-  const { code, err } = await interrupted(pull(), environment(far), /closed until/, 'SIGINT');
+  await using server = await startServer({ open: false, finishes: false });
+  const { code, err } = await interrupted(pull(), environment(server), /closed until/, 'SIGINT');
   expect(code).toBe(130);
   expect(err).toMatch(/closed until .* \(in 3 h 12 min\)/);
 });
 
 test('exports print what they were asked for, alone', async () => {
-  await using far = await startFarSide({ open: true, finishes: true });
-  const env = environment(far);
+  await using server = await startServer({ open: true, finishes: true });
+  const env = environment(server);
   const create = ['exports', 'create', '--type', 'orders', '--from', '2026-01-01'];
   const created = await run([...create, '--to', '2026-01-31'], { env });
   expect(created).toMatchObject({ code: 0, err: '' });
@@ -185,17 +185,17 @@ test('exports print what they were asked for, alone', async () => {
 });
 
 test('the token is in nothing that a pull leaves behind', async () => {
-  await using far = await startFarSide({ open: true, finishes: true });
-  await run(pull(), { env: environment(far) });
+  await using server = await startServer({ open: true, finishes: true });
+  await run(pull(), { env: environment(server) });
   const names = await readdir(out, { recursive: true, withFileTypes: true });
   for (const entry of names.filter((each) => each.isFile()))
     expect(await readFile(join(entry.parentPath, entry.name), 'utf8')).not.toContain(TOKEN);
 });
 
 test('a reader of stdout that goes away is no error to be told', async () => {
-  await using far = await startFarSide({ open: true, finishes: false });
+  await using server = await startServer({ open: true, finishes: false });
   const child = spawn(process.execPath, [BIN, ...pull(), '--json'], {
-    env: { PATH: process.env['PATH'], ...environment(far) },
+    env: { PATH: process.env['PATH'], ...environment(server) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let err = '';

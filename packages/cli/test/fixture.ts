@@ -1,12 +1,13 @@
-import type { PullResult, RangeProgress, Receipt } from '@tillroll/client/files';
+import type { MonthProgress, PullResult, Receipt } from '@tillroll/client/files';
 
 export const JANUARY = Date.UTC(2026, 0, 1);
 export const FEBRUARY = Date.UTC(2026, 1, 1);
 
-export function range(name: string, part: Partial<RangeProgress> = {}): RangeProgress {
+export function month(name: string, part: Partial<MonthProgress> = {}): MonthProgress {
   return {
     name,
     type: 'ORDERS',
+    month: '2026-01',
     startTime: JANUARY,
     endTime: FEBRUARY,
     stage: 'planned',
@@ -21,7 +22,7 @@ export function range(name: string, part: Partial<RangeProgress> = {}): RangePro
 
 export function receipt(part: Partial<Receipt> = {}): Receipt {
   return {
-    receipt: 1,
+    receipt: 2,
     complete: true,
     source: { url: 'https://exports.example.com', merchant: 'SHOP' },
     format: 'jsonl',
@@ -30,27 +31,19 @@ export function receipt(part: Partial<Receipt> = {}): Receipt {
     timezone: 'UTC',
     spans: [{ type: 'ORDERS', from: '2026-01-01T00:00:00.000Z', to: '2026-02-01T00:00:00.000Z' }],
     objects: 1234,
-    ranges: [
+    files: [
       {
         type: 'ORDERS',
-        name: 'orders/2026-01-01_2026-01-31',
-        startTime: JANUARY,
-        endTime: FEBRUARY,
+        month: '2026-01',
+        path: 'orders/2026-01.jsonl',
+        covers: [{ startTime: JANUARY, endTime: FEBRUARY }],
         exports: ['46W0PSXERJTCS'],
         objects: 1234,
         outside: 0,
+        bytes: 1_500_000,
+        sha256: '0'.repeat(64),
         firstCreatedTime: JANUARY,
         lastCreatedTime: FEBRUARY - 1,
-        files: [
-          {
-            path: 'orders/2026-01-01_2026-01-31.jsonl',
-            objects: 1234,
-            bytes: 1_500_000,
-            sha256: '0'.repeat(64),
-            firstCreatedTime: JANUARY,
-            lastCreatedTime: FEBRUARY - 1,
-          },
-        ],
       },
     ],
     tables: [],

@@ -1,10 +1,10 @@
-import type { PullEvent, RangeProgress } from '@tillroll/client/files';
+import type { MonthProgress, PullEvent } from '@tillroll/client/files';
 import { expect, test } from 'vitest';
 import { plainDisplay } from '../src/display/plain.ts';
-import { FEBRUARY, JANUARY, range } from './fixture.ts';
+import { FEBRUARY, JANUARY, month } from './fixture.ts';
 
 const START = Date.UTC(2026, 6, 30, 6, 48);
-const NAME = 'orders/2026-01-01_2026-01-31';
+const NAME = 'orders/2026-01';
 
 /** A display, what it wrote, and a clock that is set by hand. */
 function recorded() {
@@ -15,28 +15,29 @@ function recorded() {
     () => clock.ms,
   );
   const show = (event: PullEvent) => display.event(event);
-  const move = (part: Partial<RangeProgress>) => show({ event: 'range', range: range(NAME, part) });
-  /** What was written since, without the time. */
+  const move = (part: Partial<MonthProgress>) => show({ event: 'month', month: month(NAME, part) });
+  /** What was written since the last call, without the time. */
   const texts = () => lines.splice(0).map((line) => line.slice('2026-07-30T06:48:00Z '.length, -1));
   return { lines, clock, show, move, texts };
 }
 
-function plan(ranges: RangeProgress[]): PullEvent {
-  return { event: 'plan', from: JANUARY, to: FEBRUARY, timezone: 'UTC', out: '/data/s', ranges };
+function plan(months: MonthProgress[]): PullEvent {
+  return { event: 'plan', from: JANUARY, to: FEBRUARY, timezone: 'UTC', out: '/data/s', months };
 }
 
-test('a range is a line for each stage that lasts', () => {
+test('a month is a line for each long stage', () => {
   const { show, move, texts, lines } = recorded();
-  show(plan([range(NAME), range('orders/x', { stage: 'kept' })]));
+  show(plan([month(NAME), month('orders/x', { stage: 'kept' })]));
   expect(lines[0]).toMatch(/^2026-07-30T06:48:00Z plan: /);
   expect(texts()).toEqual([
-    'plan: 2 ranges, 2026-01-01T00:00:00Z <= createdTime < 2026-02-01T00:00:00Z, to /data/s; 1 complete before',
+    'plan: 2 month files, 2026-01-01T00:00:00Z <= createdTime < 2026-02-01T00:00:00Z, to /data/s; 1 complete before',
   ]);
   move({ stage: 'creating' });
   for (const percent of [0, 10, 50, 100]) move({ stage: 'exporting', percent });
   for (let files = 0; files <= 300; files++)
     move({ stage: 'downloading', percent: files / 3, files, filesTotal: 300 });
-  move({ stage: 'merging', percent: 0 });
+  move({ stage: 'assembling', percent: 0 });
+  move({ stage: 'converting', percent: 0 });
   move({ stage: 'done', percent: 100, objects: 300_000, bytes: 420_000_000 });
   expect(texts()).toEqual([
     `${NAME} exporting`,
@@ -45,7 +46,7 @@ test('a range is a line for each stage that lasts', () => {
   ]);
 });
 
-test('what lasts is told of once a minute', () => {
+test('a long stage is reported once a minute', () => {
   const { clock, move, texts } = recorded();
   move({ stage: 'exporting', percent: 0 });
   texts();
@@ -56,7 +57,7 @@ test('what lasts is told of once a minute', () => {
   expect(texts()).toEqual([`${NAME} exporting: 19 %`, `${NAME} exporting: 39 %`]);
 });
 
-test('waits are told, but short and repeated ones do not flood', () => {
+test('waits are reported, but short and repeated ones do not flood', () => {
   const { clock, show, texts } = recorded();
   const opens = Date.UTC(2026, 6, 30, 10);
   const hours = { event: 'waiting', reason: 'hours', opens, message: 'closed' } as const;
@@ -73,23 +74,26 @@ test('waits are told, but short and repeated ones do not flood', () => {
     });
     show({ event: 'waiting', reason: 'retry', until: clock.ms + 100, opens: null, message: 'x' });
   }
-  expect(texts()).toEqual(['asked to slow down; going on in 5 s']);
+  expect(texts()).toEqual(['the server asked for fewer requests; continuing in 5 s']);
 });
 
-test('a message from the far side stays one line', () => {
+test('a watched lock is reported in the words of the library', () => {
+  const { clock, show, texts } = recorded();
+  const message = '/data/s may be in use by process 12 on till; waiting up to 30 s to see';
+  show({ event: 'waiting', reason: 'lock', until: clock.ms + 30_000, opens: null, message });
+  expect(texts()).toEqual([message]);
+});
+
+test('a text of the server stays one line and controls nothing', () => {
   const { move, show, texts } = recorded();
-  move({ stage: 'failed', message: 'bad\n\u001b[31mnews' });
-  show({ event: 'warning', message: 'a\r\nb' });
-  expect(texts()).toEqual([`${NAME} failed: bad [31mnews`, 'warning: a b']);
+  move({ stage: 'failed', message: 'bad\n\u001b[31mnews\u009b2J\u202edlo' });
+  show({ event: 'warning', message: 'a\r\nb\u2028c' });
+  expect(texts()).toEqual([`${NAME} failed: bad  [31mnews 2J\\u{202e}dlo`, 'warning: a b c']);
 });
 
-test('conversion is told once a file', () => {
+test('a table is reported once a file', () => {
   const { show, texts } = recorded();
   for (const fraction of [0, 0.2, 0.4])
-    show({ event: 'converting', path: 'orders.parquet', fraction });
-  show({ event: 'converting', path: 'payments.parquet', fraction: 0.55 });
-  expect(texts()).toEqual([
-    'writing orders.parquet: 0 % of all',
-    'writing payments.parquet: 55 % of all',
-  ]);
+    show({ event: 'converting', path: 'sales.duckdb', fraction });
+  expect(texts()).toEqual(['writing sales.duckdb: 0 %']);
 });

@@ -41,13 +41,13 @@ test('with nothing piped in, the token comes from the environment', async () => 
   const { code, err } = await run(ADD, { env: fromEnvironment });
   expect(code).toBe(0);
   expect(err).toContain('with the token from TILLROLL_TOKEN');
-  expect((await run(ADD, { env })).err).toMatch(/^tillroll: missing: the token; pipe it/);
+  expect((await run(ADD, { env })).err).toMatch(/^tillroll: missing: the token\. Pipe it/);
 });
 
 test('a token of two lines is refused', async () => {
   const { code, err } = await run(ADD, { env, input: `${TOKEN}\nmore\n` });
   expect(code).toBe(2);
-  expect(err).toMatch(/^tillroll: token must be [^\n]+\n$/);
+  expect(err).toMatch(/^tillroll: the token must be [^\n]+\n$/);
 });
 
 test('a file that others can read is refused by whatever needs it', async () => {

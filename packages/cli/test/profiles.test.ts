@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
-  checkedProfileName,
+  checkProfileName,
   profilesPath,
   readProfiles,
   writeProfiles,
@@ -59,7 +59,7 @@ test.each([0o644, 0o640, 0o604, 0o620])(
 );
 
 test.each([
-  ['{"profiles": {"shop": {"token": "secret-token",}}}', /no valid JSON/],
+  ['{"profiles": {"shop": {"token": "secret-token",}}}', /not valid JSON/],
   ['[]', /must be \{"profiles"/],
   ['null', /must be \{"profiles"/],
   ['{"profiles": {"shop": {"token": "secret-token", "url": 1}}}', /profile "shop".*each a string/],
@@ -72,7 +72,7 @@ test.each([
 });
 
 test('names are plain', () => {
-  expect(checkedProfileName('shop-1.eu_2')).toBe('shop-1.eu_2');
+  expect(checkProfileName('shop-1.eu_2')).toBe('shop-1.eu_2');
   for (const name of ['', '__proto__', '-x', 'a b', 'a/b', 'x'.repeat(65), 'a\n'])
-    expect(() => checkedProfileName(name)).toThrow(UsageError);
+    expect(() => checkProfileName(name)).toThrow(UsageError);
 });

@@ -66,7 +66,7 @@ describe('precedence', () => {
 
 test('--url and --region together are refused', async () => {
   const both = resolveConnection({ url: 'https://x.example', region: 'us' }, ENV, none);
-  await expect(both).rejects.toThrow(/--url and --region both say where/);
+  await expect(both).rejects.toThrow(/--url and --region both give the URL/);
   await expect(both).rejects.toBeInstanceOf(UsageError);
 });
 
@@ -88,7 +88,7 @@ test('a profile that is not there is named, with those that are', async () => {
 test("a profile's token goes to the profile's address alone", async () => {
   const flags = { profile: 'shop', url: 'http://elsewhere.example' };
   await expect(resolveConnection(flags, {}, all)).rejects.toThrow(
-    'profile shop has a token for https://shop.example, and it is not sent to http://elsewhere.example',
+    'the token of profile shop is for https://shop.example, and is not sent to http://elsewhere.example',
   );
   // Written otherwise, it is the same address.
   const same = await resolveConnection({ ...flags, url: 'HTTPS://shop.example:443/' }, {}, all);

@@ -13,7 +13,7 @@ test('the summary says what is there', () => {
   expect(summaryLines(result(), { elapsedMs: 4000, terminal })).toEqual([
     '/data/sales: complete',
     '  orders  2026-01-01T00:00:00Z <= createdTime < 2026-02-01T00:00:00Z',
-    '  1 range, 1,234 objects, 1 file, 1.50 MB on disk',
+    '  1 month, 1,234 objects, 1 file, 1.50 MB on disk',
     '  received now: 1,234 objects, 2.00 MB in 4.0 s (500 kB/s)',
     '',
     '  orders    USD           1,234  total 12,345.67',
@@ -26,34 +26,62 @@ test('the summary says what is there', () => {
 });
 
 test('a file that holds several tables counts once', () => {
-  const [file] = receipt().ranges.flatMap(({ files }) => files);
-  if (!file) throw new Error('the fixture has a file');
-  const database = { ...file, path: 'sales.duckdb', bytes: 3_000_000 };
+  const database = { path: 'sales.duckdb', rows: 7, bytes: 3_000_000, sha256: '0'.repeat(64) };
   const tables = ['orders', 'payments'].map((table) => ({ ...database, table }));
   const lines = summaryLines(result({ receipt: receipt({ tables }) }), { elapsedMs: 1, terminal });
-  expect(lines).toContain('  1 range, 1,234 objects, 2 files, 4.50 MB on disk');
+  expect(lines).toContain('  1 month, 1,234 objects, 2 files, 4.50 MB on disk');
 });
 
-test('what is missing is said with its reason and what to do next', () => {
+test('what is missing is listed with its reason and what to do', () => {
   const failed = [
-    { name: 'orders/a', message: 'the disk is full.', code: 'DISK', hint: 'Make room' },
+    {
+      name: 'orders/2026-01',
+      message: 'the disk is full.',
+      code: 'DISK',
+      hint: 'Make room',
+    } as const,
+    { name: 'sales.duckdb', message: 'IO Error', code: 'DISK' } as const,
   ];
-  const missing = ['a', 'b'].map((day) => ({
-    name: `orders/${day}`,
-    type: 'ORDERS' as const,
-    startTime: 0,
-    endTime: 1,
-    reason: 'not yet fetched',
-  }));
+  const range = { type: 'ORDERS', startTime: 0, endTime: 1 } as const;
+  const missing = [
+    { name: 'orders/2026-01', ...range, reason: 'the disk is full.' },
+    { name: 'orders/2026-02', ...range, reason: 'not fetched yet' },
+    { name: 'sales.duckdb', type: null, startTime: null, endTime: null, reason: 'IO Error' },
+  ];
   const incomplete = result({ complete: false, failed, receipt: receipt({ missing }) });
   expect(failureLines(incomplete)).toEqual([
-    'orders/a failed: the disk is full. Make room',
-    'orders/b failed: not yet fetched',
-    '2 ranges missing: run the same command again, what is complete is kept',
+    'orders/2026-01: the disk is full. Make room',
+    'orders/2026-02: not fetched yet',
+    'sales.duckdb: IO Error',
+    '3 files missing. Run the pull again to fetch what is missing.',
   ]);
   const lines = summaryLines(incomplete, { elapsedMs: 1, terminal });
   expect(lines[0]).toBe('/data/sales: not complete');
-  expect(lines.slice(-3)).toEqual(failureLines(incomplete));
+  expect(lines.slice(-4)).toEqual(failureLines(incomplete));
+});
+
+test('texts of a server control no terminal', () => {
+  const evil = 'U\u001b]0;x\u0007\u009b2J\u202e\nD';
+  const { totals } = receipt();
+  const lines = summaryLines(
+    result({
+      complete: false,
+      out: `/data/${evil}`,
+      failed: [{ name: evil, message: evil, code: 'BAD_FILE', hint: evil }],
+      receipt: receipt({
+        totals: {
+          orders: totals.orders.map((row) => ({ ...row, currency: evil })),
+          payments: totals.payments.map((row) => ({ ...row, currency: evil, result: evil })),
+        },
+        months: receipt().months.map((row) => ({ ...row, currency: evil, month: evil })),
+      }),
+    }),
+    { elapsedMs: 1, terminal },
+  );
+  // oxlint-disable-next-line no-control-regex
+  expect(lines.join('')).not.toMatch(
+    /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/,
+  );
 });
 
 test('bars fit the terminal, and leave it where it is too narrow', () => {

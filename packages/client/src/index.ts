@@ -1,24 +1,28 @@
+export type { CallOptions, ClientOptions, ListOptions, WaitOptions } from './api/export-api.ts';
+export { isPlainHttp, type ConnectionOptions } from './api/connection.ts';
+export { CLOVER_REGIONS, type CloverRegion } from './api/regions.ts';
+export { ExportClient } from './client.ts';
+export type { Format } from './directory/layout.ts';
+export type { Receipt } from './directory/receipt.ts';
+export type { IterateOptions } from './download/objects.ts';
+export type { RawFilesOptions, RawFilesProgress, RawFilesResult } from './download/raw-files.ts';
+export type { RawFile, RawManifest } from './download/raw-manifest.ts';
+export { ERROR_CODES, ERRORS, ExportError, type ErrorCode } from './errors.ts';
+export type { ProxyMode } from './http/agent.ts';
 export {
-  ExportClient,
-  type CallOptions,
-  type ClientOptions,
-  type ListOptions,
-  type WaitOptions,
-} from './client.ts';
-export type { ConnectionOptions } from './connection.ts';
-export { ERROR_CODES, ExportError, type ErrorCode } from './errors.ts';
-export { RETRY_POLICY, type RetryPolicy } from './http/backoff.ts';
-export type { Waiting, WaitReason } from './http/transport.ts';
-export type { IterateOptions } from './iterate.ts';
-export { CLOVER_REGIONS, type CloverRegion } from './regions.ts';
-export { instantText, parseSpan, type SpanOptions, type When } from './span.ts';
+  RETRY_POLICY,
+  type OnWaiting,
+  type RetryPolicy,
+  type Waiting,
+  type WaitReason,
+} from './http/retry.ts';
 export type {
-  Format,
+  FailedMonth,
+  MonthProgress,
+  MonthStage,
   PullEvent,
   PullOptions,
   PullResult,
-  RangeProgress,
-  RangeStage,
-} from './files/pull-types.ts';
-export type { Receipt } from './files/receipt.ts';
+} from './pull/events.ts';
+export { instantText, parseSpan, type SpanOptions, type When } from './time/span.ts';
 export type { ExportObject, ExportRequest, ExportType, Order, Payment } from '@tillroll/contract';

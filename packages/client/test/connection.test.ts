@@ -1,18 +1,18 @@
 import { describe, expect, test } from 'vitest';
-import { connect } from '../src/connection.ts';
-import { ExportError } from '../src/errors.ts';
+import { isPlainHttp, parseConnection } from '../src/api/connection.ts';
 import {
   CLOVER_REGIONS,
   cloverAvailability,
-  cloverRegion,
+  findCloverRegion,
   type CloverRegion,
-} from '../src/regions.ts';
+} from '../src/api/regions.ts';
+import { ExportError } from '../src/errors.ts';
 
 const GOOD = { url: 'https://api.clover.com', merchant: 'ABCDEFGHJKMNP', token: 'tr_secret-token' };
 
 function refusal(change: Record<string, unknown>): ExportError {
   try {
-    connect({ ...GOOD, ...change });
+    parseConnection({ ...GOOD, ...change });
   } catch (error) {
     if (error instanceof ExportError && error.code === 'USAGE') return error;
     throw error;
@@ -28,7 +28,7 @@ describe('a connection', () => {
     ['https://shop.example/tillroll/', 'https://shop.example/tillroll'],
     ['https://shop.example/v3x', 'https://shop.example/v3x'],
   ])('to %s', (url, base) => {
-    expect(connect({ ...GOOD, url }).base.href).toBe(base);
+    expect(parseConnection({ ...GOOD, url }).base.href).toBe(base);
   });
 
   test.each([
@@ -88,14 +88,47 @@ describe('a connection', () => {
   });
 });
 
+describe('the option that an error is about', () => {
+  test.each([
+    [{ url: 'x' }, 'url'],
+    [{ merchant: '' }, 'merchant'],
+    [{ token: '' }, 'token'],
+  ])('%j', (change, option) => {
+    const error = refusal(change);
+    expect(error.option).toBe(option);
+    // A command puts its own flag in front of the rest.
+    expect(error.message).toBe(`${option} ${error.detail}`);
+    expect(error.detail).toMatch(/^must/);
+  });
+});
+
+describe('an unencrypted connection', () => {
+  test.each([
+    ['http://exports.example.com', true],
+    ['http://10.0.0.1:8080', true],
+    ['http://127.evil.example', true],
+    ['http://localhost.example', true],
+    ['http://127.0.0.1:8080', false],
+    ['http://127.1.2.3', false],
+    ['http://2130706433', false],
+    ['http://[::1]:80', false],
+    ['http://localhost', false],
+    ['http://localhost.:80', false],
+    ['http://api.localhost', false],
+    ['https://exports.example.com', false],
+  ])('to %s is worth a warning: %j', (url, expected) => {
+    expect(isPlainHttp(new URL(url))).toBe(expected);
+  });
+});
+
 describe("Clover's regions", () => {
   test('are known by their hosts', () => {
     for (const [region, url] of Object.entries(CLOVER_REGIONS)) {
-      expect(cloverRegion(new URL(`${url}/x`))).toBe(region);
-      expect(cloverRegion(new URL(url.replace('https://', 'https://x.')))).toBeUndefined();
+      expect(findCloverRegion(new URL(`${url}/x`))).toBe(region);
+      expect(findCloverRegion(new URL(url.replace('https://', 'https://x.')))).toBeUndefined();
     }
-    expect(cloverRegion(new URL('https://api.clover.com:8443'))).toBeUndefined();
-    expect(cloverRegion(new URL('https://api.clover.com.example'))).toBeUndefined();
+    expect(findCloverRegion(new URL('https://api.clover.com:8443'))).toBeUndefined();
+    expect(findCloverRegion(new URL('https://api.clover.com.example'))).toBeUndefined();
   });
 
   test('have hours, but for Latin America', () => {

@@ -6,8 +6,11 @@ import {
   expectComplete,
   failureOf,
   linesOf,
+  LONG,
+  LONG_EDGES,
   LONG_FROM,
   LONG_TO,
+  MONTH,
   RETRY,
   Scene,
 } from './scene.ts';
@@ -84,17 +87,16 @@ describe('503 to a create', () => {
     expect(scene.far.requests.length).toBeLessThanOrEqual(3);
   });
 
-  test.concurrent('wait: false: what is there stays, and is gone on with', async () => {
-    const long = { from: LONG_FROM, to: LONG_TO };
+  test.concurrent('wait: false: what is there stays, and a later pull continues', async () => {
     const status = { on: 'create', status: 503, after: 1 } as const;
-    await using scene = await Scene.begin({ ...long, orders: 120, faults: { status } });
-    await failureOf(scene.pull(long, scene.client({ wait: false })), 'UNAVAILABLE');
+    await using scene = await Scene.begin({ ...LONG, orders: 120, faults: { status } });
+    await failureOf(scene.pull(LONG, scene.client({ wait: false })), 'UNAVAILABLE');
     expect(await contents(scene.out)).toEqual(
-      linesOf(scene.far, ['ORDERS'], LONG_FROM, Date.UTC(2026, 0, 7)),
+      linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_EDGES[0]),
     );
     scene.far.set({});
     const expected = linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO);
-    await expectComplete(scene, scene.pull(long, scene.client({ wait: false })), expected);
+    await expectComplete(scene, scene.pull(LONG, scene.client({ wait: false })), expected);
     expect(scene.far.exports).toHaveLength(3);
   });
 
@@ -223,8 +225,8 @@ describe('the API refuses or breaks off', () => {
     [413, 'REFUSED', /413/, undefined],
   ] as const)('%i stops at once', async (status, code, message, hint) => {
     const faults: Faults = { status: { on: 'create', status, details: 'the month is odd' } };
-    await using scene = await Scene.begin({ faults, from: LONG_FROM, to: LONG_TO });
-    const error = await failureOf(scene.pull({ from: LONG_FROM, to: LONG_TO }), code);
+    await using scene = await Scene.begin({ faults, ...LONG });
+    const error = await failureOf(scene.pull(LONG), code);
     expect(error.message).toMatch(message);
     if (hint) expect(error.hint).toMatch(hint);
     expect(scene.count('create')).toBe(1);
@@ -271,9 +273,7 @@ describe('the API refuses or breaks off', () => {
     await using scene = await Scene.begin({ faults: { html: { on, contentType } } });
     const result = await scene.pull();
     expect(result.complete).toBe(false);
-    expect(result.failed).toMatchObject([
-      { name: 'orders/2026-01-08_2026-01-28', code: 'PROTOCOL' },
-    ]);
+    expect(result.failed).toMatchObject([{ name: MONTH, code: 'PROTOCOL' }]);
     expect(result.failed[0]?.message).toMatch(/instead of JSON: .*Welcome to our Wi-Fi!/);
     expect(result.failed[0]?.hint).toMatch(/address/);
     expect(result.receipt).toMatchObject({ complete: false, objects: 0, missing: [{}] });

@@ -5,7 +5,10 @@ import {
   failureOf,
   FROM,
   linesOf,
+  LONG,
+  LONG_EDGES,
   LONG_FROM,
+  LONG_MONTHS,
   LONG_TO,
   Scene,
   TO,
@@ -34,23 +37,19 @@ describe('the life of an export', () => {
     await using scene = await Scene.begin({ faults: { failed: { times: 1, status } } });
     const result = await expectComplete(scene, scene.pull());
     expect(scene.count('create')).toBe(2);
-    expect(result.receipt.ranges[0]?.exports).toEqual([scene.far.exports[1]?.id]);
+    expect(result.receipt.files[0]?.exports).toEqual([scene.far.exports[1]?.id]);
   });
 
-  test.concurrent('FAILED always: the other ranges are there', async () => {
-    const long = { from: LONG_FROM, to: LONG_TO };
+  test.concurrent('FAILED always: the other months are there', async () => {
     const code = 'SOURCE_UNAVAILABLE';
-    await using scene = await Scene.begin({ ...long, orders: 90, faults: { failed: { code } } });
-    // The first range is made before the fault sets in.
+    await using scene = await Scene.begin({ ...LONG, orders: 90, faults: { failed: { code } } });
+    // The first month is made before the fault begins.
     scene.far.set({});
-    await scene.pull({ from: LONG_FROM, to: '2026-01-07' });
+    await scene.pull({ from: LONG_FROM, to: LONG_EDGES[0] });
     scene.far.set({ failed: { code } });
-    const result = await scene.pull(long);
+    const result = await scene.pull(LONG);
     expect(result.complete).toBe(false);
-    expect(result.failed.map(({ name }) => name)).toEqual([
-      'orders/2026-01-07_2026-02-06',
-      'orders/2026-02-06_2026-03-02',
-    ]);
+    expect(result.failed.map(({ name }) => name)).toEqual(LONG_MONTHS.slice(1));
     expect(result.failed[0]).toMatchObject({
       code: 'EXPORT_FAILED',
       message: expect.stringMatching(/ended as FAILED: SOURCE_UNAVAILABLE: A fault that was/),
@@ -60,12 +59,12 @@ describe('the life of an export', () => {
       result.failed.map(({ name }) => name),
     );
     expect(await contents(scene.out)).toEqual(
-      linesOf(scene.far, ['ORDERS'], LONG_FROM, Date.UTC(2026, 0, 7)),
+      linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_EDGES[0]),
     );
     scene.far.set({});
     await expectComplete(
       scene,
-      scene.pull(long),
+      scene.pull(LONG),
       linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO),
     );
   });
@@ -109,18 +108,17 @@ describe('the life of an export', () => {
     expect(scene.count('create')).toBe(2);
   });
 
-  test.concurrent('files that vanish (410): exported anew for that range alone', async () => {
-    const long = { from: LONG_FROM, to: LONG_TO };
+  test.concurrent('files that vanish (410): exported anew for that month alone', async () => {
     await using scene = await Scene.begin({
-      ...long,
+      ...LONG,
       orders: 240,
       faults: { vanished: { downloads: 3, after: 1, times: 1 } },
     });
     const expected = linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO);
-    await expectComplete(scene, scene.pull(long), expected);
+    await expectComplete(scene, scene.pull(LONG), expected);
     const spans = scene.far.exports.map(({ request }) => request.startTime);
     expect(spans).toHaveLength(4);
-    expect(spans.filter((time) => time === Date.UTC(2026, 0, 7))).toHaveLength(2);
+    expect(spans.filter((time) => time === LONG_EDGES[0])).toHaveLength(2);
   });
 
   test.concurrent('files that always vanish: a few exports, then GONE', async () => {
@@ -158,7 +156,7 @@ describe('the life of an export', () => {
     });
     const result = await scene.pull();
     expect(result.failed).toMatchObject([{ code: 'PROTOCOL' }]);
-    expect(result.failed[0]?.message).toMatch(/the answer is no export: \{/);
+    expect(result.failed[0]?.message).toMatch(/the answer is not an export: \{/);
     expect(scene.far.requests.every(({ kind }) => kind !== 'unknown')).toBe(true);
   });
 
@@ -174,24 +172,23 @@ describe('the life of an export', () => {
 
 describe('a token that is revoked in the middle', () => {
   test('stops with UNAUTHORIZED; later nothing is fetched twice', async () => {
-    const long = { from: LONG_FROM, to: LONG_TO };
     await using scene = await Scene.begin({
-      ...long,
+      ...LONG,
       orders: 240,
       // Availability aside: create, read, create, read are let through.
       faults: { status: { on: ['create', 'read'], status: 401, after: 4 } },
     });
-    const error = await failureOf(scene.pull(long), 'UNAUTHORIZED');
+    const error = await failureOf(scene.pull(LONG), 'UNAUTHORIZED');
     expect(error.hint).toMatch(/token/);
     expect(scene.far.requests.filter(({ status }) => status === 401)).toHaveLength(1);
-    const done = linesOf(scene.far, ['ORDERS'], LONG_FROM, Date.UTC(2026, 1, 6));
+    const done = linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_EDGES[1]);
     expect(await contents(scene.out)).toEqual(done);
     const fetched = scene.count('file');
     expect(fetched).toBeGreaterThan(10);
 
     scene.far.set({});
     const expected = linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO);
-    await expectComplete(scene, scene.pull(long), expected);
+    await expectComplete(scene, scene.pull(LONG), expected);
     const files = scene.far.requests.filter(({ kind }) => kind === 'file');
     expect(new Set(files.map(({ path }) => path)).size).toBe(files.length);
     expect(scene.count('create')).toBe(4);

@@ -1,7 +1,5 @@
-import { readdir } from 'node:fs/promises';
 import type { Order } from '@tillroll/contract';
 import { describe, expect, test } from 'vitest';
-import { downloadExport } from '../src/files/index.ts';
 import type { FarSideOptions, Faults } from './far-side/index.ts';
 import {
   contents,
@@ -10,8 +8,9 @@ import {
   pullAsProcess,
   RETRY,
   Scene,
-  servedOf,
   FROM,
+  MONTH,
+  MONTH_FILE,
   TO,
 } from './scene.ts';
 
@@ -30,11 +29,10 @@ async function ordersOf(scene: Scene): Promise<string[]> {
 async function expectFault(scene: Scene, code: string, message: RegExp): Promise<void> {
   const result = await scene.pull();
   expect(result.complete).toBe(false);
-  expect(result.failed).toMatchObject([{ code, name: 'orders/2026-01-08_2026-01-28' }]);
+  expect(result.failed).toMatchObject([{ code, name: MONTH }]);
   expect(result.failed[0]?.message).toMatch(message);
   // Nothing half-written has a name that somebody would read.
-  const names = Object.keys(await contents(scene.out));
-  expect(names.filter((name) => !name.endsWith('.part'))).toEqual([]);
+  expect(await contents(scene.out)).toEqual({});
   const iterated = await failureOf(ordersOf(scene));
   expect(iterated.code).toBe(code);
 }
@@ -84,7 +82,7 @@ describe('what passes', () => {
     const result = await scene.pull();
     expect(result).toMatchObject({ complete: true, receipt: { objects: 0 } });
     expect(await contents(scene.out)).toEqual({
-      'orders/2026-01-08_2026-01-28.jsonl': expect.stringMatching(/^0 e3b0c442/),
+      [MONTH_FILE]: expect.stringMatching(/^0 e3b0c442/),
     });
   });
 
@@ -252,21 +250,21 @@ describe('what does not pass', () => {
   });
 
   test.concurrent('files whose URLs differ in their query alone are told apart', async () => {
-    const { filesOf } = await import('../src/file-order.ts');
+    const { listFiles } = await import('../src/download/file-list.ts');
     const elements = [1, 2, 3].map((file) => ({
       url: `https://a.example/export?file=${file}&signature=${file * 7}`,
       export: { id: 'E' },
     }));
-    const listed = filesOf({ exportUrls: { elements } } as never);
+    const listed = listFiles({ exportUrls: { elements } } as never);
     expect(listed?.map(({ url }) => url)).toEqual(elements.map(({ url }) => url));
     expect(new Set(listed?.map(({ key }) => key)).size).toBe(3);
   });
 
   test.concurrent('from https to http: not followed', async () => {
-    const { checkedFileUrl } = await import('../src/download.ts');
+    const { parseFileUrl } = await import('../src/download/file-url.ts');
     const at = new URL('https://a.example');
-    expect(() => checkedFileUrl('http://a.example/f', at)).toThrow(/leaves https for http/);
-    expect(checkedFileUrl('https://b.example/f', at).host).toBe('b.example');
+    expect(() => parseFileUrl('http://a.example/f', at)).toThrow(/leaves https for http/);
+    expect(parseFileUrl('https://b.example/f', at).host).toBe('b.example');
   });
 });
 
@@ -282,38 +280,5 @@ describe('memory is bounded, and it ends', () => {
     expect(outcome).toMatchObject({ complete: false, failed: [{ code: 'BAD_FILE' }] });
     expect(outcome.failed[0]?.message).toMatch(message);
     expect(outcome.peakBytes / 2 ** 20).toBeLessThan(350);
-  });
-});
-
-describe('downloadExport', () => {
-  test('gives the files as they are served', async () => {
-    await using scene = await Scene.begin({ faults: { order: { how: 'shuffled' } } });
-    const client = scene.client();
-    const request = { type: 'ORDERS', startTime: FROM, endTime: TO } as const;
-    const { id } = await client.create(request);
-    await client.wait(id);
-    const result = await downloadExport(client, id, { out: scene.out });
-    const expected = Object.entries(servedOf(scene.far, ['ORDERS'], FROM, TO, 10)).map(
-      ([path, sum]) => [path.split('/').at(-1), sum],
-    );
-    expect(await contents(scene.out)).toEqual(Object.fromEntries(expected));
-    expect(result).toMatchObject({
-      objects: 45,
-      files: [{ path: '0000.json', objects: 10 }, {}, {}, {}, {}],
-    });
-    expect((await failureOf(downloadExport(client, id, { out: scene.out }))).message).toMatch(
-      /not empty: it holds 000\d.json/,
-    );
-  });
-
-  test('an altered file leaves nothing under its name', async () => {
-    await using scene = await Scene.begin({ faults: { altered: { position: 2 } as never } });
-    const client = scene.client();
-    const { id } = await client.create({ type: 'ORDERS', startTime: FROM, endTime: TO });
-    await client.wait(id);
-    await failureOf(downloadExport(client, id, { out: scene.out }), 'BAD_FILE');
-    expect(await readdir(scene.out)).not.toContain('0002.json');
-    const error = await failureOf(downloadExport(client, 'NOSUCHEXPORT0', { out: scene.out }));
-    expect(error.code).toBe('NOT_FOUND');
   });
 });

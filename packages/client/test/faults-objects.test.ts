@@ -9,15 +9,17 @@ import {
   failureOf,
   FROM,
   linesOf,
+  LONG,
+  LONG_EDGES,
   LONG_FROM,
+  LONG_MONTHS,
   LONG_TO,
-  rangesOf,
+  MONTH,
+  MONTH_FILE,
+  monthsOf,
   Scene,
   TO,
 } from './scene.ts';
-
-const LONG = { from: LONG_FROM, to: LONG_TO };
-const RANGE = '2026-01-08_2026-01-28';
 
 async function iterated(scene: Scene, span: { from: number; to: number }): Promise<Order[]> {
   const orders: Order[] = [];
@@ -26,7 +28,7 @@ async function iterated(scene: Scene, span: { from: number; to: number }): Promi
 }
 
 async function lines(scene: Scene, name: string): Promise<string[]> {
-  const text = await readFile(join(scene.out, `orders/${name}.jsonl`), 'utf8');
+  const text = await readFile(join(scene.out, `${name}.jsonl`), 'utf8');
   return text.split('\n').slice(0, -1);
 }
 
@@ -41,24 +43,22 @@ describe('an id twice', () => {
       orders,
       faults: { duplicate: { how, after: 1, times: 3 } },
     });
-    const middle = scene.far.objects('ORDERS', Date.UTC(2026, 0, 7));
+    const middle = scene.far.objects('ORDERS', LONG_EDGES[0]);
     const { id } = JSON.parse(middle[0] ?? '') as Order;
     const result = await scene.pull(LONG);
     expect(result.complete).toBe(false);
     expect(result.failed.map(({ name, code }) => [name, code])).toEqual([
-      ['orders/2026-01-07_2026-02-06', 'DUPLICATE_ID'],
-      ['orders/2026-02-06_2026-03-02', 'DUPLICATE_ID'],
+      [LONG_MONTHS[1], 'DUPLICATE_ID'],
+      [LONG_MONTHS[2], 'DUPLICATE_ID'],
     ]);
     expect(result.failed[0]?.message).toMatch(
       new RegExp(`^export ${scene.far.exports[1]?.id} holds the id "${id}" twice`),
     );
     expect(result.failed[0]?.hint).toMatch(/service is at fault/);
-    // The range before them is there, and nothing of theirs.
-    expect(await contents(scene.out)).toMatchObject(
-      linesOf(scene.far, ['ORDERS'], LONG_FROM, Date.UTC(2026, 0, 7)),
+    // The month before them is there, and nothing of theirs.
+    expect(await contents(scene.out)).toEqual(
+      linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_EDGES[0]),
     );
-    const others = Object.keys(await contents(scene.out)).slice(1);
-    expect(others.filter((path) => !path.endsWith('.part'))).toEqual([]);
     scene.far.set({});
     const expected = linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO);
     await expectComplete(scene, scene.pull(LONG), expected);
@@ -66,7 +66,7 @@ describe('an id twice', () => {
     await failureOf(iterated(scene, LONG), 'DUPLICATE_ID');
   });
 
-  test.concurrent('in one export and in another: kept, told, counted', async () => {
+  test.concurrent('in one export and in another: once, of the later export; told, counted', async () => {
     const faults: Faults = { duplicate: { how: 'across-exports', after: 1, times: 1 } };
     await using scene = await Scene.begin({ ...LONG, orders: 120, faults });
     const warnings: string[] = [];
@@ -75,15 +75,17 @@ describe('an id twice', () => {
       onProgress: (event) => event.event === 'warning' && warnings.push(event.message),
     });
     expect(result.complete).toBe(true);
-    expect(result.receipt.ranges.map(({ outside }) => outside)).toEqual([0, 1, 0]);
-    expect(warnings.join()).toMatch(
-      /orders\/2026-01-07_2026-02-06: .* 1 objects whose createdTime is outside/,
-    );
+    expect(result.receipt.files.map(({ outside }) => outside)).toEqual([0, 1, 0]);
+    expect(result.receipt.objects).toBe(120);
+    const january = scene.far.objects('ORDERS', LONG_FROM, LONG_EDGES[0]);
+    expect(await lines(scene, LONG_MONTHS[0])).toEqual(january.slice(0, -1));
+    expect((await lines(scene, LONG_MONTHS[1]))[0]).toBe(january.at(-1));
+    expect(warnings.join()).toMatch(/orders\/2026-02: .* 1 objects? whose createdTime is outside/);
   });
 });
 
 describe('bounds of another kind', () => {
-  const edges = [Date.UTC(2026, 0, 7), Date.UTC(2026, 1, 6)];
+  const edges: readonly number[] = LONG_EDGES;
 
   test.concurrent('inclusive: what lies at an edge is kept once', async () => {
     await using scene = await Scene.begin({
@@ -103,7 +105,7 @@ describe('bounds of another kind', () => {
       expect(scene.far.objects('ORDERS', edge, edge + 1).length).toBeGreaterThan(0);
     const expected = linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO);
     const result = await expectComplete(scene, scene.pull(LONG), expected);
-    expect(result.receipt.ranges.every(({ outside }) => outside === 0)).toBe(true);
+    expect(result.receipt.files.every(({ outside }) => outside === 0)).toBe(true);
     expect(await iterated(scene, LONG)).toEqual(
       parsed(scene.far.objects('ORDERS', LONG_FROM, LONG_TO)),
     );
@@ -113,22 +115,19 @@ describe('bounds of another kind', () => {
     expect(scene.count('create')).toBe(asked);
   });
 
-  test.concurrent.each(['jsonl', 'json'] as const)(
-    'inclusive, and pulled in two steps that meet at an object; %s',
-    async (format) => {
-      const faults: Faults = { bounds: { how: 'inclusive' } };
-      await using scene = await Scene.begin({ ...LONG, orders: 120, perFile: 1000, faults });
-      const [middle = ''] = scene.far.objects('ORDERS', Date.UTC(2026, 0, 20));
-      const to = (JSON.parse(middle) as Order).createdTime;
-      const first = await scene.pull({ from: LONG_FROM, to, format });
-      expect(first.receipt.objects).toBe(scene.far.objects('ORDERS', LONG_FROM, to).length);
-      await scene.pull({ ...LONG, format });
-      const fresh = join(scene.directory, 'fresh');
-      const { receipt } = await scene.pull({ ...LONG, format, out: fresh });
-      expect(await contents(scene.out)).toEqual(await contents(fresh));
-      expect(receipt.objects).toBe(120);
-    },
-  );
+  test.concurrent('inclusive, and pulled in two steps that meet at an object', async () => {
+    const faults: Faults = { bounds: { how: 'inclusive' } };
+    await using scene = await Scene.begin({ ...LONG, orders: 120, perFile: 1000, faults });
+    const [middle = ''] = scene.far.objects('ORDERS', Date.UTC(2026, 0, 20));
+    const to = (JSON.parse(middle) as Order).createdTime;
+    const first = await scene.pull({ from: LONG_FROM, to });
+    expect(first.receipt.objects).toBe(scene.far.objects('ORDERS', LONG_FROM, to).length);
+    await scene.pull(LONG);
+    const fresh = join(scene.directory, 'fresh');
+    const { receipt } = await scene.pull({ ...LONG, out: fresh });
+    expect(await contents(scene.out)).toEqual(await contents(fresh));
+    expect(receipt.objects).toBe(120);
+  });
 
   test.concurrent.each(['newer', 'older'] as const)(
     'inclusive, and %s in the later export: the newest modifiedTime wins',
@@ -137,43 +136,36 @@ describe('bounds of another kind', () => {
       await using scene = await Scene.begin({ ...LONG, orders: 120, faults });
       const shift = how === 'newer' ? 3_600_000 : 0;
       const expected = parsed(scene.far.objects('ORDERS', LONG_FROM, LONG_TO)).map((order) => {
-        // The first range is the only one to have what lies at its beginning.
+        // The first month is the only one to have what lies at its beginning.
         const alone = order.createdTime === LONG_FROM ? (how === 'newer' ? shift : -3_600_000) : 0;
         const both = edges.includes(order.createdTime) ? shift : 0;
         return { ...order, modifiedTime: (order.modifiedTime ?? 0) + alone + both };
       });
       await scene.pull(LONG);
-      const names = rangesOf(LONG_FROM, LONG_TO).map(({ name }) => name);
-      const kept = await Promise.all(names.map((name) => lines(scene, name)));
+      const kept = await Promise.all(LONG_MONTHS.map((name) => lines(scene, name)));
       expect(parsed(kept.flat())).toEqual(expected);
       expect(await iterated(scene, LONG)).toEqual(expected);
-      // By range, too.
+      // By month, too.
       expect(kept.map((of) => of.length)).toEqual(
-        rangesOf(LONG_FROM, LONG_TO).map(
+        monthsOf(LONG_FROM, LONG_TO).map(
           ({ from, to }) => scene.far.objects('ORDERS', from, to).length,
         ),
       );
     },
   );
 
-  test.concurrent.each(['jsonl', 'json'] as const)(
-    'exclusive at the start, inclusive at the end: nothing between is lost; as %s',
-    async (format) => {
-      const faults: Faults = { bounds: { how: 'exclusive-start' } };
-      // Nothing of ours is at the very start, which such a far side never gives.
-      const from = LONG_FROM - 1000;
-      await using scene = await Scene.begin({ ...LONG, orders: 120, perFile: 1000, faults });
-      const result = await scene.pull({ from, to: LONG_TO, format });
-      expect(result.complete).toBe(true);
-      const objects = result.receipt.ranges.map(({ objects: count }) => count);
-      const bounds = [from, ...edges, LONG_TO];
-      expect(objects).toEqual(
-        edges.concat(LONG_TO).map((to, i) => scene.far.objects('ORDERS', bounds[i], to).length),
-      );
-      const all = parsed(scene.far.objects('ORDERS', LONG_FROM, LONG_TO));
-      expect(await iterated(scene, { from, to: LONG_TO })).toEqual(all);
-    },
-  );
+  test.concurrent('exclusive at the start, inclusive at the end: nothing between is lost', async () => {
+    const faults: Faults = { bounds: { how: 'exclusive-start' } };
+    // Nothing of ours is at the very start, which such a server never gives.
+    const from = LONG_FROM - 1000;
+    await using scene = await Scene.begin({ ...LONG, orders: 120, perFile: 1000, faults });
+    const result = await scene.pull({ from, to: LONG_TO });
+    expect(result.complete).toBe(true);
+    const all = parsed(scene.far.objects('ORDERS', LONG_FROM, LONG_TO));
+    const kept = await Promise.all(LONG_MONTHS.map((name) => lines(scene, name)));
+    expect(parsed(kept.flat())).toEqual(all);
+    expect(await iterated(scene, { from, to: LONG_TO })).toEqual(all);
+  });
 });
 
 describe('order', () => {
@@ -181,15 +173,8 @@ describe('order', () => {
     await using scene = await Scene.begin({ faults: { unsorted: {} } });
     const result = await scene.pull({ gzip });
     expect(result.complete).toBe(true);
-    expect(result.receipt.ranges[0]?.objects).toBe(45);
+    expect(result.receipt.files[0]?.objects).toBe(45);
     if (!gzip) expect(await contents(scene.out)).toEqual(linesOf(scene.far));
-  });
-
-  test.concurrent('files as served stay as they are', async () => {
-    await using scene = await Scene.begin({ faults: { unsorted: {} } });
-    await scene.pull({ format: 'json' });
-    const file = await readFile(join(scene.out, `orders/${RANGE}/0000.json`));
-    expect(file.equals(scene.far.exports[0]?.bytesOf(0) ?? Buffer.alloc(0))).toBe(true);
   });
 });
 
@@ -197,7 +182,7 @@ describe('odd and broken objects', () => {
   test.concurrent('a note of 5 MB', async () => {
     await using scene = await Scene.begin({ faults: { huge: { at: 17 } } });
     await scene.pull();
-    const kept = parsed(await lines(scene, RANGE));
+    const kept = parsed(await lines(scene, MONTH));
     const note = 'né '.repeat(1_250_000);
     const expected = parsed(scene.far.objects('ORDERS', FROM, TO)).map((order, i) =>
       i === 17 ? { ...order, note } : order,
@@ -213,8 +198,8 @@ describe('odd and broken objects', () => {
       const result = await scene.pull();
       expect(result.complete).toBe(true);
       const expected = scene.far.exports[0]?.files.flat().map(String);
-      expect(await lines(scene, RANGE)).toEqual(expected);
-      expect(Object.keys(await contents(scene.out))).toEqual([`orders/${RANGE}.jsonl`]);
+      expect(await lines(scene, MONTH)).toEqual(expected);
+      expect(Object.keys(await contents(scene.out))).toEqual([MONTH_FILE]);
       expect({}).not.toHaveProperty('x');
     },
   );
@@ -241,9 +226,7 @@ describe('odd and broken objects', () => {
     expect(result.failed[0]?.message).toMatch(message);
     expect(result.failed[0]?.message).toMatch(/^file 0 of export \w{13} is damaged/);
     expect(scene.far.requests.filter(({ position }) => position === 0)).toHaveLength(3);
-    expect(
-      Object.keys(await contents(scene.out)).filter((path) => !path.endsWith('.part')),
-    ).toEqual([]);
+    expect(await contents(scene.out)).toEqual({});
     await failureOf(iterated(scene, { from: FROM, to: TO }), 'BAD_FILE');
   });
 
@@ -304,14 +287,12 @@ describe('files of another layout', () => {
     const result = await scene.pull();
     expect(result.failed).toMatchObject([{ code: 'BAD_FILE' }]);
     expect(result.failed[0]?.message).toMatch(/^file \d of export \w{13} is damaged: .*byte \d+/);
-    expect(
-      Object.keys(await contents(scene.out)).filter((path) => !path.endsWith('.part')),
-    ).toEqual([]);
+    expect(await contents(scene.out)).toEqual({});
   });
 });
 
 describe('Clover: what it does not document is not asked for', () => {
-  test('several ranges of both types', async () => {
+  test('several months of both types', async () => {
     const types: ExportType[] = ['ORDERS', 'PAYMENTS'];
     const faults: Faults = { order: { how: 'reversed' } };
     await using scene = await Scene.begin({

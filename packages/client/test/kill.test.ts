@@ -1,23 +1,27 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
+import { gunzipSync } from 'node:zlib';
 import type { Order } from '@tillroll/contract';
 import { describe, expect, test } from 'vitest';
+import type { State } from '../src/directory/state.ts';
+import { verify } from '../src/files.ts';
 import type { PullOptions } from '../src/index.ts';
 import type { Faults, RequestRecord } from './far-side/index.ts';
 import type { PullOrder, PullOutcome } from './pull-process.ts';
-import { contents, LONG_FROM, LONG_TO, RETRY } from './scene.ts';
+import { contents, LONG, LONG_EDGES, LONG_FROM, LONG_TO, RETRY } from './scene.ts';
 
 const KILLS = 5;
 /** Downloads take most of a pull's time: there a kill leaves most behind. */
 const SLOW = { on: 'file', latencyMs: 40 } as const;
 
-/** The far side as a process of its own: what it remembers outlives the clients that are killed. */
+/** The fake server as a process of its own: what it remembers outlives the clients that are killed. */
 class FarProcess implements AsyncDisposable {
   readonly #process: ChildProcess;
   readonly url: string;
@@ -51,16 +55,31 @@ class FarProcess implements AsyncDisposable {
     return (await response.json()) as RequestRecord[];
   }
 
-  /** All that were created since then were modified. */
-  async changeOrders(since: number): Promise<void> {
-    const address = `${this.url}/.far-side/objects/ORDERS`;
-    const texts = (await (await fetch(address)).json()) as string[];
-    const orders = texts.map((line) => JSON.parse(line) as Order);
-    const changed = orders
-      .filter(({ createdTime }) => createdTime >= since)
-      .map((order) => ({ ...order, modifiedTime: (order.modifiedTime ?? 0) + 1 }));
+  async #orders(): Promise<Order[]> {
+    const response = await fetch(`${this.url}/.far-side/objects/ORDERS`);
+    return ((await response.json()) as string[]).map((line) => JSON.parse(line) as Order);
+  }
+
+  async #put(orders: readonly Order[]): Promise<void> {
+    const changed = orders.map((order) => ({
+      ...order,
+      modifiedTime: (order.modifiedTime ?? 0) + 1,
+    }));
     const body = changed.map((order) => JSON.stringify(order)).join('\n');
-    await fetch(address, { method: 'PUT', body });
+    await fetch(`${this.url}/.far-side/objects/ORDERS`, { method: 'PUT', body });
+  }
+
+  /** Modifies all orders that were created since then. */
+  async changeOrders(since: number): Promise<void> {
+    await this.#put((await this.#orders()).filter(({ createdTime }) => createdTime >= since));
+  }
+
+  /** Gives every tenth order that was created before `until` the creation time `to`. @returns how many */
+  async moveOrders(until: number, to: number): Promise<number> {
+    const old = (await this.#orders()).filter(({ createdTime }) => createdTime < until);
+    const moved = old.filter((_, i) => i % 10 === 0);
+    await this.#put(moved.map((order) => ({ ...order, createdTime: to })));
+    return moved.length;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -73,7 +92,7 @@ class FarProcess implements AsyncDisposable {
 function begin(url: string, out: string, how: Partial<PullOptions>): ChildProcess {
   const order: PullOrder = {
     client: { url, merchant: 'M1', token: 'far-side-token', retry: RETRY },
-    pull: { types: ['ORDERS'], from: LONG_FROM, to: LONG_TO, out, ...how },
+    pull: { types: ['ORDERS'], ...LONG, out, ...how },
   };
   const script = join(import.meta.dirname, 'pull-process.ts');
   return spawn(process.execPath, [script, JSON.stringify(order)], {
@@ -88,33 +107,60 @@ async function toItsEnd(child: ChildProcess): Promise<PullOutcome> {
   return JSON.parse(await text(child.stdout)) as PullOutcome;
 }
 
-/** Name of a file at the far side. */
+/** Name of a file of the fake server. */
 const nameOf = (exportId: string, position: number): string => `${exportId}/${position}`;
 
-/** The files that the state of a directory says are complete. Its last line may be cut off. */
-async function recorded(out: string, known: readonly RequestRecord[]): Promise<Set<string>> {
-  const state = await readFile(join(out, '.tillroll/state.jsonl'), 'utf8').catch(() => '');
+/** The state of a directory, or undefined where none was written yet. It is replaced as a whole: it is never half there. */
+async function readState(out: string): Promise<State | undefined> {
+  const written = await readFile(join(out, '.tillroll/state.json'), 'utf8').catch(() => undefined);
+  return written === undefined ? undefined : (JSON.parse(written) as State);
+}
+
+/** The files that are whole on disk: as parts, or in the file of a month. */
+async function fetched(out: string, known: readonly RequestRecord[]): Promise<Set<string>> {
   const names = new Set<string>();
-  for (const line of state.split('\n').slice(0, -1)) {
-    const entry = JSON.parse(line) as {
-      is: string;
-      exportId: string;
-      position: number;
-      range: { exports: string[] };
-    };
-    if (entry.is === 'segment') names.add(nameOf(entry.exportId, entry.position));
-    if (entry.is !== 'done') continue;
+  const state = await readState(out);
+  for (const { months, exports } of Object.values(state?.types ?? {})) {
+    for (const { id } of exports) {
+      const parts = await readdir(join(out, '.tillroll/parts', id)).catch(() => []);
+      for (const part of parts) {
+        const position = /^(\d{4,})\.json(?:\.gz)?$/.exec(part)?.[1];
+        if (position !== undefined) names.add(nameOf(id, Number(position)));
+      }
+    }
+    const committed = Object.values(months).flatMap((month) => month.exports);
     for (const { exportId = '', position } of known)
-      if (position !== undefined && entry.range.exports.includes(exportId))
+      if (position !== undefined && committed.includes(exportId))
         names.add(nameOf(exportId, position));
   }
   return names;
 }
 
-/** A scenario's name, how it pulls, and what the far side does. */
+/** The ids in all files of orders. */
+async function orderIds(out: string): Promise<string[]> {
+  const ids: string[] = [];
+  for (const name of await readdir(join(out, 'orders')).catch(() => [])) {
+    const bytes = await readFile(join(out, 'orders', name));
+    const lines = (name.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8').split('\n');
+    for (const line of lines.slice(0, -1)) ids.push((JSON.parse(line) as Order).id);
+  }
+  return ids;
+}
+
+/** Whatever the moment of a kill: files that have a name are whole, and no object is in two of them. */
+async function expectSound(out: string, when: string): Promise<void> {
+  const ids = await orderIds(out);
+  expect(new Set(ids).size, when).toBe(ids.length);
+  const state = await readState(out);
+  if (!state) return;
+  // A set of files that is half replaced is reported by `verify`, until the next pull completes it.
+  if (state.pending.length > 0) expect((await verify(out)).complete, when).toBe(false);
+}
+
+/** A scenario's name, how it pulls, and what the fake server does. */
 const SCENARIOS: [string, Partial<PullOptions>, Faults][] = [
   ['jsonl', {}, {}],
-  ['json', { format: 'json', types: ['PAYMENTS'] }, {}],
+  ['payments, from months of 31 days', { types: ['PAYMENTS'], from: Date.UTC(2026, 0, 1) }, {}],
   ['jsonl, gzip', { gzip: true }, {}],
   ['unsorted, with inclusive bounds', {}, { unsorted: {}, bounds: { how: 'inclusive' } }],
 ];
@@ -126,7 +172,7 @@ interface Scenario {
   directory: string;
   /** What a pull begins with: a copy of this directory, or nothing. */
   base?: string;
-  /** What stands in a directory that was killed in, before it is gone on with. */
+  /** Looks at a directory after the kill, before the next pull. */
   onKilled?: (out: string, when: string) => Promise<void>;
   onResumed?: (out: string, when: string) => Promise<void>;
 }
@@ -157,6 +203,7 @@ async function kill(scenario: Scenario): Promise<void> {
     await delay(after);
     if (child.kill('SIGKILL')) interrupted++;
     await ended;
+    await expectSound(out, when);
     await onKilled?.(out, when);
     expect(await toItsEnd(begin(far.url, out, how)), when).toMatchObject({ complete: true });
     expect(await contents(out), when).toEqual(expected);
@@ -188,7 +235,7 @@ describe('killed at any moment and run again, it gives the same', () => {
         directory,
         onKilled: async (out) => {
           before = await far.requests();
-          complete = await recorded(out, before);
+          complete = await fetched(out, before);
           spared += complete.size;
         },
         onResumed: async (_out, when) => {
@@ -203,18 +250,104 @@ describe('killed at any moment and run again, it gives the same', () => {
     expect(spared).toBeGreaterThan(0);
   });
 
-  test.concurrent('sinceLast, over the edge of two ranges', { timeout: 120_000 }, async () => {
+  test.concurrent('sinceLast, over the end of a month', { timeout: 120_000 }, async () => {
     await using far = await FarProcess.begin({});
     await inDirectory(async (directory) => {
       const base = join(directory, 'base');
-      await toItsEnd(begin(far.url, base, { to: '2026-02-09' }));
+      await toItsEnd(begin(far.url, base, { to: '2026-03-04' }));
       const before = Object.values(await contents(base));
-      await far.changeOrders(Date.UTC(2026, 1, 3));
+      await far.changeOrders(Date.UTC(2026, 1, 26));
       const how = { from: undefined, sinceLast: true };
       await kill({ far, how, directory, base });
-      // Of the first range nothing has changed, and of the others something.
+      // In the first month nothing has changed, and in the others something.
       const after = Object.values(await contents(join(directory, 'whole')));
       expect(after.map((sum) => before.includes(sum))).toEqual([true, false, false]);
+    });
+  });
+});
+
+/** Every file below a folder, or nothing where it is not there. */
+function filesBelow(folder: string): string[] {
+  try {
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  } catch {
+    return [];
+  }
+}
+
+function hasStaged(out: string, name: string): boolean {
+  const staging = join(out, '.tillroll/staging');
+  return filesBelow(staging).some((path) => {
+    if (!path.endsWith(`/${name}`)) return false;
+    return (statSync(join(staging, path), { throwIfNoEntry: false })?.size ?? 0) > 0;
+  });
+}
+
+function hasPending(out: string): boolean {
+  try {
+    const { pending } = JSON.parse(
+      readFileSync(join(out, '.tillroll/state.json'), 'utf8'),
+    ) as State;
+    return pending.length > 0;
+  } catch {
+    return false;
+  }
+}
+
+/** Kills a process as soon as a condition holds. @returns whether it did so before the process ended */
+async function killWhen(child: ChildProcess, isDue: () => boolean): Promise<boolean> {
+  const ended = once(child, 'exit');
+  while (child.exitCode === null && child.signalCode === null) {
+    if (isDue() && child.kill('SIGKILL')) {
+      await ended;
+      return true;
+    }
+    await nextTurn();
+  }
+  await ended;
+  return false;
+}
+
+describe('killed at a moment that matters, and run again, it gives the same', () => {
+  const MOMENTS: [string, (out: string) => boolean][] = [
+    ['while parts are assembled', (out) => hasStaged(out, 'lines')],
+    ['while the id index is written', (out) => hasStaged(out, 'ids')],
+    ["while a month's file is replaced", hasPending],
+  ];
+
+  test.each(MOMENTS)('%s', { timeout: 120_000 }, async (_name, isDue) => {
+    await using far = await FarProcess.begin({});
+    await inDirectory(async (directory) => {
+      const base = join(directory, 'base');
+      await toItsEnd(begin(far.url, base, { to: '2026-03-04' }));
+      // Months lose orders to a later one: several files are replaced as one set.
+      const moved = await far.moveOrders(LONG_EDGES[0], Date.UTC(2026, 2, 3, 12));
+      expect(moved).toBeGreaterThan(5);
+      const how = { from: undefined, sinceLast: true };
+      const whole = join(directory, 'whole');
+      await cp(base, whole, { recursive: true });
+      expect(await toItsEnd(begin(far.url, whole, how))).toMatchObject({ complete: true });
+      const expected = await contents(whole);
+      expect(new Set(await orderIds(whole)).size).toBe(800);
+
+      let hits = 0;
+      for (let i = 0; i < 2 * KILLS; i++) {
+        const out = join(directory, `killed-${i}`);
+        await cp(base, out, { recursive: true });
+        // Some milliseconds later each time: also the middle of what began is tried.
+        let dueAt = Infinity;
+        const isLate = (): boolean => {
+          if (dueAt === Infinity && isDue(out)) dueAt = performance.now() + i;
+          return performance.now() >= dueAt;
+        };
+        if (await killWhen(begin(far.url, out, how), isLate)) hits++;
+        const when = `kill ${i}`;
+        await expectSound(out, when);
+        expect(await toItsEnd(begin(far.url, out, how)), when).toMatchObject({ complete: true });
+        expect(await contents(out), when).toEqual(expected);
+        expect(await verify(out), when).toMatchObject({ complete: true, faults: [] });
+      }
+      expect(hits).toBeGreaterThanOrEqual(KILLS);
     });
   });
 });

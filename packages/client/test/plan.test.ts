@@ -1,38 +1,73 @@
-import { cells, MAX_RANGE_MS, type TimeRange } from '@tillroll/contract';
+import type { TimeRange } from '@tillroll/contract';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { emptyTally } from '../src/assemble/tally.ts';
+import type { MonthRecord, OpenExport } from '../src/directory/state.ts';
 import { ExportError } from '../src/errors.ts';
-import type { DoneRange } from '../src/files/journal.ts';
-import { planType, type Task, type TypePlan } from '../src/files/plan.ts';
-import { emptyTally } from '../src/files/tally.ts';
+import { planType, type MonthPlan, type TypePlan } from '../src/pull/plan.ts';
+import { Zone } from '../src/time/zone.ts';
 
-const CELL = MAX_RANGE_MS;
-const ORIGIN = 680 * CELL;
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const MAX_RANGE = 30 * DAY;
+/** Zones whose months have 30 days and an hour, or whose days skip midnight. */
+const ZONES = ['UTC', 'America/New_York', 'America/Havana', 'Pacific/Apia'].map(
+  (name) => new Zone(name),
+);
+const [UTC = new Zone('UTC')] = ZONES;
 
 /** A directory as the plan sees it. */
 class Directory {
-  readonly layout = { out: '/out', format: 'jsonl', gzip: false } as const;
-  #done: DoneRange[] = [];
+  readonly months: Record<string, MonthRecord> = {};
+  exports: OpenExport[] = [];
+  #made = 0;
 
-  done(place: string, type?: string): DoneRange[] {
-    return this.#done
-      .filter((range) => range.place === place && (type === undefined || range.type === type))
-      .toSorted((a, b) => a.startTime - b.startTime);
+  /** Does what a pull does when a month succeeds. */
+  complete({ month, covers, fetch, have }: MonthPlan): void {
+    if (fetch.length === 0) return;
+    this.months[month] = {
+      covers,
+      exports: have?.exports ?? [],
+      lines: { objects: 0, bytes: 0, sha256: '', first: null, last: null },
+      tables: [],
+      tally: emptyTally(),
+    };
+    this.exports = this.exports.filter(({ id }) => !fetch.some(({ exportId }) => exportId === id));
   }
 
-  /** As `RangeTask` does it. */
-  complete({ range, have, fetch }: Task): void {
-    if (fetch.length === 0 && have.length === 1) return;
-    this.#done = this.#done.filter((done) => !have.includes(done));
-    this.#done.push({ ...range, place: 'final', exports: [], tally: emptyTally(), files: [] });
+  /** Does what a pull does when it ends before a month's files have come. */
+  begin({ fetch }: MonthPlan): void {
+    for (const { startTime, endTime, exportId } of fetch)
+      if (exportId === undefined) this.exports.push({ startTime, endTime, id: `E${this.#made++}` });
+  }
+
+  get covered(): TimeRange[] {
+    return Object.values(this.months).flatMap(({ covers }) => covers);
   }
 }
 
-function plan(directory: Directory, wanted: TimeRange, refreshFrom?: number): TypePlan {
-  return planType(directory, 'ORDERS', wanted, refreshFrom);
+interface Wish {
+  wanted: TimeRange;
+  refreshFrom?: number | null;
+  zone?: Zone;
+  damaged?: readonly string[];
 }
 
-/** Whether ranges, in their order, cover `whole` exactly, without an overlap. */
+function plan(
+  state: Directory | undefined,
+  { wanted, refreshFrom = null, zone = UTC, damaged = [] }: Wish,
+): TypePlan {
+  return planType({
+    type: 'ORDERS',
+    state,
+    wanted,
+    refreshFrom,
+    zone,
+    damaged: new Set(damaged),
+  });
+}
+
+/** Ranges, in their order, cover `whole` exactly, without an overlap. */
 function expectExact(ranges: readonly TimeRange[], whole: TimeRange): void {
   let at = whole.startTime;
   for (const { startTime, endTime } of ranges) {
@@ -43,132 +78,189 @@ function expectExact(ranges: readonly TimeRange[], whole: TimeRange): void {
   expect(at).toBe(whole.endTime);
 }
 
-function isWithin(inner: TimeRange, outer: TimeRange): boolean {
-  return inner.startTime >= outer.startTime && inner.endTime <= outer.endTime;
-}
-
 function covers(ranges: readonly TimeRange[], time: number): boolean {
   return ranges.some(({ startTime, endTime }) => startTime <= time && time < endTime);
 }
 
-/** Instants that matter are at cells' edges and beside them. */
+const zone = fc.constantFrom(...ZONES);
+/** Instants that matter are at the ends and in the middle of months, and beside them. */
 const instant = fc
   .tuple(
-    fc.integer({ min: 0, max: 5 }),
-    fc.constantFrom(0, 1, -1, 7_200_000, CELL / 2, CELL - 86_400_000),
+    fc.integer({ min: 0, max: 6 }),
+    fc.constantFrom(0, 15, 9, 27),
+    fc.constantFrom(0, 1, -1, 5 * HOUR, -7 * HOUR),
   )
-  .map(([cell, off]) => ORIGIN + cell * CELL + off);
-const wish = fc.record({
-  a: instant,
-  b: instant,
-  refresh: fc.option(instant, { nil: undefined }),
-  /** Which tasks come to their end; the others fail, or the pull is killed. */
-  completes: fc.array(fc.boolean(), { minLength: 8, maxLength: 8 }),
-});
+  .map(([month, days, off]) => Date.UTC(2026, month, 1) + days * DAY + off);
+const span = fc
+  .tuple(instant, instant)
+  .filter(([a, b]) => a !== b)
+  .map(([a, b]): TimeRange => ({ startTime: Math.min(a, b), endTime: Math.max(a, b) }));
 
-describe('a plan', () => {
-  test('of any pull after any others covers its span exactly, in cells, and fetches what is not there', () => {
-    let refused = 0;
-    let planned = 0;
+describe('a first pull', () => {
+  test('asks for the whole span, once, in ranges that may be asked for', () => {
     fc.assert(
-      fc.property(fc.array(wish, { minLength: 1, maxLength: 8 }), (wishes) => {
-        const directory = new Directory();
-        for (const { a, b, refresh, completes } of wishes) {
-          if (a === b) continue;
-          const wanted = { startTime: Math.min(a, b), endTime: Math.max(a, b) };
-          const before = directory.done('final', 'ORDERS');
-          const [first, last] = [before[0]?.startTime, before.at(-1)?.endTime];
-          const leavesGap =
-            first !== undefined &&
-            last !== undefined &&
-            (wanted.startTime > last || wanted.endTime < first);
-          if (leavesGap) {
-            refused++;
-            expect(() => plan(directory, wanted, refresh)).toThrow(ExportError);
-            continue;
-          }
-          planned++;
-          const made = plan(directory, wanted, refresh);
-          const { span, tasks } = made;
-          expect(span).toEqual({
-            startTime: Math.min(first ?? wanted.startTime, wanted.startTime),
-            endTime: Math.max(last ?? wanted.endTime, wanted.endTime),
-          });
-          expectExact(
-            tasks.map(({ range }) => range),
-            span,
-          );
-          // The very cells of a single pull of all of it.
-          expect(
-            tasks.map(({ range: { startTime, endTime } }) => ({ startTime, endTime })),
-          ).toEqual([...cells(span)]);
-          expect(tasks.flatMap(({ have }) => have)).toEqual(before);
-          for (const { range, have, fetch } of tasks) {
-            for (const piece of [...have, ...fetch]) expect(isWithin(piece, range)).toBe(true);
-            for (const { startTime, endTime } of fetch)
-              expect(endTime - startTime).toBeLessThanOrEqual(CELL);
-            // What is fetched is as few pieces as can be: none touches another.
-            for (const [i, piece] of fetch.entries())
-              if (i > 0)
-                expect(piece.startTime).toBeGreaterThan((fetch[i - 1] as TimeRange).endTime);
-            const edges = [range, ...have, ...fetch].flatMap(({ startTime, endTime }) => [
-              startTime,
-              endTime - 1,
-            ]);
-            if (refresh !== undefined) edges.push(refresh, refresh - 1);
-            for (const time of edges.filter((at) => covers([range], at))) {
-              expect(covers([...have, ...fetch], time)).toBe(true);
-              const mustBeFetched =
-                !covers(have, time) || (refresh !== undefined && time >= refresh);
-              // A cell of which nothing is there is fetched whole; of others, what is needed and no more.
-              expect(covers(fetch, time)).toBe(mustBeFetched);
-            }
-          }
-          // Asked again, it is the same.
-          expect(plan(directory, wanted, refresh)).toEqual(made);
-          for (const [i, task] of tasks.entries())
-            if (completes[i % completes.length]) directory.complete(task);
-          if (completes.every(Boolean)) {
-            const again = plan(directory, wanted);
-            expect(again.span).toEqual(span);
-            for (const { fetch, have } of again.tasks)
-              expect([fetch, have.length]).toEqual([[], 1]);
+      fc.property(zone, span, (of, wanted) => {
+        const { months, span: whole } = plan(undefined, { wanted, zone: of });
+        expect(whole).toEqual(wanted);
+        expectExact(
+          months.flatMap(({ fetch }) => fetch),
+          wanted,
+        );
+        for (const { month, fetch, covers: covered, span: part, have } of months) {
+          expect(have).toBeUndefined();
+          expect(covered).toEqual([part]);
+          for (const { startTime, endTime, exportId } of fetch) {
+            expect(exportId).toBeUndefined();
+            expect(endTime - startTime).toBeLessThanOrEqual(MAX_RANGE);
+            expect(of.month(startTime).name).toBe(month);
+            expect(of.month(endTime - 1).name).toBe(month);
           }
         }
+        expect(months.map(({ month }) => month)).toEqual(
+          [...new Set(months.map(({ month }) => month))].toSorted(),
+        );
       }),
-      { numRuns: 1000 },
     );
-    expect(refused).toBeGreaterThan(50);
-    expect(planned).toBeGreaterThan(500);
   });
 
-  test('of a longer pull asks for the ranges that are complete no more', () => {
-    const directory = new Directory();
-    const start = ORIGIN + 5;
-    for (const task of plan(directory, { startTime: start, endTime: ORIGIN + 2 * CELL + 100 })
-      .tasks)
-      directory.complete(task);
-    const { tasks } = plan(directory, { startTime: start, endTime: ORIGIN + 3 * CELL });
-    expect(tasks.flatMap(({ fetch }) => fetch)).toEqual([
-      { type: 'ORDERS', startTime: ORIGIN + 2 * CELL + 100, endTime: ORIGIN + 3 * CELL },
+  test('cuts a month of 31 days where its 16th day begins', () => {
+    const wanted = { startTime: Date.UTC(2026, 0, 1), endTime: Date.UTC(2026, 1, 1) };
+    const { months } = plan(undefined, { wanted });
+    expect(months).toHaveLength(1);
+    expect(months[0]?.fetch.map(({ endTime }) => endTime)).toEqual([
+      Date.UTC(2026, 0, 16),
+      wanted.endTime,
     ]);
   });
+});
 
-  test('that would leave a gap says what is there and what was asked for', () => {
+describe('a later pull', () => {
+  /** Plans one after the other; each month succeeds, breaks off, or does neither. */
+  const history = fc.array(
+    fc.record({
+      wanted: span,
+      fates: fc.array(fc.constantFrom('done', 'done', 'begun', 'nothing'), {
+        minLength: 8,
+        maxLength: 8,
+      }),
+    }),
+    { minLength: 1, maxLength: 4 },
+  );
+
+  function replay(
+    of: Zone,
+    pulls: readonly { wanted: TimeRange; fates: readonly string[] }[],
+  ): Directory {
     const directory = new Directory();
-    for (const task of plan(directory, { startTime: ORIGIN, endTime: ORIGIN + CELL }).tasks)
-      directory.complete(task);
-    expect(() =>
-      plan(directory, { startTime: ORIGIN + CELL + 1, endTime: ORIGIN + CELL + 2 }),
-    ).toThrow(
-      '/out holds orders from 2025-11-08T00:00:00Z to 2025-12-08T00:00:00Z; from 2025-12-08T00:00:00.001Z to 2025-12-08T00:00:00.002Z would leave a gap',
+    for (const { wanted, fates } of pulls) {
+      let planned: TypePlan;
+      try {
+        planned = plan(directory, { wanted, zone: of });
+      } catch (error) {
+        if (error instanceof ExportError && error.code === 'USAGE') continue;
+        throw error;
+      }
+      // As a pull does: exports that the plan does not continue are forgotten.
+      const kept = planned.months.flatMap(({ fetch }) => fetch.map(({ exportId }) => exportId));
+      directory.exports = directory.exports.filter(({ id }) => kept.includes(id));
+      for (const [i, month] of planned.months.entries()) {
+        const fate = fates[i % fates.length];
+        if (fate !== 'nothing') directory.begin(month);
+        if (fate !== 'done') continue;
+        directory.complete(month);
+        const { startTime, endTime } = month.span;
+        directory.exports = directory.exports.filter(
+          (open) => open.endTime <= startTime || open.startTime >= endTime,
+        );
+      }
+    }
+    return directory;
+  }
+
+  test('fetches what is missing and nothing else, whatever happened before', () => {
+    fc.assert(
+      fc.property(zone, history, span, (of, pulls, wanted) => {
+        const directory = replay(of, pulls);
+        const before = directory.covered;
+        let planned: TypePlan;
+        try {
+          planned = plan(directory, { wanted, zone: of });
+        } catch (error) {
+          // It may refuse to leave a gap, and then says so.
+          expect(error).toBeInstanceOf(ExportError);
+          expect((error as ExportError).message).toMatch(/leave a gap/);
+          return;
+        }
+        const ends = [...before, wanted].flatMap(({ startTime, endTime }) => [startTime, endTime]);
+        expect(planned.span).toEqual({
+          startTime: Math.min(...ends),
+          endTime: Math.max(...ends),
+        });
+        const fetched = planned.months.flatMap(({ fetch }) => fetch);
+        for (const { startTime, endTime } of fetched)
+          for (const time of [startTime, endTime - 1]) expect(covers(before, time)).toBe(false);
+        for (const month of planned.months) directory.complete(month);
+        expectExact(
+          Object.keys(directory.months)
+            .toSorted()
+            .flatMap((month) => directory.months[month]?.covers ?? []),
+          planned.span,
+        );
+        // Then nothing is left to be done.
+        const again = plan(directory, { wanted, zone: of });
+        expect(again.months.every(({ fetch }) => fetch.length === 0)).toBe(true);
+      }),
+      { numRuns: 500 },
     );
-    expect(() => plan(directory, { startTime: 0, endTime: ORIGIN - 1 })).toThrow(
-      /would leave a gap/,
+  });
+
+  test('continues the exports that an earlier one asked for', () => {
+    fc.assert(
+      fc.property(zone, span, (of, wanted) => {
+        const directory = new Directory();
+        for (const month of plan(directory, { wanted, zone: of }).months) directory.begin(month);
+        const asked = directory.exports.map(({ id }) => id);
+        const longer = { startTime: wanted.startTime, endTime: wanted.endTime + 40 * DAY };
+        const fetched = plan(directory, { wanted: longer, zone: of }).months.flatMap(
+          ({ fetch }) => fetch,
+        );
+        expect(fetched.flatMap(({ exportId }) => exportId ?? [])).toEqual(asked);
+        expectExact(fetched, longer);
+      }),
     );
-    // Touching is no gap.
-    expect(
-      plan(directory, { startTime: ORIGIN + CELL, endTime: ORIGIN + CELL + 1 }).tasks,
-    ).toHaveLength(2);
+  });
+
+  test('fetches the overlap again, and keeps what is before it', () => {
+    fc.assert(
+      fc.property(zone, span, fc.integer({ min: 0, max: 40 * DAY }), (of, wanted, overlap) => {
+        const directory = new Directory();
+        for (const month of plan(directory, { wanted, zone: of }).months) directory.complete(month);
+        const refreshFrom = Math.max(wanted.startTime, wanted.endTime - overlap);
+        const longer = { startTime: wanted.startTime, endTime: wanted.endTime + 3 * DAY };
+        const { months } = plan(directory, { wanted: longer, refreshFrom, zone: of });
+        expectExact(
+          months.flatMap(({ fetch }) => fetch),
+          { startTime: refreshFrom, endTime: longer.endTime },
+        );
+        for (const { have, covers: covered, span: part } of months) {
+          if (have === undefined) expect(part.startTime).toBeGreaterThanOrEqual(refreshFrom);
+          expect(covered).toEqual([part]);
+        }
+      }),
+    );
+  });
+
+  test('fetches a month again whose file is damaged', () => {
+    const wanted = { startTime: Date.UTC(2026, 1, 1), endTime: Date.UTC(2026, 4, 1) };
+    const directory = new Directory();
+    for (const month of plan(directory, { wanted }).months) directory.complete(month);
+    const { months } = plan(directory, { wanted, damaged: ['2026-03'] });
+    const [march] = months.filter(({ fetch }) => fetch.length > 0);
+    expect(march?.month).toBe('2026-03');
+    expect(march?.have).toBeUndefined();
+    expectExact(march?.fetch ?? [], {
+      startTime: Date.UTC(2026, 2, 1),
+      endTime: Date.UTC(2026, 3, 1),
+    });
   });
 });

@@ -1,26 +1,36 @@
-import { readFile, truncate, unlink } from 'node:fs/promises';
+import { readdir, readFile, truncate, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExportType, Order, Payment } from '@tillroll/contract';
-import { describe, expect, test } from 'vitest';
-import { verify, type PullEvent } from '../src/files/index.ts';
+import { describe, expect, test, vi } from 'vitest';
+import { verify, type PullEvent } from '../src/files.ts';
 import {
   contents,
   expectComplete,
   failureOf,
   inflatedContents,
   linesOf,
+  LONG,
+  LONG_EDGES,
   LONG_FROM,
+  LONG_MONTHS,
   LONG_TO,
   RETRY,
   Scene,
-  servedOf,
 } from './scene.ts';
 
 const TYPES: ExportType[] = ['ORDERS', 'PAYMENTS'];
-const LONG = { from: LONG_FROM, to: LONG_TO };
 const DAY_MS = 86_400_000;
 /** A year's objects would take a test too long; these are cut into files as a service cuts them. */
 const MANY = { ...LONG, orders: 3000, payments: 2500, perFile: 1000 };
+
+/** The ids of all lines of a directory's orders, in the order of its files. */
+async function orderIds(out: string): Promise<string[]> {
+  const ids: string[] = [];
+  for (const name of (await readdir(join(out, 'orders'))).toSorted())
+    for (const line of (await readFile(join(out, 'orders', name), 'utf8')).split('\n').slice(0, -1))
+      ids.push((JSON.parse(line) as Order).id);
+  return ids;
+}
 
 /** The object as it is after a change that comes late: a tip, a closeout. */
 function changed(text: string, by: Partial<Payment & Order>): string {
@@ -28,24 +38,50 @@ function changed(text: string, by: Partial<Payment & Order>): string {
   return JSON.stringify({ ...object, ...by, modifiedTime: (object.modifiedTime ?? 0) + 1 });
 }
 
-describe('formats', () => {
-  test.concurrent.each([false, true])('json: byte for byte as served; gzip %s', async (gzip) => {
-    await using scene = await Scene.begin(MANY);
-    const result = await scene.pull({ ...LONG, types: TYPES, format: 'json', gzip });
-    const expected = servedOf(scene.far, TYPES, LONG_FROM, LONG_TO, 1000);
-    expect(gzip ? await inflatedContents(scene.out) : await contents(scene.out)).toEqual(expected);
-    expect(result.complete).toBe(true);
-    expect(await verify(scene.out)).toMatchObject({ complete: true, faults: [] });
-  });
-
-  test.concurrent('jsonl with gzip inflates to the lines; also where there is none', async () => {
+describe('files', () => {
+  test.concurrent('with gzip inflate to the lines; also where there is nothing', async () => {
     await using scene = await Scene.begin({ ...MANY, from: LONG_FROM + 20 * DAY_MS });
     const result = await scene.pull({ ...LONG, types: TYPES, gzip: true });
-    expect(result.receipt.ranges[0]?.objects).toBe(0);
+    expect(result.receipt.files[0]?.objects).toBe(0);
     expect(await inflatedContents(scene.out)).toEqual(
       linesOf(scene.far, TYPES, LONG_FROM, LONG_TO),
     );
     expect(await verify(scene.out)).toMatchObject({ complete: true, faults: [] });
+  });
+
+  test.concurrent('of a month of 31 days come from two exports', async () => {
+    const span = { from: Date.UTC(2026, 0, 1), to: Date.UTC(2026, 3, 1) };
+    await using scene = await Scene.begin({ ...span, orders: 300 });
+    const { receipt } = await expectComplete(
+      scene,
+      scene.pull(span),
+      linesOf(scene.far, ['ORDERS'], span.from, span.to),
+    );
+    expect(receipt.files.map(({ path, exports }) => [path, exports.length])).toEqual([
+      ['orders/2026-01.jsonl', 2],
+      ['orders/2026-02.jsonl', 1],
+      ['orders/2026-03.jsonl', 2],
+    ]);
+    const [first, second] = scene.far.exports;
+    expect(first?.request.endTime).toBe(Date.UTC(2026, 0, 16));
+    expect(second?.request.startTime).toBe(Date.UTC(2026, 0, 16));
+  });
+
+  test.concurrent("are named after the months of the directory's zone", async () => {
+    const timezone = 'America/New_York';
+    await using scene = await Scene.begin({ ...LONG, orders: 240 });
+    const { receipt } = await scene.pull({ from: '2026-01-20', to: '2026-03-10', timezone });
+    const edges = [Date.UTC(2026, 0, 20, 5), Date.UTC(2026, 1, 1, 5), Date.UTC(2026, 2, 1, 5)];
+    // Summer time began on 8 March.
+    const ends = [...edges.slice(1), Date.UTC(2026, 2, 10, 4)];
+    expect(receipt.files.map(({ path, covers }) => [path, covers])).toEqual(
+      edges.map((startTime, i) => [
+        `orders/2026-0${i + 1}.jsonl`,
+        [{ startTime, endTime: ends[i] }],
+      ]),
+    );
+    for (const [i, { objects }] of receipt.files.entries())
+      expect(objects).toBe(scene.far.objects('ORDERS', edges[i], ends[i]).length);
   });
 });
 
@@ -75,7 +111,7 @@ describe('the receipt', () => {
         };
       }),
     );
-    const january = orders.filter(({ createdTime }) => createdTime < Date.UTC(2026, 1, 1));
+    const january = orders.filter(({ createdTime }) => createdTime < LONG_EDGES[0]);
     expect(receipt.months.filter(({ type }) => type === 'ORDERS')[0]).toEqual({
       type: 'ORDERS',
       month: '2026-01',
@@ -83,16 +119,19 @@ describe('the receipt', () => {
       objects: january.length,
       amount: sum(january.map(({ total }) => total)),
     });
-    for (const range of receipt.ranges) {
-      const texts = scene.far.objects(range.type, range.startTime, range.endTime);
+    expect(receipt.files).toHaveLength(6);
+    for (const file of receipt.files) {
+      const [{ startTime = 0, endTime = 0 } = {}, ...others] = file.covers;
+      expect(others).toEqual([]);
+      const texts = scene.far.objects(file.type, startTime, endTime);
       const times = texts.map((text) => (JSON.parse(text) as Order).createdTime);
-      expect(range).toMatchObject({
+      expect(file).toMatchObject({
         objects: texts.length,
         outside: 0,
         firstCreatedTime: times[0],
         lastCreatedTime: times.at(-1),
       });
-      expect(range.exports).toHaveLength(1);
+      expect(file.exports).toHaveLength(1);
     }
     expect(receipt.source).toEqual({ url: scene.far.url, merchant: 'M1' });
     expect(JSON.stringify(receipt)).not.toContain(scene.far.token);
@@ -100,62 +139,62 @@ describe('the receipt', () => {
 });
 
 describe('a second pull', () => {
-  test.concurrent.each(['jsonl', 'json'] as const)(
-    'of the same: nothing is asked; %s',
-    async (format) => {
-      await using scene = await Scene.begin({ ...LONG, orders: 120 });
-      await scene.pull({ ...LONG, format });
-      const [before, created, fetched] = [
-        await contents(scene.out),
-        scene.count('create'),
-        scene.count('file'),
-      ];
-      const again = await scene.pull(LONG);
-      expect(again).toMatchObject({ complete: true, received: { objects: 0, bytes: 0 } });
-      expect(await contents(scene.out)).toEqual(before);
-      expect([scene.count('create'), scene.count('file')]).toEqual([created, fetched]);
+  test.concurrent('of the same: nothing is asked', async () => {
+    await using scene = await Scene.begin({ ...LONG, orders: 120 });
+    await scene.pull(LONG);
+    const [before, created, fetched] = [
+      await contents(scene.out),
+      scene.count('create'),
+      scene.count('file'),
+    ];
+    const again = await scene.pull(LONG);
+    expect(again).toMatchObject({ complete: true, received: { objects: 0, bytes: 0 } });
+    expect(await contents(scene.out)).toEqual(before);
+    expect([scene.count('create'), scene.count('file')]).toEqual([created, fetched]);
+  });
+
+  test.concurrent.each([false, true])(
+    'that is longer equals a fresh one; gzip %s',
+    async (gzip) => {
+      await using scene = await Scene.begin(MANY);
+      const how = { gzip };
+      await scene.pull({ ...how, from: '2026-01-20', to: '2026-03-05' });
+      const names = Object.keys(await contents(scene.out));
+      const created = scene.count('create');
+      const result = await scene.pull({ ...how, ...LONG });
+      const fresh = join(scene.directory, 'fresh');
+      // Two pieces: what is missing before, and behind, of months that were begun.
+      expect(scene.count('create') - created).toBe(2);
+      await scene.pull({ ...how, ...LONG, out: fresh });
+      expect(await contents(scene.out)).toEqual(await contents(fresh));
+      expect(Object.keys(await contents(scene.out))).toEqual(names);
+      expect(result.complete).toBe(true);
+      expect(await verify(scene.out)).toMatchObject({ complete: true, faults: [] });
+      const spans = scene.far.exports
+        .slice(created, created + 2)
+        .map(({ request }) => [request.startTime, request.endTime]);
+      expect(spans).toEqual([
+        [LONG_FROM, Date.UTC(2026, 0, 20)],
+        [Date.UTC(2026, 2, 5), LONG_TO],
+      ]);
     },
   );
 
-  test.concurrent.each([
-    ['jsonl', false],
-    ['jsonl', true],
-    ['json', false],
-    ['json', true],
-  ] as const)('that is longer equals a fresh one: %s, gzip %s', async (format, gzip) => {
-    await using scene = await Scene.begin(MANY);
-    const how = { format, gzip };
-    await scene.pull({ ...how, from: '2026-01-03', to: '2026-02-10' });
-    const created = scene.count('create');
-    const result = await scene.pull({ ...how, ...LONG });
-    const fresh = join(scene.directory, 'fresh');
-    // Two pieces: what is missing before, and behind, of cells that were begun.
-    expect(scene.count('create') - created).toBe(2);
-    await scene.pull({ ...how, ...LONG, out: fresh });
-    expect(await contents(scene.out)).toEqual(await contents(fresh));
-    expect(result.complete).toBe(true);
-    expect(await verify(scene.out)).toMatchObject({ complete: true, faults: [] });
-    const spans = scene.far.exports
-      .slice(created, created + 2)
-      .map(({ request }) => [request.startTime, request.endTime]);
-    expect(spans).toEqual([
-      [LONG_FROM, Date.UTC(2026, 0, 3)],
-      [Date.UTC(2026, 1, 10), LONG_TO],
-    ]);
-  });
-
   test.concurrent('that would leave a gap is refused', async () => {
     await using scene = await Scene.begin({ ...LONG, orders: 120 });
-    await scene.pull({ from: LONG_FROM, to: '2026-01-10' });
+    await scene.pull({ from: LONG_FROM, to: '2026-01-20' });
     const before = await contents(scene.out);
-    const error = await failureOf(scene.pull({ from: '2026-01-11', to: LONG_TO }), 'USAGE');
-    expect(error.message).toMatch(/2026-01-01T00:00:00Z to 2026-01-10.*leave a gap/);
+    const error = await failureOf(scene.pull({ from: '2026-01-21', to: LONG_TO }), 'USAGE');
+    expect(error.option).toBe('from');
+    expect(error.message).toMatch(
+      /leave a gap.*2026-01-16T00:00:00Z to 2026-01-20T00:00:00Z.*2026-01-21T00:00:00Z to /,
+    );
     expect(error.hint).toMatch(/Widen/);
     expect(await contents(scene.out)).toEqual(before);
     expect(await verify(scene.out)).toMatchObject({ complete: true });
   });
 
-  test.concurrent('after a file was removed or cut off: that range is fetched again', async () => {
+  test.concurrent('after a file was removed or cut off: that month is fetched again', async () => {
     await using scene = await Scene.begin({ ...LONG, orders: 120 });
     const expected = linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO);
     await scene.pull(LONG);
@@ -184,12 +223,16 @@ describe('the end of a span', () => {
     },
   );
 
-  test.concurrent('is at first that of a pull that was broken off, then now', async () => {
-    await using scene = await Scene.begin({ faults: { failed: { times: 3 } } });
-    const from = Date.now() - 50 * DAY_MS;
-    const broken = await scene.pull({ from, to: undefined });
-    expect(broken.failed).toHaveLength(1);
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+  test.concurrent('is now, also after a pull that broke off; its exports are continued', async () => {
+    await using scene = await Scene.begin({ ready: { polls: 3 } });
+    const from = Date.now() - 3 * 3_600_000;
+    const impatient = scene.client({ timeoutMs: 0 });
+    const broken = await scene.pull({ from, to: undefined }, impatient);
+    expect(broken.failed.length).toBeGreaterThan(0);
+    const firstEnd = Date.parse(broken.receipt.spans[0]?.to ?? '');
+    const asked = scene.far.exports.map(({ request }) => request.startTime);
+    // Ends are whole seconds.
+    await vi.waitUntil(() => Date.now() >= firstEnd + 1000, { timeout: 5000 });
     const ends: number[] = [];
     const dones: boolean[] = [];
     const onProgress = (event: PullEvent): void => {
@@ -199,19 +242,20 @@ describe('the end of a span', () => {
     const { receipt, complete } = await scene.pull({ from, to: undefined, onProgress });
     expect(complete).toBe(true);
     expect(dones).toEqual([true]);
-    const [first = Number.NaN, second = Number.NaN] = ends;
-    expect(ends).toHaveLength(2);
-    expect(first).toBe(Date.parse(broken.receipt.spans[0]?.to ?? ''));
-    expect(second).toBeGreaterThan(first);
-    expect(Date.parse(receipt.spans[0]?.to ?? '')).toBe(second);
+    expect(ends).toEqual([Date.parse(receipt.spans[0]?.to ?? '')]);
+    expect(ends[0]).toBeGreaterThan(firstEnd);
+    // What was asked for before is not asked for again.
+    const added = scene.far.exports.map(({ request }) => request.startTime).slice(asked.length);
+    expect(added[0]).toBe(firstEnd);
+    expect(new Set([...asked, ...added]).size).toBe(asked.length + added.length);
   });
 });
 
 describe('a directory of which nothing came', () => {
-  test.concurrent('is bound to nothing: a mistake in the address or the format can be mended', async () => {
+  test.concurrent('is bound to nothing: a mistake in the address or an option can be fixed', async () => {
     await using scene = await Scene.begin();
     const stranger = scene.client({ token: 'not-the-token' });
-    await failureOf(scene.pull({ format: 'json', gzip: true }, stranger), 'UNAUTHORIZED');
+    await failureOf(scene.pull({ gzip: true }, stranger), 'UNAUTHORIZED');
     const nowhere = scene.client({
       url: 'http://127.0.0.1:9999',
       retry: { ...RETRY, firstAttempts: 1 },
@@ -256,14 +300,10 @@ describe('several exports at once', () => {
 });
 
 describe('sinceLast', () => {
-  test.concurrent.each([
-    ['jsonl', false],
-    ['jsonl', true],
-    ['json', false],
-  ] as const)('equals a fresh pull of the whole: %s, gzip %s', async (format, gzip) => {
+  test.concurrent.each([false, true])('equals a fresh pull of the whole; gzip %s', async (gzip) => {
     await using scene = await Scene.begin(MANY);
     const first = Date.UTC(2026, 1, 20);
-    const how = { types: TYPES, format, gzip };
+    const how = { types: TYPES, gzip };
     await scene.pull({ ...how, from: LONG_FROM, to: first });
     const created = scene.count('create');
     // Within the last seven days some are changed, some are new.
@@ -276,18 +316,23 @@ describe('sinceLast', () => {
       ]);
     }
     const result = await scene.pull({ ...how, sinceLast: true, to: LONG_TO });
-    expect(scene.count('create') - created).toBe(2);
-    const [asked] = scene.far.exports.slice(-1);
-    expect(asked?.request.startTime).toBe(first - 7 * DAY_MS);
+    const asked = scene.far.exports.slice(created).map(({ request }) => request);
+    const overlap = [first - 7 * DAY_MS, LONG_EDGES[1], LONG_TO];
+    expect(asked.map(({ type, startTime, endTime }) => [type, startTime, endTime])).toEqual(
+      TYPES.flatMap((type) => [
+        [type, overlap[0], overlap[1]],
+        [type, overlap[1], overlap[2]],
+      ]),
+    );
     await scene.pull({ ...how, ...LONG, out: join(scene.directory, 'fresh') });
     expect(await contents(scene.out)).toEqual(await contents(join(scene.directory, 'fresh')));
     expect(result.complete).toBe(true);
     expect(await verify(scene.out)).toMatchObject({ complete: true, faults: [] });
   });
 
-  test.concurrent('over the edge of two ranges', async () => {
+  test.concurrent('over the end of a month', async () => {
     await using scene = await Scene.begin(MANY);
-    const first = Date.UTC(2026, 1, 9);
+    const first = Date.UTC(2026, 2, 4);
     await scene.pull({ from: LONG_FROM, to: first });
     const [old = '', young = ''] = [-6, -1].map(
       (days) => scene.far.objects('ORDERS', first + days * DAY_MS)[0],
@@ -302,16 +347,69 @@ describe('sinceLast', () => {
     await using scene = await Scene.begin({ ...LONG, orders: 120, payments: 60, faults });
     const both = { from: LONG_FROM, to: Date.UTC(2026, 1, 20), types: TYPES };
     const broken = await scene.pull(both);
-    expect(broken.failed.map(({ name }) => name)).toEqual(['orders/2026-01-01_2026-01-07']);
+    expect(broken.failed.map(({ name }) => name)).toEqual([LONG_MONTHS[0]]);
     // The payments alone do not make the directory complete.
     const payments = await scene.pull({ ...both, types: ['PAYMENTS'] });
-    expect(payments.receipt.missing.map(({ name }) => name)).toEqual([
-      'orders/2026-01-01_2026-01-07',
-    ]);
+    expect(payments.receipt.missing.map(({ name }) => name)).toEqual([LONG_MONTHS[0]]);
     expect(payments.complete).toBe(false);
     expect((await verify(scene.out)).complete).toBe(false);
     const all = linesOf(scene.far, TYPES, LONG_FROM, LONG_TO);
     await expectComplete(scene, scene.pull({ types: TYPES, sinceLast: true, to: LONG_TO }), all);
+  });
+
+  test.concurrent('keeps the names of files', async () => {
+    await using scene = await Scene.begin(MANY);
+    await scene.pull({ from: LONG_FROM, to: '2026-02-10' });
+    const names: string[][] = [];
+    for (const to of ['2026-02-11', '2026-02-20', '2026-03-01', '2026-03-02', '2026-03-16']) {
+      await scene.pull({ sinceLast: true, to });
+      names.push(await readdir(join(scene.out, 'orders')));
+    }
+    const [january, february, march] = LONG_MONTHS.map((name) => `${name.slice(7)}.jsonl`);
+    expect(names).toEqual([
+      [january, february],
+      [january, february],
+      [january, february],
+      [january, february, march],
+      [january, february, march],
+    ]);
+    expect(await contents(scene.out)).toEqual(linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO));
+  });
+
+  test.concurrent('an order that moved to another month is there once', async () => {
+    await using scene = await Scene.begin(MANY);
+    const first = Date.UTC(2026, 2, 4);
+    await scene.pull({ from: LONG_FROM, to: first });
+    const before = await orderIds(scene.out);
+    const [old = ''] = scene.far.objects('ORDERS', Date.UTC(2026, 0, 20));
+    const { id, modifiedTime = 0 } = JSON.parse(old) as Order;
+    const later = { createdTime: first - DAY_MS, modifiedTime: modifiedTime + 1, total: 7 };
+    scene.far.put('ORDERS', [JSON.stringify({ ...(JSON.parse(old) as Order), ...later })]);
+    await scene.pull({ sinceLast: true, to: first + 1 });
+    const ids = await orderIds(scene.out);
+    expect(ids.filter((other) => other === id)).toHaveLength(1);
+    expect(ids.toSorted()).toEqual(
+      scene.far
+        .objects('ORDERS', LONG_FROM, first + 1)
+        .map((text) => (JSON.parse(text) as Order).id)
+        .toSorted(),
+    );
+    expect(ids.length).toBeGreaterThanOrEqual(before.length);
+    expect(await verify(scene.out)).toMatchObject({ complete: true, faults: [] });
+    // Later pulls continue as ever.
+    const result = await expectComplete(
+      scene,
+      scene.pull({ sinceLast: true, to: LONG_TO }),
+      linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO),
+    );
+    const orders = scene.far.objects('ORDERS').map((text) => JSON.parse(text) as Order);
+    expect(result.receipt.totals.orders).toEqual([
+      {
+        currency: 'USD',
+        objects: orders.length,
+        total: orders.reduce((sum, { total }) => sum + (total ?? 0), 0),
+      },
+    ]);
   });
 
   test.concurrent('in a new directory there is no last time', async () => {

@@ -1,14 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { retryAfterMs } from '../src/http/retry-after.ts';
+import { parseRetryAfter } from '../src/http/retry-after.ts';
 
 const NOW = Date.parse('2026-01-31T12:00:00Z');
 
 function asked(retryAfter: string | undefined, date?: string): number | undefined {
-  const headers = new Headers();
-  if (retryAfter !== undefined) headers.set('retry-after', retryAfter);
-  if (date !== undefined) headers.set('date', date);
-  return retryAfterMs(headers, NOW);
+  const headers = { 'retry-after': retryAfter, date };
+  return parseRetryAfter(headers, NOW);
 }
 
 describe('Retry-After', () => {

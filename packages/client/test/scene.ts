@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
-import { EXPORT_TYPES, type ExportType } from '@tillroll/contract';
+import type { ExportType } from '@tillroll/contract';
 import { expect } from 'vitest';
 import {
   ExportClient,
@@ -27,23 +27,28 @@ import {
 } from './far-side/index.ts';
 import type { PullOrder, PullOutcome } from './pull-process.ts';
 
-/** Inside one cell of 30 days: one range. */
-export const FROM = Date.UTC(2026, 0, 8);
-export const TO = Date.UTC(2026, 0, 28);
-/** Three ranges: they meet on 7 January and 6 February. */
-export const LONG_FROM = Date.UTC(2026, 0, 1);
-export const LONG_TO = Date.UTC(2026, 2, 2);
-const CELL_MS = 30 * 86_400_000;
+/** Inside one month that one export covers. */
+export const FROM = Date.UTC(2026, 1, 3);
+export const TO = Date.UTC(2026, 1, 23);
+/** The name of that month's orders, and its file. */
+export const MONTH = 'orders/2026-02';
+export const MONTH_FILE = `${MONTH}.jsonl`;
+/** Three months of one export each: they meet on 1 February and on 1 March. */
+export const LONG_FROM = Date.UTC(2026, 0, 16);
+export const LONG_TO = Date.UTC(2026, 2, 16);
+export const LONG = { from: LONG_FROM, to: LONG_TO };
+export const LONG_MONTHS = ['orders/2026-01', 'orders/2026-02', 'orders/2026-03'] as const;
+export const LONG_EDGES = [Date.UTC(2026, 1, 1), Date.UTC(2026, 2, 1)] as const;
 
 /** Fast enough for a test. */
 export const RETRY = { baseMs: 5, capMs: 50 };
 
-/** A far side, clients of it, a directory to pull into; and what must hold of them whatever happens. */
+/** A fake server, clients of it and a directory to pull into. Checks what must hold whatever happens. */
 export class Scene implements AsyncDisposable {
   readonly far: FarSide;
   /** For output directories. */
   readonly directory: string;
-  /** What was told of waits, and how long each was to be, in ms, as it was told. */
+  /** What pulls reported of waits, and how long each was to be when it was reported, in ms. */
   readonly waits: (Waiting & { ms: number })[] = [];
 
   private constructor(far: FarSide, directory: string) {
@@ -63,11 +68,10 @@ export class Scene implements AsyncDisposable {
 
   client(options: Partial<ClientOptions> = {}): ExportClient {
     const { url, merchant, token } = this.far;
-    const onWaiting = (waiting: Waiting): void => this.#noteWait(waiting);
-    return new ExportClient({ url, merchant, token, onWaiting, retry: RETRY, ...options });
+    return new ExportClient({ url, merchant, token, retry: RETRY, ...options });
   }
 
-  /** By default the orders of one range, as JSON lines. */
+  /** Pulls, by default the orders of one month, as JSON lines. */
   async pull(
     options: Partial<PullOptions> = {},
     client: ExportClient = this.client(),
@@ -86,7 +90,7 @@ export class Scene implements AsyncDisposable {
     });
   }
 
-  /** A pull that is broken off as soon as it has to wait. */
+  /** Pulls until the pull has to wait, and interrupts it. */
   async pullUntilWaiting(): Promise<void> {
     const stop = new AbortController();
     const onProgress = (event: PullEvent): void => {
@@ -124,7 +128,7 @@ function expectManners({ requests }: FarSide): void {
   expect(mostAtOnce(requests)).toBeLessThanOrEqual(5);
 }
 
-/** The same pull as by default, in a process of its own. */
+/** Pulls as by default, in a process of its own. */
 export async function pullAsProcess(
   scene: Scene,
   how: { env?: NodeJS.ProcessEnv; client?: Partial<ClientOptions> } = {},
@@ -152,19 +156,22 @@ export async function failureOf(promise: Promise<unknown>, code?: ErrorCode): Pr
   return error;
 }
 
-/** Name and checksum of every file that a user sees, the receipt aside. */
+/** Length and checksum of every file of data that a user sees, by path. */
 export type Contents = Record<string, string>;
 
 function sumOf(bytes: Uint8Array): string {
   return `${bytes.length} ${createHash('sha256').update(bytes).digest('hex')}`;
 }
 
+/** Files that are about the others. */
+const OF_DIRECTORY = ['receipt.json', 'SHA256SUMS'];
+
 async function filesIn(directory: string): Promise<string[]> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   return entries
     .filter((entry) => entry.isFile())
     .map((entry) => relative(directory, join(entry.parentPath, entry.name)))
-    .filter((path) => !path.startsWith('.tillroll/') && path !== 'receipt.json');
+    .filter((path) => !path.startsWith('.tillroll/') && !OF_DIRECTORY.includes(path));
 }
 
 export async function contents(directory: string): Promise<Contents> {
@@ -184,22 +191,23 @@ export async function inflatedContents(directory: string): Promise<Contents> {
   return found;
 }
 
-function day(time: number): string {
-  return new Date(time).toISOString().slice(0, 10);
-}
-
-/** The ranges of whole days from `from` to `to`, as they must be asked for and named. */
-export function rangesOf(from: number, to: number): { name: string; from: number; to: number }[] {
-  const ranges = [];
+/** The calendar months in UTC that a span touches, each with its part of the span. */
+export function monthsOf(from: number, to: number): { name: string; from: number; to: number }[] {
+  const months = [];
   for (let start = from; start < to;) {
-    const end = Math.min(to, (Math.floor(start / CELL_MS) + 1) * CELL_MS);
-    ranges.push({ name: `${day(start)}_${day(end)}`, from: start, to: end });
-    start = end;
+    const first = new Date(start);
+    const next = Date.UTC(first.getUTCFullYear(), first.getUTCMonth() + 1, 1);
+    months.push({
+      name: first.toISOString().slice(0, 7),
+      from: start,
+      to: Math.min(to, next),
+    });
+    start = next;
   }
-  return ranges;
+  return months;
 }
 
-/** What JSON lines of the far side's objects must be, by a computation of its own. */
+/** What JSON lines of the fake server's objects must be, by a computation of its own. */
 export function linesOf(
   far: FarSide,
   types: readonly ExportType[] = ['ORDERS'],
@@ -209,49 +217,42 @@ export function linesOf(
 ): Contents {
   const expected: Contents = {};
   for (const type of types) {
-    for (const range of rangesOf(from, to)) {
-      const lines = far.objects(type, range.from, range.to).map((text) => `${lineOf(text)}\n`);
-      expected[`${type.toLowerCase()}/${range.name}.jsonl`] = sumOf(Buffer.from(lines.join('')));
+    for (const month of monthsOf(from, to)) {
+      const lines = far.objects(type, month.from, month.to).map((text) => `${lineOf(text)}\n`);
+      expected[`${type.toLowerCase()}/${month.name}.jsonl`] = sumOf(Buffer.from(lines.join('')));
     }
   }
   return expected;
 }
 
-/** The same of files as served. */
-export function servedOf(
-  far: FarSide,
-  types: readonly ExportType[],
-  from: number,
-  to: number,
-  perFile: number,
-): Contents {
+/** The same of an export's files as they are served. */
+export function servedOf(far: FarSide, type: ExportType, perFile: number): Contents {
+  const texts = far.objects(type, FROM, TO);
   const expected: Contents = {};
-  for (const type of types) {
-    for (const range of rangesOf(from, to)) {
-      const texts = far.objects(type, range.from, range.to);
-      for (let i = 0; i * perFile < texts.length; i++) {
-        const elements = texts.slice(i * perFile, (i + 1) * perFile).join(',');
-        const path = `${type.toLowerCase()}/${range.name}/${String(i).padStart(4, '0')}.json`;
-        expected[path] = sumOf(Buffer.from(`{"elements":[${elements}]}`));
-      }
-    }
+  for (let i = 0; i * perFile < texts.length; i++) {
+    const elements = texts.slice(i * perFile, (i + 1) * perFile).join(',');
+    expected[`${String(i).padStart(4, '0')}.json`] = sumOf(
+      Buffer.from(`{"elements":[${elements}]}`),
+    );
   }
   return expected;
 }
 
-/** The pull is complete, and the files are those of the far side's objects to the byte. */
+/** The pull is complete, and the files are those of the fake server's objects to the byte. */
 export async function expectComplete(
   scene: Scene,
   pulled: Promise<PullResult> | PullResult,
   expected: Contents = linesOf(scene.far),
 ): Promise<PullResult> {
   const result = await pulled;
-  expect(result.failed).toEqual([]);
-  expect(result.complete).toBe(true);
+  const { failed, complete, receipt } = result;
+  expect(failed).toEqual([]);
+  expect(complete).toBe(true);
   expect(await contents(result.out)).toEqual(expected);
-  const counted = EXPORT_TYPES.flatMap((type) =>
-    result.receipt.ranges.filter((range) => range.type === type),
-  ).reduce((sum, { objects }) => sum + objects, 0);
-  expect(result.receipt.objects).toBe(counted);
+  expect(receipt.complete).toBe(true);
+  expect(receipt.missing).toEqual([]);
+  const listed = receipt.files.map(({ path, bytes, sha256 }) => [path, `${bytes} ${sha256}`]);
+  expect(Object.fromEntries(listed)).toEqual(expected);
+  expect(receipt.objects).toBe(receipt.files.reduce((sum, { objects }) => sum + objects, 0));
   return result;
 }

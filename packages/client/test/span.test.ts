@@ -2,8 +2,8 @@ import { MAX_TIME_MS } from '@tillroll/contract';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ExportError } from '../src/errors.ts';
-import { instantText, parseSpan, parseWhen, type When } from '../src/span.ts';
-import { Zone } from '../src/zone.ts';
+import { instantText, parseSpan, parseWhen, type When } from '../src/time/span.ts';
+import { Zone } from '../src/time/zone.ts';
 
 const UTC = new Zone('UTC');
 const HOUR = 3_600_000;
@@ -95,6 +95,7 @@ describe('a bound', () => {
     [{ from: 1 }, /got \{"from":1\}$/],
   ])('%j is refused', (when, message) => {
     const error = refusal(() => parseWhen('to', when as When, UTC));
+    expect(error.option).toBe('to');
     expect(error.message).toMatch(/^to must be a date \(2026-01-31\)/);
     expect(error.message).toMatch(message);
   });

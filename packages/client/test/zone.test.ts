@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Zone } from '../src/zone.ts';
+import { Temporal } from 'temporal-polyfill';
+import { MAX_RANGE_MS, MAX_TIME_MS, type TimeRange } from '@tillroll/contract';
+import { exportRanges, monthOf, Zone } from '../src/time/zone.ts';
 
 const DAY = 86_400_000;
 const MINUTE = 60_000;
@@ -29,8 +31,14 @@ const NAMES = [
   'Pacific/Kwajalein',
   'Pacific/Chatham',
 ] as const;
+/** All zones that this Node knows: some in each run, by name. */
+const EVERY_NAME = Intl.supportedValuesOf('timeZone');
 const ZONES = NAMES.map((name) => new Zone(name));
 const zone = fc.constantFrom(...ZONES);
+const anyZone = fc.oneof(
+  zone,
+  fc.constantFrom(...EVERY_NAME).map((name) => new Zone(name)),
+);
 /** 1970 to 2100; more often than not close to where clocks are changed. */
 const time = fc.oneof(
   fc.integer({ min: 0, max: Date.UTC(2100, 0, 1) }),
@@ -51,31 +59,54 @@ function iso(at: number): string {
   return new Date(at).toISOString();
 }
 
+const CLOCKS = new Map<string, Intl.DateTimeFormat>();
+
+/** What the zone's clocks show, written as if it were UTC, from Intl alone: the source that results are compared with. */
+function clock(of: Zone, at: number): number {
+  let format = CLOCKS.get(of.name);
+  if (!format) {
+    format = new Intl.DateTimeFormat('en-GB', {
+      timeZone: of.name,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: '2-digit',
+      day: '2-digit',
+      hour: '2-digit',
+      minute: '2-digit',
+      second: '2-digit',
+    });
+    CLOCKS.set(of.name, format);
+  }
+  const parts = format.formatToParts(at);
+  const part = (type: string): number => Number(parts.find((each) => each.type === type)?.value);
+  return (
+    Date.UTC(
+      part('year'),
+      part('month') - 1,
+      part('day'),
+      part('hour'),
+      part('minute'),
+      part('second'),
+    ) +
+    (((at % 1000) + 1000) % 1000)
+  );
+}
+
+/** The instant that `Zone.instant` finds for a local time, written as if it were UTC. */
+function instant(of: Zone, local: number): number {
+  return of.instant(Temporal.PlainDateTime.from(iso(local).slice(0, -1)));
+}
+
 /** The first instant of a local day, as an independent search finds it. */
 function beginOfDay(of: Zone, midnight: number): number {
   let low = midnight - 2 * DAY;
   // Minute by minute would be slow: hours first, then minutes, then seconds.
   for (const step of [60 * MINUTE, MINUTE, 1000])
-    while (of.local(low + step) < midnight) low += step;
+    while (clock(of, low + step) < midnight) low += step;
   return low + 1000;
 }
 
 describe('the clocks of a zone', () => {
-  test('show what Intl shows', () => {
-    expect(iso(new Zone('America/New_York').local(Date.UTC(2026, 6, 1, 12, 34, 56, 789)))).toBe(
-      '2026-07-01T08:34:56.789Z',
-    );
-    expect(iso(new Zone('Asia/Kathmandu').local(Date.UTC(2026, 6, 1)))).toBe(
-      '2026-07-01T05:45:00.000Z',
-    );
-    // Midnight is hour 0, never 24.
-    expect(iso(new Zone('Europe/Berlin').local(Date.UTC(2026, 0, 31, 23)))).toBe(
-      '2026-02-01T00:00:00.000Z',
-    );
-    expect(iso(new Zone('America/New_York').local(0))).toBe('1969-12-31T19:00:00.000Z');
-    expect(iso(new Zone('America/New_York').local(-1))).toBe('1969-12-31T18:59:59.999Z');
-  });
-
   test.each([
     // Clocks that skip midnight: the day begins at 01:00.
     ['America/Sao_Paulo', '2018-11-04T00:00', '2018-11-04T03:00:00.000Z', '2018-11-04T01:00'],
@@ -93,20 +124,20 @@ describe('the clocks of a zone', () => {
     // Half an hour of summer.
     ['Australia/Lord_Howe', '2026-10-04T02:15', '2026-10-03T15:30:00.000Z', '2026-10-04T02:30'],
     ['Australia/Lord_Howe', '2026-04-05T01:45', '2026-04-04T14:45:00.000Z', '2026-04-05T01:45'],
-  ])('%s: %s is %s, shown as %s', (name, local, instant, shown) => {
+  ])('%s: %s is %s, shown as %s', (name, local, expected, shown) => {
     const of = new Zone(name);
-    const found = of.instant(Date.parse(`${local}Z`));
-    expect(iso(found)).toBe(instant);
-    expect(iso(of.local(found))).toBe(`${shown}:00.000Z`);
+    const found = instant(of, Date.parse(`${local}Z`));
+    expect(iso(found)).toBe(expected);
+    expect(iso(clock(of, found))).toBe(`${shown}:00.000Z`);
   });
 
   test('are read as the first instant that shows a time, or anything later', () => {
     fc.assert(
       fc.property(zone, time, (of, at) => {
-        const local = of.local(at);
-        const first = of.instant(local);
+        const local = clock(of, at);
+        const first = instant(of, local);
         // A time that is shown is found again; one that is shown twice, by its first instant.
-        expect(of.local(first)).toBe(local);
+        expect(clock(of, first)).toBe(local);
         expect(first).toBeLessThanOrEqual(at);
         expect(at - first).toBeLessThanOrEqual(DAY);
       }),
@@ -117,12 +148,12 @@ describe('the clocks of a zone', () => {
   test('are read in their order, also where they skip', () => {
     fc.assert(
       fc.property(zone, time, fc.integer({ min: 1, max: 2 * DAY }), (of, local, more) => {
-        const a = of.instant(local);
-        const b = of.instant(local + more);
+        const a = instant(of, local);
+        const b = instant(of, local + more);
         expect(b).toBeGreaterThanOrEqual(a);
         // Never before its time.
-        expect(of.local(a)).toBeGreaterThanOrEqual(local);
-        expect(of.local(a - 1)).not.toBe(local);
+        expect(clock(of, a)).toBeGreaterThanOrEqual(local);
+        expect(clock(of, a - 1)).not.toBe(local);
       }),
       { numRuns: 4000 },
     );
@@ -131,7 +162,7 @@ describe('the clocks of a zone', () => {
   test('begin each day when it begins', () => {
     fc.assert(
       fc.property(zone, fc.integer({ min: 1, max: 47_000 }), (of, day) => {
-        expect(iso(of.instant(day * DAY))).toBe(iso(beginOfDay(of, day * DAY)));
+        expect(iso(instant(of, day * DAY))).toBe(iso(beginOfDay(of, day * DAY)));
       }),
       { numRuns: 500 },
     );
@@ -167,10 +198,180 @@ describe('months', () => {
     // In 2009 the clocks of Newfoundland went from 00:01 on 1 November back to 23:01 on 31 October.
     const of = new Zone('America/St_Johns');
     const begin = Date.UTC(2009, 10, 1, 2, 30);
-    expect(iso(of.local(begin))).toBe('2009-11-01T00:00:00.000Z');
-    expect(iso(of.local(begin + MINUTE))).toBe('2009-10-31T23:01:00.000Z');
+    expect(iso(clock(of, begin))).toBe('2009-11-01T00:00:00.000Z');
+    expect(iso(clock(of, begin + MINUTE))).toBe('2009-10-31T23:01:00.000Z');
     expect(of.month(begin - 1).name).toBe('2009-10');
     for (const later of [0, MINUTE, 30 * MINUTE, 90 * MINUTE])
       expect(of.month(begin + later)).toMatchObject({ name: '2009-11', startTime: begin });
+  });
+});
+
+describe('the name of a month', () => {
+  test('gives the month back', () => {
+    fc.assert(
+      fc.property(anyZone, time, (of, at) => {
+        const month = of.month(at);
+        if (month.name >= '1970') expect(monthOf(month.name, new Zone(of.name))).toEqual(month);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test.each([
+    '',
+    '2026',
+    '2026-1',
+    '2026-00',
+    '2026-13',
+    '2026-01-01',
+    '1969-12',
+    ' 2026-01',
+    '..',
+    '2026-01/..',
+    '+010000-01',
+  ])('%j is refused', (name) => {
+    expect(() => monthOf(name, new Zone('UTC'))).toThrow(RangeError);
+  });
+});
+
+describe('names of zones', () => {
+  test.each([
+    ['Asia/Calcutta', 'Asia/Kolkata'],
+    ['ASIA/kolkata', 'asia/calcutta'],
+    ['US/Eastern', 'America/New_York'],
+    ['us/eastern', 'US/Eastern'],
+    ['UTC', 'Etc/UTC'],
+    ['UTC', 'GMT'],
+    ['utc', 'etc/gmt'],
+    ['UTC', 'Zulu'],
+    ['Europe/Kiev', 'Europe/Kyiv'],
+    ['Asia/Saigon', 'Asia/Ho_Chi_Minh'],
+  ])('%s is %s', (a, b) => {
+    expect(new Zone(a).isSame(b)).toBe(true);
+    expect(new Zone(b).isSame(new Zone(a))).toBe(true);
+    expect(new Zone(a).name).toBe(new Zone(b).name);
+    // A name that was stored is found again.
+    expect(new Zone(new Zone(a).name).name).toBe(new Zone(a).name);
+  });
+
+  test.each([
+    ['UTC', 'Europe/London'],
+    ['UTC', 'Africa/Abidjan'],
+    ['Europe/Berlin', 'Europe/Paris'],
+    ['America/New_York', 'America/Toronto'],
+  ])('%s is not %s', (a, b) => {
+    expect(new Zone(a).isSame(b)).toBe(false);
+  });
+
+  test('are all known to Temporal, too', () => {
+    for (const name of EVERY_NAME) {
+      const of = new Zone(name);
+      expect(of.isSame(name), name).toBe(true);
+      expect(of.month(Date.UTC(2026, 0, 15)).name, name).toBe('2026-01');
+    }
+  });
+
+  test.each(['2026-01-01T00:00Z', 'Mars/Olympus', '', 'Etc/Unknown', 'local'])(
+    '%j is none',
+    (name) => {
+      expect(() => new Zone(name)).toThrow(/such as Europe\/London/);
+    },
+  );
+});
+
+describe('ranges of exports', () => {
+  /** Up to three years, more often than not with a bound beside a change of clocks. */
+  const span = fc
+    .tuple(time, fc.integer({ min: 1, max: 1100 * DAY }))
+    .map(([startTime, length]): TimeRange => ({ startTime, endTime: startTime + length }));
+
+  function checkRanges(of: Zone, wanted: TimeRange): TimeRange[] {
+    const ranges = exportRanges(wanted, of);
+    let next = wanted.startTime;
+    for (const { startTime, endTime } of ranges) {
+      expect(startTime).toBe(next);
+      expect(endTime).toBeGreaterThan(startTime);
+      expect(endTime - startTime).toBeLessThanOrEqual(MAX_RANGE_MS);
+      expect(of.month(endTime - 1)).toEqual(of.month(startTime));
+      next = endTime;
+    }
+    expect(next).toBe(wanted.endTime);
+    return ranges;
+  }
+
+  test('tile a span, stay within months and within 30 days, in every zone', () => {
+    fc.assert(
+      fc.property(anyZone, span, (of, wanted) => void checkRanges(of, wanted)),
+      { numRuns: 600 },
+    );
+  });
+
+  test.each(EVERY_NAME.filter((_, index) => index % 23 === 0).concat(NAMES))(
+    'do so in %s from 1970 to 2040',
+    (name) => {
+      checkRanges(new Zone(name), { startTime: 0, endTime: Date.UTC(2040, 0, 1) });
+    },
+  );
+
+  test('are the same ones for a longer span, but for its ends', () => {
+    fc.assert(
+      fc.property(anyZone, span, fc.nat(90 * DAY), fc.nat(90 * DAY), (of, inner, before, after) => {
+        const outer = {
+          startTime: Math.max(0, inner.startTime - before),
+          endTime: inner.endTime + after,
+        };
+        const all = new Set(
+          exportRanges(outer, of).map(({ startTime, endTime }) => `${startTime} ${endTime}`),
+        );
+        for (const { startTime, endTime } of exportRanges(inner, of).slice(1, -1))
+          expect(all).toContain(`${startTime} ${endTime}`);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test.each([
+    // 31 days: cut where the 16th begins.
+    ['UTC', '2026-01', ['2026-01-01T00:00:00.000Z', '2026-01-16T00:00:00.000Z']],
+    // 30 days exactly, and fewer.
+    ['UTC', '2026-04', ['2026-04-01T00:00:00.000Z']],
+    ['UTC', '2026-02', ['2026-02-01T00:00:00.000Z']],
+    // 30 days and an hour, 30 days less an hour.
+    ['America/New_York', '2026-11', ['2026-11-01T04:00:00.000Z', '2026-11-16T05:00:00.000Z']],
+    ['Africa/Cairo', '2026-04', ['2026-03-31T22:00:00.000Z']],
+    // 31 days less an hour.
+    ['Europe/Berlin', '2026-03', ['2026-02-28T23:00:00.000Z', '2026-03-15T23:00:00.000Z']],
+    // Samoa's December of 2011 had 30 days.
+    ['Pacific/Apia', '2011-12', ['2011-12-01T10:00:00.000Z']],
+    // Offsets of seconds.
+    ['Africa/Monrovia', '1971-12', ['1971-12-01T00:44:30.000Z', '1971-12-16T00:44:30.000Z']],
+  ])('%s, %s', (name, month, starts) => {
+    const of = new Zone(name);
+    const ranges = checkRanges(of, monthOf(month, of));
+    expect(ranges.map(({ startTime }) => iso(startTime))).toEqual(starts);
+  });
+
+  test('cut a long month at its 16th day also where little of it is wanted', () => {
+    const of = new Zone('UTC');
+    const wanted = { startTime: Date.UTC(2026, 0, 14), endTime: Date.UTC(2026, 0, 20) };
+    expect(exportRanges(wanted, of)).toHaveLength(2);
+  });
+
+  test('end with the last time that there is', () => {
+    const startTime = MAX_TIME_MS - 100 * DAY;
+    for (const of of [new Zone('UTC'), new Zone('Asia/Tokyo'), new Zone('America/New_York')])
+      checkRanges(of, { startTime, endTime: MAX_TIME_MS });
+  });
+
+  test.each([
+    [5, 5],
+    [6, 5],
+    [0.5, 5],
+    [0, Number.NaN],
+    [0, Infinity],
+  ])('refuse %d to %d', (startTime, endTime) => {
+    expect(() => exportRanges({ startTime, endTime }, new Zone('UTC'))).toThrow(
+      /not a range of time/,
+    );
   });
 });

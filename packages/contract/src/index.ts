@@ -5,6 +5,7 @@ export * from './ids.ts';
 export * from './limits.ts';
 export * from './members.ts';
 export * from './objects.ts';
+export * from './printable.ts';
 export * from './range.ts';
 export * from './request.ts';
 export * from './wire.ts';

@@ -9,12 +9,11 @@ import { dirname, join } from 'path';
 import { fileURLToPath } from 'url';
 import { setFlagsFromString } from 'v8';
 
-/** The first Node that runs TypeScript as it is. */
-const NEEDED = [22, 18];
+/** The major version of the oldest Node that this package is tried with. */
+const NEEDED = 24;
 
 function isNewEnough(version) {
-  const [major, minor] = version.split('.').map(Number);
-  return major > NEEDED[0] || (major === NEEDED[0] && minor >= NEEDED[1]);
+  return Number(version.split('.')[0]) >= NEEDED;
 }
 
 /** The Node that `npm ci` brought as a package, or undefined. */
@@ -85,7 +84,7 @@ if (isNewEnough(process.versions.node)) {
   if (node) runUnder(node);
   else {
     fail(
-      `needs Node ${NEEDED.join('.')} or newer, and this is ${process.versions.node}: ` +
+      `needs Node ${NEEDED} or newer, and this is ${process.versions.node}: ` +
         'install one from https://nodejs.org (in a checkout, npm ci brings one)',
     );
   }

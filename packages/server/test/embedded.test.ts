@@ -21,7 +21,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { canEnter, chooseAccount } from '../src/database/embedded/account.ts';
+import { chooseAccount } from '../src/database/embedded/account.ts';
+import { canEnter } from '../src/database/embedded/run.ts';
 import {
   openEmbeddedPostgres,
   removeEmbeddedPostgres,

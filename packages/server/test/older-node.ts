@@ -8,7 +8,6 @@ export function olderNode(): string | undefined {
     .map((directory) => join(directory, 'node'))
     .find((node) => {
       const printed = spawnSync(node, ['-p', 'process.versions.node'], { encoding: 'utf8' });
-      const [major = 0, minor = 0] = (printed.stdout ?? '').split('.').map(Number);
-      return printed.status === 0 && (major < 22 || (major === 22 && minor < 18));
+      return printed.status === 0 && Number.parseInt(printed.stdout, 10) < 24;
     });
 }

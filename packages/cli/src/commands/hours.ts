@@ -1,8 +1,14 @@
 import type { Command } from 'commander';
+import type { Availability } from '@tillroll/contract';
 import { addConnectionOptions, type ConnectionFlags } from '../connection/flags.ts';
 import type { Context } from '../context.ts';
+import { clock } from '../display/words.ts';
+import { oneLine } from '../errors.ts';
+import { EXIT } from '../exit.ts';
+import { durationInWords } from '../format.ts';
+import { printJson } from '../print.ts';
 
-export interface HoursFlags extends ConnectionFlags {
+interface HoursFlags extends ConnectionFlags {
   json?: boolean;
 }
 
@@ -16,14 +22,29 @@ Exit: 0 open, 75 closed.
 `;
 
 export function addHours(root: Command, context: Context): void {
-  addConnectionOptions(
-    root
-      .command('hours')
-      .description('say whether exports can be created now, and when next; needs no token')
-      .option('--json', 'as JSON'),
-  )
+  const command = root
+    .command('hours')
+    .description('print whether exports can be created now, and when next; needs no token')
+    .option('--json', 'as JSON');
+  addConnectionOptions(command)
     .addHelpText('after', EXAMPLES)
-    .action(async (flags: HoursFlags) =>
-      (await import('../actions/hours.ts')).hours(flags, context),
-    );
+    .action((flags: HoursFlags) => hours(flags, context));
+}
+
+async function hours(flags: HoursFlags, context: Context): Promise<void> {
+  const { connect } = await import('../connection/connect.ts');
+  const client = await connect(flags, context, {}, ['url']);
+  const availability = await client.availability({ signal: context.signal });
+  if (flags.json) printJson(context, availability);
+  else context.stdout.write(`${oneLine(hoursText(availability, Date.now()))}\n`);
+  context.exitCode = availability.open ? EXIT.complete : EXIT.tryLater;
+}
+
+/** The hours as a sentence. */
+function hoursText(availability: Availability, now: number): string {
+  const { open, hours: weekly, nextOpen, nextClose } = availability;
+  const next = open ? nextClose : nextOpen;
+  if (next === null) return open ? 'open, always' : 'closed, and never opens';
+  const when = `${clock(next, now)} (${open ? 'for' : 'in'} ${durationInWords(next - now)})`;
+  return `${open ? 'open until' : 'closed, opens at'} ${when}; open ${weekly}`;
 }

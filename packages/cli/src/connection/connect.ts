@@ -1,27 +1,31 @@
-import { ExportClient, type ClientOptions } from '@tillroll/client';
+import { ExportClient, isPlainHttp, type ClientOptions } from '@tillroll/client';
 import type { Context } from '../context.ts';
 import type { ConnectionFlags } from './flags.ts';
 import { profilesPath, readProfiles } from './profiles.ts';
-import { useProxy } from './proxy.ts';
 import { resolveConnection, type Part } from './resolve.ts';
 
-/** What stands for a part that a command does not need; it is never sent. */
+/** Stands for a part that a command does not need. It is never sent. */
 const UNUSED = 'unused';
+const ALL: readonly Part[] = ['url', 'merchant', 'token'];
 
-/** A client for what flags, environment and profile say; warnings go to stderr. */
+/** Makes a client from flags, environment and profile. Warnings go to stderr. */
 export async function connect(
   flags: ConnectionFlags,
   context: Context,
   options: Omit<ClientOptions, 'url' | 'merchant' | 'token'> = {},
-  needed?: readonly Part[],
+  needed: readonly Part[] = ALL,
 ): Promise<ExportClient> {
   for (const token of [flags.token, context.env['TILLROLL_TOKEN']]) if (token) context.hide(token);
   const readAll = () => readProfiles(profilesPath(context.env));
   const found = await resolveConnection(flags, context.env, readAll, needed);
   const { url = '', merchant = UNUSED, token = UNUSED, warnings } = found;
   if (found.token) context.hide(found.token);
-  const proxyWarning = useProxy(context.env);
-  for (const warning of [...warnings, proxyWarning])
-    if (warning !== undefined) context.note(`warning: ${warning}`);
-  return new ExportClient({ url, merchant, token, ...options });
+  for (const warning of warnings) context.note(`warning: ${warning}`);
+  const client = new ExportClient({ url, merchant, token, ...options });
+  const address = new URL(url);
+  if (needed.includes('token') && isPlainHttp(address))
+    context.note(
+      `warning: ${address.origin} is not encrypted: others on the way can read the token and the data. Use https`,
+    );
+  return client;
 }

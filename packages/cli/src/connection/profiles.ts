@@ -1,9 +1,9 @@
 import { chmod, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
-import { UsageError } from '../exit.ts';
+import { quoted, UsageError } from '../exit.ts';
 
-/** A connection that is kept under a name. */
+/** A connection that is saved under a name. */
 export interface Profile {
   url: string;
   merchant: string;
@@ -16,17 +16,17 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 const READABLE_BY_OTHERS = 0o077;
 
 /** @throws UsageError */
-export function checkedProfileName(name: string): string {
-  // `__proto__` and its like are names of an object's own machinery, and begin with no letter.
+export function checkProfileName(name: string): string {
+  // `__proto__` and the like are special members of an object; they do not begin with a letter.
   if (NAME.test(name)) return name;
   throw new UsageError(
-    `a profile's name is 1 to 64 of A-Z a-z 0-9 _ . - and begins with a letter or a digit; got ${JSON.stringify(name.slice(0, 80))}`,
+    `a profile's name is 1 to 64 of A-Z a-z 0-9 _ . - and begins with a letter or a digit; got ${quoted(name)}`,
   );
 }
 
 /**
- * `~/.config/tillroll/profiles.json`, also on macOS, where command line programs are looked for
- * there rather than in ~/Library; on Windows in %APPDATA%.
+ * `~/.config/tillroll/profiles.json`, also on macOS, where users expect the files of command line
+ * programs there rather than in ~/Library; on Windows in %APPDATA%.
  */
 export function profilesPath(env: NodeJS.ProcessEnv, platform = process.platform): string {
   return join(configurationDirectory(env, platform), 'tillroll', 'profiles.json');
@@ -36,13 +36,13 @@ function configurationDirectory(env: NodeJS.ProcessEnv, platform: string): strin
   const home = env['HOME'] || homedir();
   if (platform === 'win32') return env['APPDATA'] || join(home, 'AppData', 'Roaming');
   const xdg = env['XDG_CONFIG_HOME'];
-  // The XDG rule: a path that is not absolute is to be ignored.
+  // The XDG rule: ignore a path that is not absolute.
   return xdg && isAbsolute(xdg) ? xdg : join(home, '.config');
 }
 
 /**
  * All profiles; none when there is no file.
- * @throws Error when others could have read the tokens, or when the file is no file of profiles.
+ * @throws Error when others could have read the tokens, or when the file has other content.
  */
 export async function readProfiles(path: string): Promise<Profiles> {
   let text: string;
@@ -51,7 +51,7 @@ export async function readProfiles(path: string): Promise<Profiles> {
       const { mode } = await stat(path);
       if ((mode & READABLE_BY_OTHERS) !== 0) {
         throw new Error(
-          `${path} holds tokens and is open to other users (mode ${(mode & 0o777).toString(8)}): run chmod 600 ${quoted(path)}`,
+          `${path} holds tokens and is open to other users (mode ${(mode & 0o777).toString(8)}): run chmod 600 ${shellQuoted(path)}`,
         );
       }
     }
@@ -60,20 +60,20 @@ export async function readProfiles(path: string): Promise<Profiles> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
     throw error;
   }
-  return parsed(text, path);
+  return parse(text, path);
 }
 
-function quoted(path: string): string {
+function shellQuoted(path: string): string {
   return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-function parsed(text: string, path: string): Profiles {
+function parse(text: string, path: string): Profiles {
   let whole: unknown;
   try {
     whole = JSON.parse(text);
   } catch {
-    // The parser's own message quotes the text, and with it perhaps a token.
-    throw new Error(`${path} is no valid JSON; mend it, or remove it and add the profiles again`);
+    // The message of JSON.parse quotes the text, which may hold a token.
+    throw new Error(`${path} is not valid JSON. Fix it, or remove it and add the profiles again`);
   }
   const profiles = (whole as { profiles?: unknown } | null)?.profiles;
   if (typeof profiles !== 'object' || profiles === null || Array.isArray(profiles))
@@ -88,7 +88,7 @@ function parsed(text: string, path: string): Profiles {
   return profiles as Profiles;
 }
 
-/** Writes all profiles, whole or not at all, for this user's eyes alone. */
+/** Replaces the file as a whole; only this user can read it. */
 export async function writeProfiles(path: string, profiles: Profiles): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const temporary = `${path}.${process.pid}.tmp`;
@@ -101,7 +101,7 @@ export async function writeProfiles(path: string, profiles: Profiles): Promise<v
     } finally {
       await file.close();
     }
-    // A umask can only take away, but be sure that we can read it again ourselves.
+    // An odd umask may have taken away our own permission to read it.
     await chmod(temporary, 0o600);
     await rename(temporary, path);
   } catch (error) {

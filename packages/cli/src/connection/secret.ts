@@ -3,20 +3,21 @@ import { Writable } from 'node:stream';
 import type { Context } from '../context.ts';
 import { UsageError } from '../exit.ts';
 
-/** A token is short; more than this is some other file. */
+/** A token is short; a longer input is another file. */
 const MAX_BYTES = 64 * 1024;
-/** After which silence we say what we wait for. */
+/** How long to wait for standard input before saying so. */
 const SILENCE_MS = 1000;
 
 export interface Secret {
   token: string;
-  /** In words, for the message. */
+  /** Its source in words, for the message. */
   from: string;
 }
 
 /**
- * A token that no other user sees: from standard input when something is piped in, else from
- * TILLROLL_TOKEN, else asked for on the terminal without echo.
+ * Reads a token without showing it: from standard input when something is piped in, else from
+ * TILLROLL_TOKEN, else from a prompt without echo.
+ * @throws UsageError
  */
 export async function readSecret(context: Context): Promise<Secret> {
   const { env, stdin } = context;
@@ -28,14 +29,14 @@ export async function readSecret(context: Context): Promise<Secret> {
   if (named) return { token: named, from: 'TILLROLL_TOKEN' };
   if (!stdin.isTTY)
     throw new UsageError(
-      'missing: the token; pipe it to standard input, set TILLROLL_TOKEN, or run this on a terminal to be asked',
+      'missing: the token. Pipe it to standard input, set TILLROLL_TOKEN, or run this on a terminal',
     );
   const token = await ask(context, 'Token (not shown): ');
-  if (token === '') throw new UsageError('missing: the token; nothing was typed');
+  if (token === '') throw new UsageError('missing: the token. Nothing was typed');
   return { token, from: 'the terminal' };
 }
 
-/** Standard input to its end, without the line break that ends it. */
+/** Reads standard input to its end, without the last line break. */
 async function readAll(context: Context): Promise<string> {
   const notice = setTimeout(
     () => context.note('reading the token from standard input'),
@@ -61,8 +62,7 @@ async function ask(context: Context, question: string): Promise<string> {
   const lines = createInterface({ input: context.stdin, output: silent, terminal: true });
   context.stderr.write(question);
   try {
-    // Readline has the terminal in raw mode, in which Ctrl-C is a key and no signal. As a signal it
-    // aborts the question, as everything else.
+    // In readline's raw mode Ctrl-C is a key and not a signal. As a signal it aborts the question.
     lines.once('SIGINT', () => process.kill(process.pid, 'SIGINT'));
     const closed = new Promise<string>((resolve) => {
       lines.once('close', () => resolve(''));

@@ -2,7 +2,7 @@ import type { Context } from '../context.ts';
 import { SILENT, type Display } from './display.ts';
 import { jsonDisplay } from './json.ts';
 import { plainDisplay } from './plain.ts';
-import { terminalOf } from './terminal.ts';
+import { detectTerminal } from './terminal.ts';
 
 export interface DisplayFlags {
   plain?: boolean;
@@ -11,8 +11,8 @@ export interface DisplayFlags {
 }
 
 /**
- * The display that fits where the output goes.
- * @param converts whether tables are made of the ranges at the end.
+ * The display for the options and the kind of output.
+ * @param converts whether a table of the whole directory is made at the end.
  */
 export async function chooseDisplay(
   context: Context,
@@ -21,9 +21,9 @@ export async function chooseDisplay(
 ): Promise<Display> {
   if (flags.json) return jsonDisplay(context);
   if (flags.quiet) return SILENT;
-  const terminal = terminalOf(context);
+  const terminal = detectTerminal(context);
   if (flags.plain || !terminal.live) return plainDisplay((line) => context.stderr.write(line));
-  // The library of the bars is loaded only where there is a terminal.
-  const { barDisplay } = await import('./bars.ts');
-  return barDisplay(context.stderr, terminal, converts);
+  // log-update is loaded only on a terminal.
+  const { liveDisplay } = await import('./live.ts');
+  return liveDisplay(context, terminal, converts);
 }

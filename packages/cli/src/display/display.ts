@@ -1,6 +1,6 @@
 import type { PullEvent } from '@tillroll/client/files';
 
-/** Shows how a pull goes on. */
+/** Shows the progress of a pull. */
 export interface Display {
   event(event: PullEvent): void;
   /** Leaves the terminal as it was. Nothing may be shown afterwards. */

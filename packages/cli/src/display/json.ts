@@ -1,10 +1,13 @@
 import type { Context } from '../context.ts';
+import { safeJson } from '../print.ts';
 import type { Display } from './display.ts';
 
-/** One JSON object a line on stdout, for programs: each event as the library tells it, and when. */
-export function jsonDisplay({ stdout }: Pick<Context, 'stdout'>, now = Date.now): Display {
-  return {
-    event: (event) => void stdout.write(`${JSON.stringify({ at: now(), ...event })}\n`),
-    stop: () => undefined,
-  };
+/** Writes one JSON object a line on stdout, with its time. */
+export function printEvent({ stdout }: Pick<Context, 'stdout'>, event: object): void {
+  stdout.write(`${safeJson({ at: Date.now(), ...event })}\n`);
+}
+
+/** The library's events for programs. */
+export function jsonDisplay(context: Pick<Context, 'stdout'>): Display {
+  return { event: (event) => printEvent(context, event), stop: () => undefined };
 }

@@ -1,13 +1,13 @@
 import type { Context } from '../context.ts';
 import { oneLine } from '../errors.ts';
-import { wholeSecond } from './instant.ts';
-import { fit, terminalOf } from './terminal.ts';
+import { wholeSecond } from '../format.ts';
+import { detectTerminal, drawBar, fit } from './terminal.ts';
 
-/** Progress of one thing: a line that is drawn over, or now and then a line in a log. */
+/** Progress of one thing: a line that is drawn over, or a line in a log now and then. */
 export interface Meter {
-  /** @param fraction 0 to 1. @param stage a change of it is told in a log at once. */
+  /** @param fraction 0 to 1. @param stage a change of it is logged at once. */
   update(fraction: number, stage: string, detail?: string): void;
-  /** What it waits for, until the next update. */
+  /** Shows what is waited for, until the next update. */
   waiting(text: string): void;
   stop(): void;
 }
@@ -28,71 +28,48 @@ export interface MeterFlags {
 
 export async function createMeter(context: Context, flags: MeterFlags): Promise<Meter> {
   if (flags.quiet) return SILENT_METER;
-  const { live } = terminalOf(context);
-  return live && !flags.plain ? barMeter(context) : lineMeter(context);
+  const { live } = detectTerminal(context);
+  return live && !flags.plain ? liveMeter(context) : lineMeter(context);
 }
 
 function lineMeter({ stderr }: Context, now = Date.now): Meter {
   let last = '';
   let lastAt = -Infinity;
   const line = (text: string) => void stderr.write(`${wholeSecond(now())} ${oneLine(text)}\n`);
-  function told(key: string): boolean {
-    if (key === last && now() - lastAt < AGAIN_MS) return true;
-    last = key;
+  function isDue(stage: string): boolean {
+    if (stage === last && now() - lastAt < AGAIN_MS) return false;
+    last = stage;
     lastAt = now();
-    return false;
+    return true;
   }
   return {
     update(fraction, stage, detail = '') {
-      if (!told(stage)) line(`${stage} ${Math.floor(fraction * 100)} % ${detail}`);
+      if (isDue(stage)) line(`${stage} ${Math.floor(fraction * 100)} % ${detail}`);
     },
     waiting(text) {
-      if (!told('waiting')) line(text);
+      if (isDue('waiting')) line(text);
     },
     stop: () => undefined,
   };
 }
 
-async function barMeter(context: Context): Promise<Meter> {
-  // The library of the bars is loaded only where there is a terminal.
-  const { Format, SingleBar } = (await import('cli-progress')).default;
-  const { stderr } = context;
-  const { blocks, width } = terminalOf(context);
+async function liveMeter(context: Context): Promise<Meter> {
+  // log-update is loaded only on a terminal.
+  const { startLiveArea } = await import('./live-area.ts');
+  const bar = drawBar(detectTerminal(context).blocks);
+  let done = 0;
   let words = '';
-  const bar = new SingleBar({
-    stream: stderr,
-    fps: 5,
-    hideCursor: true,
-    clearOnComplete: true,
-    gracefulExit: false,
-    barsize: BAR_SIZE,
-    barCompleteChar: blocks[0],
-    barIncompleteChar: blocks[1],
-    format: (options, { progress }) =>
-      fit(
-        `${Format.BarFormat(progress, options)} ${Math.floor(progress * 100)} %  ${words}`,
-        (stderr.columns || width) - 1,
-      ),
-  });
-  let running = true;
-  const stop = () => {
-    if (!running) return;
-    running = false;
-    process.removeListener('exit', stop);
-    bar.stop();
-  };
-  // A second Ctrl-C ends the process at once; the cursor must be back all the same.
-  process.once('exit', stop);
-  bar.start(1, 0);
+  const area = startLiveArea(context, ({ width }) => [
+    fit(`${bar(done, BAR_SIZE)} ${Math.floor(done * 100)} %  ${oneLine(words)}`, width),
+  ]);
   return {
     update(fraction, stage, detail = '') {
+      done = fraction;
       words = `${stage}  ${detail}`;
-      bar.update(fraction);
     },
     waiting(text) {
       words = text;
-      bar.update({});
     },
-    stop,
+    stop: () => area.stop(),
   };
 }

@@ -1,20 +1,20 @@
-import type { PullEvent, RangeProgress, RangeStage } from '@tillroll/client/files';
+import type { Waiting } from '@tillroll/client';
+import type { MonthProgress, MonthStage, PullEvent } from '@tillroll/client/files';
 import { oneLine } from '../errors.ts';
-import { counted } from '../numbers.ts';
+import { counted, instant, wholeSecond } from '../format.ts';
 import type { Display } from './display.ts';
-import { instant, wholeSecond } from './instant.ts';
-import { rangeText, STAGE_NAMES, waitingText, type Waiting } from './words.ts';
+import { monthText, STAGE_NAMES, waitingText } from './words.ts';
 
-/** Stages that are worth a line in a log; the others last a moment, or are told with the plan. */
-const TOLD: readonly RangeStage[] = ['exporting', 'downloading', 'done', 'failed'];
-/** A stage that lasts is told of again, and a reason to wait that comes again, so often. */
+/** Stages that begin with a line of their own. The others are short, or are reported with the plan. */
+const REPORTED: readonly MonthStage[] = ['exporting', 'downloading', 'done', 'failed'];
+/** How often to repeat the line for a long stage, or for a reason to wait. */
 const AGAIN_MS = 60_000;
-/** A wait that is over before the line is read is not worth it. */
+/** A shorter wait is over before its line is read. */
 const WORTH_MS = 3000;
 
-/** Lines for a log: when, what, and how far. Nothing is drawn over, and nothing floods. */
+/** Lines for a log: when, what, and how far. */
 export function plainDisplay(write: (line: string) => void, now = Date.now): Display {
-  const stages = new Map<string, RangeStage>();
+  const stages = new Map<string, MonthStage>();
   const waits = new Map<string, number>();
   let lastAt = 0;
   let lastPath = '';
@@ -25,22 +25,21 @@ export function plainDisplay(write: (line: string) => void, now = Date.now): Dis
   }
 
   function plan(event: Extract<PullEvent, { event: 'plan' }>, at: number): void {
-    const kept = event.ranges.filter(({ stage }) => stage === 'kept').length;
-    for (const { name, stage } of event.ranges) stages.set(name, stage);
+    const kept = event.months.filter(({ stage }) => stage === 'kept').length;
+    for (const { name, stage } of event.months) stages.set(name, stage);
     line(
-      `plan: ${counted(event.ranges.length, 'range')}, ${instant(event.from)} <= createdTime < ${instant(event.to)}, to ${event.out}${kept === 0 ? '' : `; ${kept} complete before`}`,
+      `plan: ${counted(event.months.length, 'month file')}, ${instant(event.from)} <= createdTime < ${instant(event.to)}, to ${event.out}${kept === 0 ? '' : `; ${kept} complete before`}`,
       at,
     );
   }
 
-  function range(progress: RangeProgress, at: number): void {
+  function month(progress: MonthProgress, at: number): void {
     const { name, stage } = progress;
     const isNew = stages.get(name) !== stage;
     stages.set(name, stage);
-    if (isNew ? !TOLD.includes(stage) : at - lastAt < AGAIN_MS) return;
-    // The first word of a new stage is the stage; how far it is comes later.
+    if (isNew ? !REPORTED.includes(stage) : at - lastAt < AGAIN_MS) return;
     const begins = isNew && (stage === 'exporting' || stage === 'downloading');
-    const detail = begins ? '' : rangeText(progress);
+    const detail = begins ? '' : monthText(progress);
     line(`${name} ${STAGE_NAMES[stage]}${detail === '' ? '' : `: ${detail}`}`, at);
   }
 
@@ -58,14 +57,14 @@ export function plainDisplay(write: (line: string) => void, now = Date.now): Dis
       switch (event.event) {
         case 'plan':
           return plan(event, at);
-        case 'range':
-          return range(event.range, at);
+        case 'month':
+          return month(event.month, at);
         case 'waiting':
           return waiting(event, at);
         case 'converting':
           if (event.path === lastPath && at - lastAt < AGAIN_MS) return;
           lastPath = event.path;
-          return line(`writing ${event.path}: ${Math.floor(event.fraction * 100)} % of all`, at);
+          return line(`writing ${event.path}: ${Math.floor(event.fraction * 100)} %`, at);
         case 'warning':
           return line(`warning: ${event.message}`, at);
         case 'done':

@@ -1,7 +1,7 @@
-import type { PullEvent, RangeProgress, RangeStage } from '@tillroll/client/files';
-import type { Waiting } from './words.ts';
+import type { Waiting } from '@tillroll/client';
+import type { MonthProgress, MonthStage, PullEvent } from '@tillroll/client/files';
 
-/** Where a whole pull stands at one moment. */
+/** The progress of a whole pull at one moment. */
 export interface Snapshot {
   /** 0 to 1. */
   fraction: number;
@@ -9,51 +9,58 @@ export interface Snapshot {
   total: number;
   failed: number;
   objects: number;
-  /** Over the last seconds; null while nothing comes. */
+  /** Over the last seconds; null while nothing arrives. */
   bytesPerSecond: number | null;
-  /** Null until it can be guessed. */
+  /** Null until it can be estimated. */
   leftMs: number | null;
-  /** Ranges that are being worked on, as planned. */
-  active: RangeProgress[];
+  /** Months in progress, in the order of the plan. */
+  active: MonthProgress[];
   waiting: Waiting | null;
   converting: { path: string; fraction: number } | null;
 }
 
-/** How much of a range's time has passed where its stage begins, and how much the stage takes. */
-const STAGES: Readonly<Record<RangeStage, readonly [begin: number, takes: number]>> = {
+/** For each stage, the share of a month's time that has passed when it begins, and the share it takes. */
+const STAGES: Readonly<Record<MonthStage, readonly [begin: number, takes: number]>> = {
   planned: [0, 0],
   creating: [0, 0],
   exporting: [0, 0.35],
-  downloading: [0.35, 0.6],
-  merging: [0.95, 0.05],
+  downloading: [0.35, 0.5],
+  assembling: [0.85, 0.08],
+  converting: [0.93, 0.07],
   done: [1, 0],
   kept: [1, 0],
   failed: [1, 0],
 };
-const ENDED: readonly RangeStage[] = ['done', 'kept', 'failed'];
-const ACTIVE: readonly RangeStage[] = ['creating', 'exporting', 'downloading', 'merging'];
-/** Tables are made once all ranges are there; so much of the whole is that. */
+const ENDED: readonly MonthStage[] = ['done', 'kept', 'failed'];
+const ACTIVE: readonly MonthStage[] = [
+  'creating',
+  'exporting',
+  'downloading',
+  'assembling',
+  'converting',
+];
+/** The share of a table of the whole directory, which is made once all months are there. */
 const CONVERSION = 0.25;
 
 const RATE_WINDOW_MS = 5000;
 const RATE_STEP_MS = 250;
-/** Before this, a guess of the time left is worth nothing. */
-const GUESS_AFTER_MS = 3000;
-const GUESS_AFTER_FRACTION = 0.005;
+/** Before this, an estimate of the time left means nothing. */
+const ESTIMATE_AFTER_MS = 3000;
+const ESTIMATE_AFTER_FRACTION = 0.005;
 
-/** Keeps what the events of a pull told. Knows no terminal. */
+/** Collects the events of a pull. */
 export class PullState {
-  readonly #ranges = new Map<string, RangeProgress>();
+  readonly #months = new Map<string, MonthProgress>();
   readonly #converts: boolean;
   readonly #samples: { at: number; bytes: number }[] = [];
   #waiting: (Waiting & { since: number }) | null = null;
   #converting: { path: string; fraction: number } | null = null;
   #startedAt: number;
   #startFraction = 0;
-  /** Time in which the far side was closed: it says nothing about how fast we are. */
+  /** Time in which the server was closed: it does not count for the time left. */
   #closedMs = 0;
 
-  /** @param converts whether tables are made of the ranges at the end. */
+  /** @param converts whether a table of the whole directory is made at the end. */
   constructor(converts: boolean, startedAt: number) {
     this.#converts = converts;
     this.#startedAt = startedAt;
@@ -62,16 +69,16 @@ export class PullState {
   apply(event: PullEvent, at: number): void {
     switch (event.event) {
       case 'plan':
-        // A second plan comes after a pull that was broken off is finished.
-        this.#ranges.clear();
-        for (const range of event.ranges) this.#ranges.set(range.name, range);
+        this.#endWait(at);
+        this.#months.clear();
+        for (const month of event.months) this.#months.set(month.name, month);
         this.#startedAt = at;
         this.#startFraction = this.#fraction();
         this.#samples.splice(0, Infinity, { at, bytes: this.#received() });
         return;
-      case 'range':
-        if (this.#isAccepted(event.range)) this.#endWait(at);
-        this.#ranges.set(event.range.name, event.range);
+      case 'month':
+        if (this.#isAccepted(event.month)) this.#endWait(at);
+        this.#months.set(event.month.name, event.month);
         this.#sample(at);
         return;
       case 'waiting':
@@ -87,39 +94,39 @@ export class PullState {
   }
 
   snapshot(at: number): Snapshot {
-    const ranges = [...this.#ranges.values()];
+    const months = [...this.#months.values()];
     const fraction = this.#fraction();
     const waits = this.#waiting !== null && this.#waiting.until > at;
     return {
       fraction,
-      ended: ranges.filter(({ stage }) => ENDED.includes(stage)).length,
-      failed: ranges.filter(({ stage }) => stage === 'failed').length,
-      total: ranges.length,
-      objects: ranges.reduce((sum, { objects }) => sum + objects, 0),
+      ended: months.filter(({ stage }) => ENDED.includes(stage)).length,
+      failed: months.filter(({ stage }) => stage === 'failed').length,
+      total: months.length,
+      objects: months.reduce((sum, { objects }) => sum + objects, 0),
       bytesPerSecond: this.#rate(at),
       leftMs: this.#left(fraction, at),
-      active: ranges.filter(({ stage }) => ACTIVE.includes(stage)),
+      active: months.filter(({ stage }) => ACTIVE.includes(stage)),
       waiting: waits ? this.#waiting : null,
       converting: this.#converting,
     };
   }
 
   #fraction(): number {
-    if (this.#ranges.size === 0) return 0;
+    if (this.#months.size === 0) return 0;
     let sum = 0;
-    for (const { stage, percent } of this.#ranges.values()) {
+    for (const { stage, percent } of this.#months.values()) {
       const [begin, takes] = STAGES[stage];
       sum += begin + (takes * Math.min(100, Math.max(0, percent))) / 100;
     }
-    const ranges = sum / this.#ranges.size;
-    if (!this.#converts) return ranges;
-    return ranges * (1 - CONVERSION) + (this.#converting?.fraction ?? 0) * CONVERSION;
+    const months = sum / this.#months.size;
+    if (!this.#converts) return months;
+    return months * (1 - CONVERSION) + (this.#converting?.fraction ?? 0) * CONVERSION;
   }
 
-  /** Bytes that came over the network, so without what was there before. */
+  /** Bytes that this pull received, so without what was there before. */
   #received(): number {
     let sum = 0;
-    for (const { stage, bytes } of this.#ranges.values()) if (stage !== 'kept') sum += bytes;
+    for (const { stage, bytes } of this.#months.values()) if (stage !== 'kept') sum += bytes;
     return sum;
   }
 
@@ -127,7 +134,7 @@ export class PullState {
     const last = this.#samples.at(-1);
     if (last && at - last.at < RATE_STEP_MS) return;
     this.#samples.push({ at, bytes: this.#received() });
-    // One older than the window stays: the rate is measured from there.
+    // One sample older than the window stays: the rate is measured from there.
     while (this.#samples.length > 2 && at - (this.#samples[1]?.at ?? at) > RATE_WINDOW_MS)
       this.#samples.shift();
   }
@@ -137,7 +144,7 @@ export class PullState {
     const [first] = this.#samples;
     const last = this.#samples.at(-1);
     if (!first || !last || last.at === first.at) return null;
-    // A range that begins anew has fewer bytes than before.
+    // A month that begins anew has fewer bytes than before.
     const rate = ((last.bytes - first.bytes) * 1000) / (last.at - first.at);
     return rate > 0 ? rate : null;
   }
@@ -145,13 +152,13 @@ export class PullState {
   #left(fraction: number, at: number): number | null {
     const elapsed = at - this.#startedAt - this.#closedMs;
     const made = fraction - this.#startFraction;
-    if (elapsed < GUESS_AFTER_MS || made < GUESS_AFTER_FRACTION || fraction >= 1) return null;
+    if (elapsed < ESTIMATE_AFTER_MS || made < ESTIMATE_AFTER_FRACTION || fraction >= 1) return null;
     return (elapsed * (1 - fraction)) / made;
   }
 
-  /** Whether the far side has just taken what had to wait; other ranges may go on meanwhile. */
-  #isAccepted({ name, stage }: RangeProgress): boolean {
-    return stage === 'exporting' && this.#ranges.get(name)?.stage === 'creating';
+  /** Whether the server has just accepted what had to wait. Other months may continue meanwhile. */
+  #isAccepted({ name, stage }: MonthProgress): boolean {
+    return stage === 'exporting' && this.#months.get(name)?.stage === 'creating';
   }
 
   #endWait(at: number): void {

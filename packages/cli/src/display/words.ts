@@ -1,11 +1,6 @@
-import type { PullEvent, RangeProgress } from '@tillroll/client/files';
-import { durationInWords } from '../durations.ts';
-import { byteSize, count, counted } from '../numbers.ts';
-
-export type Waiting = Pick<
-  Extract<PullEvent, { event: 'waiting' }>,
-  'reason' | 'until' | 'opens' | 'message'
->;
+import type { Waiting } from '@tillroll/client';
+import type { MonthProgress } from '@tillroll/client/files';
+import { byteSize, count, counted, durationInWords } from '../format.ts';
 
 /** `10:00 UTC` on the same day, `Tue 2026-08-04 01:00 UTC` on another. */
 export function clock(time: number, now: number): string {
@@ -17,33 +12,36 @@ export function clock(time: number, now: number): string {
   return `${weekday.format(time)} ${day} ${hour}`;
 }
 
-/** What it waits for, and for how long. */
+/** What a pull waits for, and for how long. */
 export function waitingText(waiting: Waiting, now: number): string {
   const { reason, until, opens, message } = waiting;
-  const inWords = durationInWords(until - now);
+  const duration = durationInWords(until - now);
   switch (reason) {
     case 'hours':
       return opens === null
-        ? `closed; asking again in ${inWords}`
+        ? `closed; asking again in ${duration}`
         : `closed until ${clock(opens, now)} (in ${durationInWords(opens - now)})`;
     case 'busy':
-      return `busy; asking again in ${inWords} (${message})`;
+      return `busy; asking again in ${duration} (${message})`;
     case 'rate':
-      return `asked to slow down; going on in ${inWords}`;
+      return `the server asked for fewer requests; continuing in ${duration}`;
     case 'retry':
-      return `trying again in ${inWords} (${message})`;
+      return `trying again in ${duration} (${message})`;
+    case 'lock':
+      return message;
   }
 }
 
-/** What has come of a range, or where it stands; empty for one that has nothing to tell yet. */
-export function rangeText(range: RangeProgress): string {
-  const { stage, percent, files, filesTotal, objects, bytes, message } = range;
+/** How far a month is; empty when there is nothing to tell yet. */
+export function monthText(month: MonthProgress): string {
+  const { stage, percent, files, filesTotal, objects, bytes, message } = month;
   switch (stage) {
     case 'planned':
     case 'creating':
       return message ?? '';
     case 'exporting':
-    case 'merging':
+    case 'assembling':
+    case 'converting':
       return `${Math.floor(percent)} %`;
     case 'downloading':
       return `${Math.floor(percent)} %, ${count(files)}${filesTotal === null ? '' : ` of ${count(filesTotal)}`} files, ${counted(objects, 'object')}`;
@@ -55,12 +53,13 @@ export function rangeText(range: RangeProgress): string {
   }
 }
 
-export const STAGE_NAMES: Readonly<Record<RangeProgress['stage'], string>> = {
+export const STAGE_NAMES: Readonly<Record<MonthProgress['stage'], string>> = {
   planned: 'planned',
-  creating: 'asking',
+  creating: 'creating an export',
   exporting: 'exporting',
   downloading: 'downloading',
-  merging: 'merging',
+  assembling: 'assembling',
+  converting: 'converting',
   done: 'done',
   kept: 'complete before',
   failed: 'failed',

@@ -1,4 +1,4 @@
-/** Digits after the point, by currency code; a currency that has no code has none. */
+/** Digits after the point by currency code; undefined for a text that is not a code. */
 const digitsOf = new Map<string, number | undefined>();
 
 function fractionDigits(currency: string): number | undefined {
@@ -8,15 +8,15 @@ function fractionDigits(currency: string): number | undefined {
     const format = new Intl.NumberFormat('en-US', { style: 'currency', currency });
     digits = format.resolvedOptions().maximumFractionDigits;
   } catch {
-    // No three letters: the far side gave something else, or nothing.
+    // Not three letters: the server gave something else, or nothing.
   }
   digitsOf.set(currency, digits);
   return digits;
 }
 
 /**
- * Minor units as an amount in major units: 1234567 of USD is `12,345.67`, of JPY `1,234,567`. Digit
- * by digit, since a division would round. What is of no known currency stays in minor units.
+ * Formats minor units as an amount in major units: 1234567 of USD is `12,345.67`, of JPY `1,234,567`.
+ * Digit by digit, since a division would round. Without a currency code it stays in minor units.
  */
 export function money(minor: number, currency: string): string {
   const digits = fractionDigits(currency);

@@ -1,4 +1,4 @@
-/** Cells in columns, two blanks apart. @param right the columns that hold numbers. */
+/** Aligns cells in columns, two blanks apart. @param right the columns that hold numbers. */
 export function table(rows: readonly (readonly string[])[], right: readonly number[]): string[] {
   const widths: number[] = [];
   for (const row of rows)

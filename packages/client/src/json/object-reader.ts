@@ -1,8 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import { MAX_TIME_MS, OBJECTS_PER_FILE } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';
-import { emptyMembers, type Members } from './members.ts';
-import { INCOMPLETE, JsonFault, scanObject } from './scan-object.ts';
+import { emptyMembers, MEMBER_TABLE, readMembers, type Members } from './members.ts';
+import { Scanner } from './scanner.ts';
+import { INCOMPLETE, JsonFault } from './validator.ts';
 
 /** The largest object that is taken; Tillroll's own service exports none above 64 MiB. */
 export const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
@@ -44,6 +45,7 @@ const CLOSED = 3;
 export class ObjectReader {
   readonly #onObject: OnObject;
   readonly #layout: Layout;
+  readonly #scanner = new Scanner(MEMBER_TABLE);
   readonly #members = emptyMembers();
   #state: number;
   #pending: Buffer[] = [];
@@ -162,7 +164,7 @@ export class ObjectReader {
       const start = this.#skipBlanks(b, objectAt);
       // The separator is read again with the object that follows it.
       if (start >= end) return p;
-      const after = scanObject(b, start, end, this.#members);
+      const after = this.#scanner.scan(b, start, end);
       if (after === INCOMPLETE) return p;
       if (this.#layout === 'lines' && (after >= end || b[after] !== LF)) {
         if (after >= end) return p;
@@ -198,6 +200,7 @@ export class ObjectReader {
 
   #take(b: Buffer, start: number, end: number): void {
     const m = this.#members;
+    readMembers(this.#scanner, b, m);
     this.#blanks = 0;
     if (m.id === '') throw this.#fault(`object ${this.#objects + 1} has no id`, start);
     // A lone surrogate has no bytes of its own: two such ids would be one.

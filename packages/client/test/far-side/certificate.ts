@@ -13,12 +13,16 @@ const hex = (digits: string): Buffer => Buffer.from(digits, 'hex');
 const sequence = (...content: (Buffer | string)[]): Buffer => der(0x30, ...content);
 const oid = (digits: string): Buffer => der(0x06, hex(digits));
 
-/** A key and a certificate of its own for localhost and 127.0.0.1, made anew each time. */
+/** A key and a certificate of its own for localhost, 127.0.0.1 and exports.test, made anew each time. */
 export function selfSigned(): { key: string; cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const ecdsaWithSha256 = sequence(oid('2a8648ce3d040302'));
   const name = sequence(der(0x31, sequence(oid('550403'), der(0x0c, 'Far side of a test'))));
-  const names = sequence(der(0x82, 'localhost'), der(0x87, hex('7f000001')));
+  const names = sequence(
+    der(0x82, 'localhost'),
+    der(0x82, 'exports.test'),
+    der(0x87, hex('7f000001')),
+  );
   const extensions = sequence(
     sequence(oid('551d13'), der(0x01, hex('ff')), der(0x04, sequence(der(0x01, hex('ff'))))),
     sequence(oid('551d11'), der(0x04, names)),

@@ -1,4 +1,4 @@
-import { cells, HOUR_MS, MINUTE_MS, type ExportType, type TimeRange } from '@tillroll/contract';
+import { HOUR_MS, MINUTE_MS, type ExportType, type TimeRange } from '@tillroll/contract';
 import { between, idFrom, oneOf, randomFrom, type Random } from './random.ts';
 
 /** An object as the far side keeps it: its text, and what it is found and ordered by. */
@@ -39,11 +39,24 @@ function instants(random: Random, count: number, span: TimeRange): number[] {
     const drawn = Math.floor(startTime + (i + random()) * step);
     times.push(before !== undefined && random() < 0.05 ? before : Math.min(endTime - 1, drawn));
   }
-  for (const cell of cells(span)) {
-    const index = times.findIndex((time) => time >= cell.startTime);
-    if (index >= 0 && (times[index] as number) < cell.endTime) times[index] = cell.startTime;
+  const bounds = [...boundsOf(span), endTime];
+  for (const [i, bound] of bounds.slice(0, -1).entries()) {
+    const index = times.findIndex((time) => time >= bound);
+    if (index >= 0 && (times[index] as number) < (bounds[i + 1] as number)) times[index] = bound;
   }
   return times;
+}
+
+/** Where the ranges of exports begin: at the span's start, and at the 1st and the 16th of each month, UTC. */
+function boundsOf({ startTime, endTime }: TimeRange): number[] {
+  const bounds = [startTime];
+  const first = new Date(startTime);
+  for (let month = 0; ; month++)
+    for (const day of [1, 16]) {
+      const bound = Date.UTC(first.getUTCFullYear(), first.getUTCMonth() + month, day);
+      if (bound >= endTime) return bounds;
+      if (bound > startTime) bounds.push(bound);
+    }
 }
 
 function payment(

@@ -151,6 +151,8 @@ export interface FaultKinds {
    * the part asked for, sends others; `refused`: 416; `changed`: another ETag each time.
    */
   range: When & { how: 'ignored' | 'from-start' | 'lying' | 'refused' | 'changed' };
+  /** `weak`: the ETag of a file is a weak one, and `If-Range` is honoured all the same; `none`: it has none. */
+  etag: When & { how: 'weak' | 'none' };
 }
 
 export type Broken =

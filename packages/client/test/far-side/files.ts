@@ -97,13 +97,13 @@ function ranged(
 export function fileAnswer(
   { file, position }: Minted,
   headers: IncomingHttpHeaders,
-  tillroll: boolean,
+  { tillroll, gzip }: { tillroll: boolean; gzip: boolean },
   faults: FaultBook,
   subject: Subject,
 ): Answer {
   const identity = file.bytesOf(position);
   const served = faults.strike('altered', subject) ? alter(identity) : identity;
-  const isGzip = acceptsGzip(headers['accept-encoding']);
+  const isGzip = gzip && acceptsGzip(headers['accept-encoding']);
   const whole = {
     status: 200,
     headers: {
@@ -121,6 +121,9 @@ export function fileAnswer(
   const tag = how === 'changed' ? randomBytes(8).toString('hex') : file.sumOf(position).sha256;
   whole.headers['accept-ranges'] = 'bytes';
   whole.headers['etag'] = `"${tag}${isGzip ? '-gzip' : ''}"`;
+  const other = faults.strike('etag', subject)?.how;
+  if (other === 'weak') whole.headers['etag'] = `W/${whole.headers['etag']}`;
+  if (other === 'none') delete whole.headers['etag'];
   if (headers['if-none-match'] === whole.headers['etag']) {
     return { status: 304, headers: whole.headers, body: Buffer.alloc(0) };
   }

@@ -36,6 +36,7 @@ export interface World {
   readonly token: string;
   readonly merchant: string;
   readonly tillroll: boolean;
+  readonly gzip: boolean;
   readonly maxOpen: number;
   readonly retryAfterSeconds: number;
   readonly region: string;
@@ -190,7 +191,7 @@ function file(call: Call, world: World): Answer {
   const located = world.addresses.locate(call.target);
   return 'status' in located
     ? located
-    : fileAnswer(located, call.headers, world.tillroll, world.faults, call.subject);
+    : fileAnswer(located, call.headers, world, world.faults, call.subject);
 }
 
 /** The honest answer: what the contract says, over exports that may have faults of their own. */

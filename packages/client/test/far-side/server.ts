@@ -29,6 +29,8 @@ export interface FarSideOptions {
   seed?: number;
   /** Whether it has what Tillroll adds to Clover: `files`, Range, ETag, the list, availability. Default true. */
   tillroll?: boolean;
+  /** Whether files are compressed for a client that accepts it. Default true. */
+  gzip?: boolean;
   faults?: Faults;
   /** Default 1000, as in the contract. */
   perFile?: number;
@@ -83,6 +85,7 @@ export class FarSide implements AsyncDisposable {
       token: options.token ?? 'far-side-token',
       merchant,
       tillroll,
+      gzip: options.gzip ?? true,
       maxOpen: options.maxOpen ?? 2,
       retryAfterSeconds: options.retryAfterSeconds ?? 1,
       region: options.region ?? 'sandbox',

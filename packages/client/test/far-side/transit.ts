@@ -1,4 +1,4 @@
-import { gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import type { Answer } from './answer.ts';
 import type { FaultBook, FaultKinds, Subject } from './faults.ts';
 
@@ -7,7 +7,10 @@ const MEBIBYTE = 1024 * 1024;
 function encoded(answer: Answer, how: FaultKinds['encoding']['how']): Answer {
   const { body, headers } = answer;
   if (!Buffer.isBuffer(body)) return answer;
-  const zipped = headers['content-encoding'] === 'gzip' ? body : gzipSync(body);
+  const isZipped = headers['content-encoding'] === 'gzip';
+  const zipped = isZipped ? body : gzipSync(body);
+  // Of a range there is no more than that.
+  const bare = isZipped && answer.status === 200 ? gunzipSync(body) : body;
   const { 'content-encoding': _, ...plain } = headers;
   const marked = { ...headers, 'content-encoding': 'gzip' };
   switch (how) {
@@ -16,7 +19,7 @@ function encoded(answer: Answer, how: FaultKinds['encoding']['how']): Answer {
     case 'gzip-unmarked':
       return { ...answer, headers: plain, body: zipped };
     case 'marked-only':
-      return { ...answer, headers: marked };
+      return { ...answer, headers: marked, body: bare };
     case 'gzip-cut':
       return {
         ...answer,
@@ -26,7 +29,11 @@ function encoded(answer: Answer, how: FaultKinds['encoding']['how']): Answer {
     case 'gzip-tail':
       return { ...answer, headers: marked, body: Buffer.concat([zipped, Buffer.from('and more')]) };
     case 'unknown':
-      return { ...answer, headers: { ...plain, 'content-encoding': 'x-tar-and-feathers' } };
+      return {
+        ...answer,
+        headers: { ...plain, 'content-encoding': 'x-tar-and-feathers' },
+        body: bare,
+      };
   }
 }
 

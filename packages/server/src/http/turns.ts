@@ -2,7 +2,6 @@ import type { FastifyRequest } from 'fastify';
 import { FairSemaphore } from '../fair-semaphore.ts';
 import { clientAddress } from './client-address.ts';
 import { connectionOf } from './connections.ts';
-import type { HttpContext } from './context.ts';
 import { KnownCallers } from './known-callers.ts';
 import { MAX_POLLS_AT_ONCE, MAX_WAITING_REQUESTS, REQUEST_WAIT_MS } from './limits.ts';
 
@@ -43,7 +42,7 @@ function createTurns(permits: number): FairSemaphore {
  * before its turn.
  */
 export function inTurn<T>(
-  { turns }: Pick<HttpContext, 'turns'>,
+  { turns }: { readonly turns: Turns },
   request: FastifyRequest,
   work: () => Promise<T>,
   ofKnown: 'known' | 'polls' = 'known',

@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { run } from './run.ts';
 
 const execute = promisify(execFile);
 
@@ -47,13 +46,6 @@ export async function accountOfOwner(
   if (!own.drop) return own;
   const name = (await identify('-nu', String(owner.uid))) ?? `user ${owner.uid}`;
   return { uid: owner.uid, gid: owner.gid, name, drop: true };
-}
-
-/** Tried for real: modes alone do not tell (ACLs, root squash, containers). */
-export async function canEnter(account: Account, directory: string): Promise<boolean> {
-  if (!account.drop) return true;
-  const { code } = await run('/bin/sh', ['-c', 'cd "$1"', 'sh', directory], { account });
-  return code === 0;
 }
 
 function ownAccount(): Account {

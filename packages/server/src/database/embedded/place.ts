@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { accountOfOwner, canEnter, chooseAccount, type Account } from './account.ts';
+import { accountOfOwner, chooseAccount, type Account } from './account.ts';
 import { exists, hasCode } from './directories.ts';
+import { canEnter } from './run.ts';
 import { readState } from './state.ts';
 
 /** Where a root-started cluster lives when PostgreSQL's user cannot enter the data directory. */

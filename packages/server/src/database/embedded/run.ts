@@ -54,3 +54,10 @@ export function faultLine(output: string): string {
   const fault = lines.findLast((line) => /\b(FATAL|PANIC|error)\b/.test(line)) ?? lines.at(-1);
   return fault ?? 'it said nothing';
 }
+
+/** Tried for real: modes alone do not tell (ACLs, root squash, containers). */
+export async function canEnter(account: Account, directory: string): Promise<boolean> {
+  if (!account.drop) return true;
+  const { code } = await run('/bin/sh', ['-c', 'cd "$1"', 'sh', directory], { account });
+  return code === 0;
+}

@@ -1,0 +1,271 @@
+import {
+  MINUTE_MS,
+  type Availability,
+  type ExportList,
+  type ExportObject,
+  type ExportRequest,
+} from '@tillroll/contract';
+import { ExportError } from '../errors.ts';
+import { readJson, readRefusal } from '../http/answer.ts';
+import type { ProxyMode } from '../http/agent.ts';
+import { RateLimiter } from '../http/rate-limiter.ts';
+import { headerOf, HttpSender, type HttpAnswer } from '../http/request.ts';
+import {
+  announceAndWait,
+  backoffMs,
+  RETRY_POLICY,
+  sleep,
+  withRetry,
+  type OnWaiting,
+  type RetryPolicy,
+} from '../http/retry.ts';
+import { parseConnection, type Connection, type ConnectionOptions } from './connection.ts';
+import { exportFailedError, parseAvailability, parseExport, parseExportList } from './protocol.ts';
+import { redirectError, refusalError } from './refusal.ts';
+import { cloverAvailability, findCloverRegion } from './regions.ts';
+
+export interface ClientOptions extends ConnectionOptions {
+  /** False: a create that is refused for now (503) fails at once, as UNAVAILABLE. */
+  wait?: boolean | undefined;
+  /** How long one export may take from being accepted to DONE, in ms. Default 12 hours. */
+  timeoutMs?: number | undefined;
+  /** Bounds of what is tried again. */
+  retry?: Partial<RetryPolicy> | undefined;
+  /** Default `environment`. This machine is always reached without a proxy. */
+  proxy?: ProxyMode | undefined;
+}
+
+export interface CallOptions {
+  signal?: AbortSignal | undefined;
+  /** Called whenever this call has to wait. */
+  onWaiting?: OnWaiting | undefined;
+}
+
+export interface WaitOptions extends CallOptions {
+  /** Called with each state that was read. */
+  onProgress?: ((exported: ExportObject) => void) | undefined;
+  /** Replaces the client's. */
+  timeoutMs?: number | undefined;
+}
+
+export interface ListOptions extends CallOptions {
+  limit?: number | undefined;
+  offset?: number | undefined;
+}
+
+interface ApiRequest {
+  method: 'GET' | 'POST';
+  /** Below the connection's address. */
+  path: string;
+  body?: string;
+  /** Whether the token is sent. Default true. */
+  isAuthorized?: boolean;
+  /** Whether waiting after a 503 is the caller's question. Else it is tried again as any 5xx. */
+  throwsUnavailable?: boolean;
+}
+
+const DEFAULT_TIMEOUT_MS = 12 * 60 * MINUTE_MS;
+/** Existing clients poll every 0.25 s; a long job need not be asked so often. */
+const POLL_MIN_MS = 250;
+const POLL_MAX_MS = 5_000;
+const POLL_GROWTH = 1.25;
+/** A 503 of a minute or less is about the number of open exports, a longer one about the hours. */
+const BUSY_MS = MINUTE_MS;
+
+/** The API's calls: requests paced and tried again, answers checked. */
+export class ExportApi {
+  readonly retry: RetryPolicy;
+  readonly http: HttpSender;
+  readonly #connection: Connection;
+  readonly #waits: boolean;
+  readonly #timeoutMs: number;
+  readonly #limiter = new RateLimiter();
+  #hasAnswered = false;
+  #clockAheadMs = 0;
+
+  /** @throws ExportError USAGE */
+  constructor(options: ClientOptions) {
+    this.#connection = parseConnection(options);
+    this.#waits = options.wait ?? true;
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.retry = { ...RETRY_POLICY, ...options.retry };
+    this.http = new HttpSender(options.proxy ?? 'environment', this.retry.silenceMs);
+  }
+
+  /** The service and the merchant. */
+  get source(): { url: string; merchant: string } {
+    const { base, merchant } = this.#connection;
+    return { url: base.href.replace(/\/$/, ''), merchant };
+  }
+
+  get base(): URL {
+    return this.#connection.base;
+  }
+
+  /** The server's clock, epoch ms: as its last answer showed it, else our own. */
+  now(): number {
+    return Date.now() + this.#clockAheadMs;
+  }
+
+  /** Asks for an export. Waits while the service is closed or busy, for `retry.unavailableMs` at most. */
+  async create(request: ExportRequest, call: CallOptions = {}): Promise<ExportObject> {
+    const givesUpAt = performance.now() + this.retry.unavailableMs;
+    const body = JSON.stringify(request);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const post = { method: 'POST', path: this.#path(), body, throwsUnavailable: true } as const;
+        return parseExport(await this.#fetchJson(post, call));
+      } catch (error) {
+        if (!(error instanceof ExportError) || error.status !== 503) throw error;
+        if (!this.#waits || performance.now() > givesUpAt) throw error;
+        await this.#waitUntilAccepting(error, attempt, call);
+      }
+    }
+  }
+
+  /** Waits after a 503: until the service opens where that is known, else as asked, else by backing off. */
+  async #waitUntilAccepting(
+    refused: ExportError,
+    attempt: number,
+    call: CallOptions,
+  ): Promise<void> {
+    const { message, retryAfterMs: asked } = refused;
+    const hours = await this.#findHours(call);
+    const now = this.now();
+    const nextOpen = hours && !hours.open ? (hours.nextOpen ?? now) : now;
+    // A time that is past tells nothing.
+    const untilOpen = nextOpen > now ? nextOpen - now : undefined;
+    const isClosed = hours ? !hours.open : (asked ?? 0) > BUSY_MS;
+    if (hours && !hours.open && hours.nextOpen === null)
+      throw new ExportError('UNAVAILABLE', `${message}; it never opens`, { status: 503 });
+    // By our own clock, for people.
+    const opens = untilOpen === undefined ? null : Date.now() + untilOpen;
+    const wait = isClosed ? (untilOpen ?? asked) : asked;
+    const ms = wait === undefined ? backoffMs(attempt, this.retry) : Math.max(wait, 250);
+    const { signal, onWaiting } = call;
+    const reason = isClosed ? 'hours' : 'busy';
+    await announceAndWait({ reason, ms, message, opens }, { signal, onWaiting });
+  }
+
+  async #findHours(call: CallOptions): Promise<Availability | undefined> {
+    return this.availability(call).catch((error: unknown) => {
+      if (error instanceof ExportError && error.code === 'INTERRUPTED') throw error;
+      return undefined;
+    });
+  }
+
+  /** Reads an export. */
+  async show(exportId: string, call: CallOptions = {}): Promise<ExportObject> {
+    const path = this.#path(`/${encodeURIComponent(exportId)}`);
+    const exported = parseExport(await this.#fetchJson({ method: 'GET', path }, call));
+    if (exported.id !== exportId)
+      throw new ExportError('PROTOCOL', `asked for export ${exportId}, got ${exported.id}`);
+    return exported;
+  }
+
+  /** Lists the exports that this install created, newest first. Tillroll only. */
+  async list({ limit, offset, ...call }: ListOptions = {}): Promise<ExportList> {
+    const query = new URLSearchParams();
+    if (limit !== undefined) query.set('limit', String(limit));
+    if (offset !== undefined) query.set('offset', String(offset));
+    const path = this.#path(query.size > 0 ? `?${query.toString()}` : '');
+    return parseExportList(await this.#fetchJson({ method: 'GET', path }, call));
+  }
+
+  /** Polls until an export is DONE. @throws ExportError EXPORT_FAILED when it ended otherwise, TIMEOUT, ... */
+  async wait(exportId: string, options: WaitOptions = {}): Promise<ExportObject> {
+    const { onProgress, timeoutMs = this.#timeoutMs, ...call } = options;
+    const givesUpAt = performance.now() + timeoutMs;
+    for (let pause = POLL_MIN_MS; ; pause = Math.min(POLL_MAX_MS, pause * POLL_GROWTH)) {
+      const exported = await this.show(exportId, call);
+      const { status, percentComplete } = exported;
+      onProgress?.(exported);
+      if (status === 'DONE') return exported;
+      if (status !== 'PENDING' && status !== 'IN_PROGRESS') throw exportFailedError(exported);
+      const left = givesUpAt - performance.now();
+      if (left <= 0)
+        throw new ExportError(
+          'TIMEOUT',
+          `export ${exportId} is still ${status} at ${percentComplete} % after ${timeoutMs / 1000} s`,
+          { hint: 'Give it more time; the same command continues with this export' },
+        );
+      await sleep(Math.min(pause, left), call.signal);
+    }
+  }
+
+  /** Tells whether exports can be created now. Asks Tillroll; for Clover its published hours are used. */
+  async availability(call: CallOptions = {}): Promise<Availability> {
+    const region = findCloverRegion(this.base);
+    if (region === undefined) {
+      const path = '/v3/availability';
+      const get = { method: 'GET', path, isAuthorized: false, throwsUnavailable: true } as const;
+      return parseAvailability(await this.#fetchJson(get, call));
+    }
+    const hours = cloverAvailability(region, this.now());
+    if (hours) return hours;
+    throw new ExportError('NOT_FOUND', 'Clover publishes no hours for Latin America', {
+      hint: 'Create an export: while it is closed it answers 503',
+    });
+  }
+
+  async #fetchJson(request: ApiRequest, { signal, onWaiting }: CallOptions): Promise<unknown> {
+    const { retry } = this;
+    return withRetry(() => this.#limiter.run(signal, () => this.#fetchOnce(request, signal)), {
+      retry,
+      signal,
+      onWaiting,
+      attempts: () => (this.#hasAnswered ? retry.attempts : retry.firstAttempts),
+      onRateLimited: () => this.#limiter.slowDown(),
+      isExempt: ({ status }) => status === 503 && request.throwsUnavailable === true,
+    });
+  }
+
+  async #fetchOnce(request: ApiRequest, signal: AbortSignal | undefined): Promise<unknown> {
+    const { base, token } = this.#connection;
+    const { method, path, body, isAuthorized = true } = request;
+    const address = `${base.origin}${base.pathname.replace(/\/$/, '')}${path}`;
+    const headers = {
+      accept: 'application/json',
+      'accept-encoding': 'gzip',
+      ...(isAuthorized ? { authorization: `Bearer ${token}` } : {}),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    };
+    const post = body === undefined ? {} : { body };
+    let answer: HttpAnswer | undefined;
+    try {
+      answer = await this.http.send(new URL(address), { method, headers, ...post }, signal);
+      this.#noteClock(headerOf(answer.headers, 'date'));
+      const { status } = answer;
+      if (status >= 300 && status < 400) throw redirectError(address, status, answer.headers);
+      if (status < 500) this.#hasAnswered = true;
+      if (status >= 400)
+        throw refusalError(base.host, status, await readRefusal(answer), answer.headers);
+      const json = await readJson(answer, address);
+      this.#limiter.speedUp();
+      return json;
+    } catch (error) {
+      // Without a status it is about the connection.
+      if (!(error instanceof ExportError) || error.code !== 'NETWORK' || error.status !== undefined)
+        throw error;
+      throw new ExportError('NETWORK', `${base.origin} cannot be reached: ${error.message}`, {
+        cause: error,
+        hint: 'Check the address and the network; the same command continues where it stopped',
+      });
+    } finally {
+      answer?.discard();
+    }
+  }
+
+  /** Clocks differ; the server's decides. */
+  #noteClock(date: string | undefined): void {
+    const sent = Date.parse(date ?? '');
+    if (Number.isNaN(sent)) return;
+    // `Date` has whole seconds: within two of them the clocks agree.
+    const ahead = sent - Date.now();
+    this.#clockAheadMs = Math.abs(ahead) < 2_000 ? 0 : ahead;
+  }
+
+  #path(below = ''): string {
+    return `/v3/merchants/${this.#connection.merchant}/exports${below}`;
+  }
+}

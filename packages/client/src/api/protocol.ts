@@ -1,0 +1,83 @@
+import {
+  EXPORT_STATUSES,
+  EXPORT_TYPES,
+  MAX_TIME_MS,
+  type Availability,
+  type ExportFile,
+  type ExportList,
+  type ExportObject,
+} from '@tillroll/contract';
+import { ExportError } from '../errors.ts';
+
+/** An export's id, as far as it is accepted: it becomes part of an address and the name of a folder. */
+export const EXPORT_ID = /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$/;
+
+/** Checks what the rest relies on. @throws ExportError PROTOCOL */
+export function parseExport(json: unknown): ExportObject {
+  const exported = json as Partial<ExportObject> | null;
+  const urls = exported?.exportUrls?.elements;
+  const files = exported?.files?.elements;
+  const isExport =
+    typeof exported === 'object' &&
+    exported !== null &&
+    typeof exported.id === 'string' &&
+    EXPORT_ID.test(exported.id) &&
+    isOneOf(EXPORT_STATUSES, exported.status) &&
+    isOneOf(EXPORT_TYPES, exported.type) &&
+    (exported.exportUrls === undefined ||
+      (Array.isArray(urls) && urls.every((file) => typeof file?.url === 'string'))) &&
+    (exported.files === undefined || (Array.isArray(files) && files.every(isFileEntry)));
+  if (isExport) return exported as ExportObject;
+  throw new ExportError(
+    'PROTOCOL',
+    `the answer is not an export: ${JSON.stringify(json)?.slice(0, 120)}`,
+    { hint: 'Check that this is the address of an export API' },
+  );
+}
+
+function isOneOf(allowed: readonly unknown[], value: unknown): boolean {
+  return allowed.includes(value);
+}
+
+/** Tells whether a value is an entry of an export's `files` (wire contract, `files`). */
+export function isFileEntry(value: unknown): value is ExportFile {
+  const file = value as Partial<ExportFile> | null;
+  return (
+    Number.isSafeInteger(file?.objects) &&
+    Number.isSafeInteger(file?.bytes) &&
+    typeof file?.sha256 === 'string' &&
+    /^[0-9a-f]{64}$/.test(file.sha256)
+  );
+}
+
+/** @throws ExportError PROTOCOL */
+export function parseExportList(json: unknown): ExportList {
+  const elements = (json as Partial<ExportList> | null)?.elements;
+  if (!Array.isArray(elements))
+    throw new ExportError('PROTOCOL', 'the list of exports holds no elements', {
+      hint: 'Listing is an addition of Tillroll; Clover documents none',
+    });
+  return { ...(json as ExportList), elements: elements.map(parseExport) };
+}
+
+/** Refuses times that would become endless waits. @throws ExportError PROTOCOL */
+export function parseAvailability(json: unknown): Availability {
+  const hours = json as Partial<Availability> | null;
+  const isTime = (time: unknown): boolean =>
+    time === null || (Number.isSafeInteger(time) && Math.abs(time as number) <= MAX_TIME_MS);
+  const isAvailability =
+    typeof hours === 'object' &&
+    hours !== null &&
+    typeof hours.open === 'boolean' &&
+    typeof hours.hours === 'string' &&
+    isTime(hours.nextOpen) &&
+    isTime(hours.nextClose);
+  if (!isAvailability) throw new ExportError('PROTOCOL', 'the answer does not tell the hours');
+  return hours as Availability;
+}
+
+/** Makes the error for an export that ended otherwise than DONE. */
+export function exportFailedError({ id, status, failure }: ExportObject): ExportError {
+  const why = failure ? `: ${failure.code}: ${failure.message}` : '';
+  return new ExportError('EXPORT_FAILED', `export ${id} ended as ${status}${why}`);
+}

@@ -1,0 +1,50 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { ExportError, type ErrorCode } from '../errors.ts';
+import { headerOf } from '../http/request.ts';
+import { parseRetryAfter } from '../http/retry-after.ts';
+
+const SERVER_FAULT = {
+  code: 'NETWORK',
+  hint: 'The service is at fault; try again later',
+} as const;
+
+/** Statuses that have a meaning of their own (wire contract, errors). */
+const REFUSALS: Readonly<Record<number, { code: ErrorCode; hint?: string }>> = {
+  401: {
+    code: 'UNAUTHORIZED',
+    hint: 'Check that the token is whole, is for this merchant, and has the permission to read this type',
+  },
+  404: { code: 'NOT_FOUND', hint: 'Check the id, the merchant and the address' },
+  408: SERVER_FAULT,
+  429: {
+    code: 'UNAVAILABLE',
+    hint: 'Too many requests with this token; let other programs finish first',
+  },
+  503: { code: 'UNAVAILABLE', hint: 'Try again later' },
+};
+
+/** Makes the error for an answer that is neither a success nor a redirect. @param said its text, as one line. */
+export function refusalError(
+  host: string,
+  status: number,
+  said: string,
+  headers: IncomingHttpHeaders,
+): ExportError {
+  const { code, hint } =
+    REFUSALS[status] ?? (status < 500 ? { code: 'REFUSED', hint: undefined } : SERVER_FAULT);
+  const retryAfterMs = parseRetryAfter(headers, Date.now());
+  return new ExportError(code, `${host} answered ${said}`, { status, retryAfterMs, hint });
+}
+
+/** Makes the error for a redirect of an API call. */
+export function redirectError(
+  address: string,
+  status: number,
+  headers: IncomingHttpHeaders,
+): ExportError {
+  const to = headerOf(headers, 'location') ?? 'nowhere';
+  return new ExportError('PROTOCOL', `${address} redirects to ${to.slice(0, 200)}`, {
+    status,
+    hint: 'The token is not sent there; if that is the service, give its address as url',
+  });
+}

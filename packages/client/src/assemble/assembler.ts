@@ -1,0 +1,152 @@
+import { ExportError } from '../errors.ts';
+import type {
+  AddedPart,
+  AssembledFile,
+  AssemblyJob,
+  IndexedLines,
+  PartInput,
+  SharedId,
+} from './job.ts';
+import { AssemblyThread } from './thread.ts';
+
+export type {
+  AddedPart,
+  AssembledFile,
+  AssemblyJob,
+  IndexedLines,
+  PartInput,
+  SharedId,
+} from './job.ts';
+
+/** One month's file in the making. End it with `finish` or `abort`. */
+export interface AssemblySession {
+  /**
+   * Adds the next part.
+   * @throws ExportError BAD_FILE: nothing of the part is kept, and it may be added again. After any other error,
+   * which may be one of the system, only `abort` is left.
+   */
+  add(part: PartInput): Promise<AddedPart>;
+  /** @throws ExportError DUPLICATE_ID when one export holds an id twice; DISK; INTERRUPTED; system errors. */
+  finish(): Promise<AssembledFile>;
+  /** Removes what was written. Never throws; does nothing after `finish`. */
+  abort(): Promise<void>;
+}
+
+/** Assembles the files of months in one worker thread, one month at a time. Dispose of it at the end. */
+export class Assembler implements AsyncDisposable {
+  #thread: AssemblyThread | undefined;
+  /** Settles when no session is open. */
+  #turn: Promise<void> = Promise.resolve();
+  #isDisposed = false;
+
+  /**
+   * Begins a month's file, after the session before has ended.
+   * @param signal ends the wait and, later on, the session's calls with INTERRUPTED.
+   * @throws ExportError DIRECTORY when the existing file was altered; INTERRUPTED; system errors.
+   */
+  async begin(job: AssemblyJob, signal?: AbortSignal): Promise<AssemblySession> {
+    const ended = Promise.withResolvers<void>();
+    const turn = this.#turn;
+    this.#turn = turn.then(() => ended.promise);
+    try {
+      await untilAborted(turn, signal);
+      const session = new Session(this.#startedThread(), ended.resolve, signal);
+      await session.begin(job);
+      return session;
+    } catch (error) {
+      ended.resolve();
+      throw error;
+    }
+  }
+
+  /** Finds the ids that are in both files. Can be called while a session is open, between its calls. */
+  async shared(a: IndexedLines, b: IndexedLines): Promise<SharedId[]> {
+    return this.#startedThread().call('shared', { a, b });
+  }
+
+  #startedThread(): AssemblyThread {
+    if (this.#isDisposed) throw interrupted();
+    if (this.#thread?.hasEnded !== false) this.#thread = new AssemblyThread();
+    return this.#thread;
+  }
+
+  /** Ends the thread at once: calls that wait are rejected with INTERRUPTED. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true;
+    await this.#thread?.terminate();
+  }
+}
+
+class Session implements AssemblySession {
+  readonly #thread: AssemblyThread;
+  readonly #release: () => void;
+  readonly #signal: AbortSignal | undefined;
+  /** Read by the worker while it works. */
+  readonly #aborted = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  #isOpen = true;
+
+  constructor(thread: AssemblyThread, release: () => void, signal: AbortSignal | undefined) {
+    this.#thread = thread;
+    this.#release = release;
+    this.#signal = signal;
+    signal?.addEventListener('abort', this.#setAborted);
+  }
+
+  async begin(job: AssemblyJob): Promise<void> {
+    try {
+      await this.#thread.call('begin', { job, aborted: this.#aborted });
+    } catch (error) {
+      await this.abort();
+      throw error;
+    }
+  }
+
+  async add(part: PartInput): Promise<AddedPart> {
+    return this.#thread.call('add', part);
+  }
+
+  async finish(): Promise<AssembledFile> {
+    try {
+      const file = await this.#thread.call('finish', undefined);
+      this.#close();
+      return file;
+    } finally {
+      await this.abort();
+    }
+  }
+
+  async abort(): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#setAborted();
+    // A thread that has ended has left nothing open.
+    await this.#thread.call('abort', undefined).catch(() => undefined);
+    this.#close();
+  }
+
+  readonly #setAborted = (): void => {
+    Atomics.store(this.#aborted, 0, 1);
+  };
+
+  #close(): void {
+    this.#isOpen = false;
+    this.#signal?.removeEventListener('abort', this.#setAborted);
+    this.#release();
+  }
+}
+
+/** Rejects with INTERRUPTED as soon as the signal is aborted. */
+async function untilAborted(turn: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal?.aborted) throw interrupted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(interrupted());
+  signal?.addEventListener('abort', onAbort);
+  try {
+    await Promise.race([turn, aborted.promise]);
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+function interrupted(): ExportError {
+  return new ExportError('INTERRUPTED', 'interrupted');
+}

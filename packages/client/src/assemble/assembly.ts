@@ -1,0 +1,152 @@
+import { rmSync } from 'node:fs';
+import { ExportError } from '../errors.ts';
+import { ObjectReader } from '../json/object-reader.ts';
+import { Zone } from '../time/zone.ts';
+import { hashId, writeIds, type HashId } from './ids.ts';
+import type { AddedPart, AssembledFile, AssemblyJob, PartInput } from './job.ts';
+import { EXISTING } from './object-index.ts';
+import { readExisting } from './read-lines.ts';
+import { readPart, verifyAgainstManifest } from './read-part.ts';
+import { SortedLines } from './sorted-lines.ts';
+import { StreamedLines } from './streamed-lines.ts';
+import { addTally, Counter } from './tally.ts';
+
+export interface AssemblyOptions {
+  /** Asked often; true ends the assembly with INTERRUPTED. */
+  isAborted?: (() => boolean) | undefined;
+  /** Replaces the hash of ids, in tests. */
+  hash?: HashId | undefined;
+}
+
+/**
+ * Makes a month's file of its parts, in the thread that calls it. Parts in the order of (createdTime, id) are written
+ * to the output one behind the other. Parts in any other order, or an existing file, are collected and sorted.
+ */
+export class Assembly {
+  readonly #job: AssemblyJob;
+  readonly #zone: Zone;
+  readonly #hash: HashId;
+  readonly #isAborted: () => boolean;
+  readonly #exclude: ReadonlySet<string>;
+  /** Of all objects so far. */
+  readonly #counter: Counter;
+  /** The position of an export's id in this list, from 1, is the number of a source. */
+  readonly #exports: string[] = [];
+  #lines: StreamedLines | SortedLines;
+
+  private constructor(job: AssemblyJob, { isAborted, hash }: AssemblyOptions) {
+    this.#job = job;
+    this.#zone = new Zone(job.timezone);
+    this.#hash = hash ?? hashId;
+    this.#isAborted = isAborted ?? (() => false);
+    this.#exclude = new Set(job.exclude);
+    this.#counter = this.#newCounter();
+    this.#lines = new (job.existing ? SortedLines : StreamedLines)(job, this.#hash);
+  }
+
+  /** @throws ExportError DIRECTORY when the existing file was altered. */
+  static async begin(job: AssemblyJob, options: AssemblyOptions = {}): Promise<Assembly> {
+    const assembly = new Assembly(job, options);
+    try {
+      await assembly.#takeExisting();
+      return assembly;
+    } catch (error) {
+      assembly.abort();
+      throw error;
+    }
+  }
+
+  async #takeExisting(): Promise<void> {
+    if (!this.#job.existing) return;
+    await readExisting(
+      this.#job.existing,
+      (buffer, start, end, members) => {
+        if (this.#exclude.has(members.id)) return;
+        this.#counter.add(members);
+        this.#lines.add(buffer, start, end, members, EXISTING);
+      },
+      this.#throwIfAborted,
+    );
+  }
+
+  /** @throws ExportError BAD_FILE: nothing of the part is kept, and it may be added again. */
+  async add(part: PartInput): Promise<AddedPart> {
+    const source = this.#sourceOf(part.exportId);
+    const undo = this.#lines.mark();
+    const counter = this.#newCounter();
+    let added: AddedPart;
+    try {
+      added = await this.#read(part, source, counter);
+    } catch (error) {
+      undo();
+      throw error;
+    }
+    addTally(this.#counter.tally, counter.tally);
+    if (this.#lines instanceof StreamedLines) {
+      this.#lines.endPart(source);
+      if (!this.#lines.isAscending) await this.#sort(this.#lines);
+    }
+    return added;
+  }
+
+  async #read(part: PartInput, source: number, counter: Counter): Promise<AddedPart> {
+    const { dropsAt } = this.#job;
+    const lines = this.#lines;
+    const reader = new ObjectReader('elements', (buffer, start, end, members) => {
+      if (members.createdTime === dropsAt) return;
+      if (this.#exclude.size > 0 && this.#exclude.has(members.id)) return;
+      counter.add(members);
+      lines.add(buffer, start, end, members, source);
+    });
+    const content = await readPart(part.path, part.expected, (chunk) => {
+      this.#throwIfAborted();
+      reader.push(chunk);
+    });
+    reader.end();
+    verifyAgainstManifest(part.expected, reader.objects, content);
+    return { objects: reader.objects, bytes: content.bytes };
+  }
+
+  async #sort(streamed: StreamedLines): Promise<SortedLines> {
+    return (this.#lines = await streamed.toSorted(this.#throwIfAborted));
+  }
+
+  /** @throws ExportError DUPLICATE_ID when one export holds an id twice. */
+  async finish(): Promise<AssembledFile> {
+    const context = {
+      counter: this.#counter,
+      exportName: (source: number) => this.#exports[source - 1] ?? '',
+      throwIfAborted: this.#throwIfAborted,
+    };
+    const streamed = this.#lines instanceof StreamedLines ? this.#lines : undefined;
+    const lines =
+      streamed?.finish() ??
+      (this.#lines instanceof SortedLines ? this.#lines : await this.#sort(this.#lines)).finish(
+        context,
+      );
+    const { ids, mode } = this.#job;
+    writeIds(ids, lines.hashes, mode);
+    const { tally } = this.#counter;
+    const { objects, first, last } = tally;
+    return { objects, bytes: lines.bytes, sha256: lines.sha256, first, last, tally };
+  }
+
+  /** Closes open files and removes the unfinished ones. */
+  abort(): void {
+    this.#lines.close();
+    for (const path of [this.#job.output, this.#job.ids]) rmSync(path, { force: true });
+  }
+
+  #newCounter(): Counter {
+    return new Counter(this.#job.type, this.#job.covers, this.#zone);
+  }
+
+  #sourceOf(exportId: string): number {
+    const known = this.#exports.indexOf(exportId);
+    return known >= 0 ? known + 1 : this.#exports.push(exportId);
+  }
+
+  readonly #throwIfAborted = (): void => {
+    if (this.#isAborted()) throw new ExportError('INTERRUPTED', 'interrupted');
+  };
+}

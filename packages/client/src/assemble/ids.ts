@@ -1,0 +1,67 @@
+import { openForWriting, writeBytes } from './files.ts';
+import { closeSync } from 'node:fs';
+
+export type HashId = (id: string) => number;
+
+/**
+ * A hash of 53 bits, over the UTF-16 units of an id. Files of ids hold it: another function makes all of
+ * them useless. Two ids may share one, so it only tells that ids differ.
+ */
+export function hashId(id: string): number {
+  let a = 0xdeadbeef;
+  let b = 0x41c6ce57;
+  for (let i = 0; i < id.length; i++) {
+    const unit = id.charCodeAt(i);
+    a = Math.imul(a ^ unit, 2_654_435_761);
+    b = Math.imul(b ^ unit, 1_597_334_677);
+  }
+  a = Math.imul(a ^ (a >>> 16), 2_246_822_507) ^ Math.imul(b ^ (b >>> 13), 3_266_489_909);
+  b = Math.imul(b ^ (b >>> 16), 2_246_822_507) ^ Math.imul(a ^ (a >>> 13), 3_266_489_909);
+  return 4_294_967_296 * (b & 0x1fffff) + (a >>> 0);
+}
+
+/** Numbers in their order of arrival, eight bytes each. */
+export class NumberList {
+  #values = new Float64Array(4096);
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  push(value: number): void {
+    if (this.#length === this.#values.length) this.#values = grown(this.#values);
+    this.#values[this.#length++] = value;
+  }
+
+  cut(length: number): void {
+    this.#length = length;
+  }
+
+  /** Sorts in place. @returns a view, valid until the next `push`. */
+  sorted(): Float64Array {
+    return this.#values.subarray(0, this.#length).sort();
+  }
+}
+
+/** A copy of twice the length. */
+export function grown<T extends Float64Array | Uint32Array>(values: T): T {
+  const larger = new (values.constructor as new (length: number) => T)(values.length * 2);
+  larger.set(values);
+  return larger;
+}
+
+export function hasEqualNeighbours(sorted: Float64Array): boolean {
+  for (let i = 1; i < sorted.length; i++) if (sorted[i] === sorted[i - 1]) return true;
+  return false;
+}
+
+/** Writes sorted hashes as Float64, little-endian. */
+export function writeIds(path: string, sorted: Float64Array, mode: number): void {
+  const fd = openForWriting(path, mode);
+  try {
+    writeBytes(fd, new Uint8Array(sorted.buffer, sorted.byteOffset, sorted.byteLength), 0);
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,51 @@
+import { parentPort } from 'node:worker_threads';
+import { Assembly } from './assembly.ts';
+import { packError, type Answer, type Calls, type Request } from './protocol.ts';
+import { findSharedIds } from './shared-ids.ts';
+
+/** The thread that assembles: an entry of the package, started by `AssemblyThread`. */
+
+let assembly: Assembly | undefined;
+
+async function answer(request: Request): Promise<Calls[keyof Calls]['output']> {
+  switch (request.name) {
+    case 'begin': {
+      const { job, aborted } = request.input;
+      assembly = await Assembly.begin(job, { isAborted: () => Atomics.load(aborted, 0) !== 0 });
+      return undefined;
+    }
+    case 'add':
+      return begun().add(request.input);
+    case 'finish': {
+      const file = await begun().finish();
+      assembly = undefined;
+      return file;
+    }
+    case 'abort':
+      assembly?.abort();
+      assembly = undefined;
+      return undefined;
+    case 'shared':
+      return findSharedIds(request.input.a, request.input.b);
+  }
+}
+
+function begun(): Assembly {
+  if (!assembly) throw new Error('no assembly was begun');
+  return assembly;
+}
+
+const port = parentPort;
+let previous = Promise.resolve();
+port?.on('message', (request: Request) => {
+  previous = previous.then(async () => {
+    const { id } = request;
+    let message: Answer;
+    try {
+      message = { id, output: await answer(request) };
+    } catch (error) {
+      message = { id, error: packError(error) };
+    }
+    port.postMessage(message);
+  });
+});

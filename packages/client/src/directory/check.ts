@@ -1,0 +1,57 @@
+import { MAX_TIME_MS } from '@tillroll/contract';
+
+/** Checks of what was read as JSON: anybody may have written it. */
+export type Check = (value: unknown) => boolean;
+
+/** Months after 9999 have other names than a layout knows. */
+const LAST_MONTH_END = Date.UTC(10_000, 0, 1);
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** All of these members, each as it must be. Others are not looked at. */
+export function shape(members: Record<string, Check>): Check {
+  const all = Object.entries(members);
+  return (value) =>
+    isRecord(value) &&
+    all.every(([name, check]) => check(Object.hasOwn(value, name) ? value[name] : undefined));
+}
+
+export function list(check: Check): Check {
+  return (value) => Array.isArray(value) && value.every(check);
+}
+
+/** A record with any names that `isName` takes. */
+export function record(isName: (name: string) => boolean, check: Check): Check {
+  return (value) =>
+    isRecord(value) && Object.entries(value).every(([name, one]) => isName(name) && check(one));
+}
+
+export function oneOf(...allowed: readonly unknown[]): Check {
+  return (value) => allowed.includes(value);
+}
+
+export function optional(check: Check): Check {
+  return (value) => value === null || check(value);
+}
+
+export function matches(pattern: RegExp): Check {
+  return (value) => typeof value === 'string' && pattern.test(value);
+}
+
+export const isText: Check = (value) => typeof value === 'string' && value.length <= 10_000;
+export const isBoolean: Check = (value) => typeof value === 'boolean';
+export const isInteger: Check = Number.isSafeInteger;
+export const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+/** Epoch ms. */
+export const isTime: Check = (value) => isCount(value) && (value as number) <= MAX_TIME_MS;
+export const isSha256 = matches(/^[0-9a-f]{64}$/);
+
+const isBounds = shape({ startTime: isTime, endTime: isTime });
+/** A half-open range that is not empty. */
+export const isRange: Check = (value) => {
+  if (!isBounds(value)) return false;
+  const { startTime, endTime } = value as { startTime: number; endTime: number };
+  return startTime < endTime && endTime <= LAST_MONTH_END;
+};

@@ -1,0 +1,48 @@
+import { join } from 'node:path';
+import type { ExportType } from '@tillroll/contract';
+import { DATABASE_FILE, idsPath, isTableFormat, linesPath, tablePath } from './layout.ts';
+import { listMonths } from './make-receipt.ts';
+import { findEntry } from './secure.ts';
+import type { State } from './state.ts';
+
+/** A file that somebody removed, or that has another length than it was written with. */
+export interface Damage {
+  /** For `sales.duckdb`: without a meaning. */
+  type: ExportType;
+  /** Empty for `sales.duckdb`. */
+  month: string;
+  /** Relative: JSON lines, an id index, a table, or `sales.duckdb`. */
+  path: string;
+  /** JSON lines have to be fetched again; anything else is made of them. */
+  isLines: boolean;
+}
+
+/** An id in an id index, bytes. */
+const ID_BYTES = 8;
+
+export async function findDamaged(out: string, state: State): Promise<Damage[]> {
+  const { format } = state;
+  const expected: (Damage & { bytes: number })[] = [];
+  for (const [type, month, { lines, tables }] of listMonths(state)) {
+    const of = { type, month };
+    const [path, ids] = [linesPath(state, type, month), idsPath(state, type, month)];
+    expected.push({ ...of, path, isLines: true, bytes: lines.bytes });
+    expected.push({ ...of, path: ids, isLines: false, bytes: lines.objects * ID_BYTES });
+    for (const { table, bytes } of isTableFormat(format) ? tables : [])
+      expected.push({
+        ...of,
+        path: tablePath(format as 'csv', table, month),
+        isLines: false,
+        bytes,
+      });
+  }
+  const [table] = state.database?.tables ?? [];
+  const database = { type: 'ORDERS', month: '', path: DATABASE_FILE, isLines: false } as const;
+  if (table) expected.push({ ...database, bytes: table.bytes });
+  const damaged: Damage[] = [];
+  for (const { bytes, ...damage } of expected) {
+    const entry = await findEntry(join(out, ...damage.path.split('/')));
+    if (!entry?.isFile() || entry.size !== bytes) damaged.push(damage);
+  }
+  return damaged;
+}

@@ -1,0 +1,87 @@
+import { readFileSync, readlinkSync } from 'node:fs';
+import { hostname } from 'node:os';
+
+/** The process that holds a lease, as it describes itself. */
+export interface Holder {
+  host: string;
+  pid: number;
+  /** Both null where the system does not tell: nobody can then know whether the process is alive. */
+  boot: string | null;
+  namespace: string | null;
+  /** When the process started, in clock ticks since boot: process ids are used again. */
+  started: string | null;
+  /** Random: it tells one lease from another one of the same process. */
+  token: string;
+  /** Fixed length, so that a renewal overwrites the text before it. */
+  counter: string;
+}
+
+function readOrNull(read: () => string): string | null {
+  try {
+    return read();
+  } catch {
+    return null;
+  }
+}
+
+/** The state (such as `Z`) and the start of a process; null where the system does not tell. */
+function readProcess(pid: number | 'self'): { state: string; started: string } | null {
+  const stat = readOrNull(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  if (stat === null) return null;
+  // The name in brackets may hold anything. Behind it, the first field is the state, the 20th the start.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { state: fields[0] ?? '', started: fields[19] ?? '' };
+}
+
+function readBoot(): string | null {
+  return readOrNull(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
+}
+
+function readNamespace(): string | null {
+  return readOrNull(() => readlinkSync('/proc/self/ns/pid'));
+}
+
+export function describeSelf(token: string): Holder {
+  return {
+    host: hostname().slice(0, 255),
+    pid: process.pid,
+    boot: readBoot(),
+    namespace: readNamespace(),
+    started: readProcess('self')?.started ?? null,
+    token,
+    counter: '0'.padStart(12, '0'),
+  };
+}
+
+/** The holder that a lock file names; undefined when it names none. */
+export function parseHolder(text: string): Holder | undefined {
+  try {
+    const holder = JSON.parse(text) as Partial<Holder> | null;
+    const isHolder =
+      Number.isSafeInteger(holder?.pid) &&
+      (holder?.pid ?? 0) > 0 &&
+      typeof holder?.host === 'string' &&
+      typeof holder.token === 'string';
+    return isHolder ? (holder as Holder) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Whether the process certainly no longer runs. Only a process of the same boot and of the same pid
+ * namespace can be looked for: elsewhere the number belongs to another process, or to none.
+ */
+export function isProvablyDead({ pid, boot, namespace, started }: Holder): boolean {
+  if (boot === null || namespace === null) return false;
+  if (boot !== readBoot() || namespace !== readNamespace()) return false;
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return true;
+  }
+  const found = readProcess(pid);
+  if (!found) return false;
+  // A zombie has ended: only its parent has not noticed.
+  return 'ZX'.includes(found.state) || (started !== null && found.started !== started);
+}

@@ -1,0 +1,56 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ExportError } from '../errors.ts';
+import { makeDirectory } from './disk.ts';
+import {
+  absolutePath,
+  CHECKSUMS_FILE,
+  DATA_FOLDERS,
+  DATABASE_FILE,
+  OWN,
+  RECEIPT_FILE,
+} from './layout.ts';
+import { checkFile, checkFolder, refuseLinks } from './secure.ts';
+import { checkOwnFolder, readState } from './state.ts';
+
+/** Permissions of the pull's own folders. */
+export const OWN_FOLDER_MODE = 0o700;
+/** What a system puts into the root of a volume. */
+const OF_VOLUMES = new Set(['lost+found', 'System Volume Information', '$RECYCLE.BIN']);
+
+/** Those who can read the files can enter their folders. */
+export function chooseFolderMode(fileMode: number): number {
+  return fileMode | ((fileMode & 0o444) >> 2);
+}
+
+/**
+ * Makes a directory ready for a pull: it is made, empty, or known; it has its own folder; and nothing in
+ * it leads outside.
+ * @param out absolute. @throws ExportError DIRECTORY
+ */
+export async function prepareDirectory(out: string, fileMode: number): Promise<void> {
+  if (!(await checkFolder(out))) await makeDirectory(out, chooseFolderMode(fileMode));
+  if (!(await readState(out, true))) await checkUnused(out);
+  const own = absolutePath({ out }, OWN);
+  await makeDirectory(own, OWN_FOLDER_MODE);
+  await checkOwnFolder(own);
+  await refuseLinks(own);
+  for (const folder of DATA_FOLDERS) await checkFolder(join(out, folder));
+  for (const file of [RECEIPT_FILE, CHECKSUMS_FILE, DATABASE_FILE])
+    await checkFile(join(out, file));
+}
+
+async function checkUnused(out: string): Promise<void> {
+  const others = (await readdir(out)).filter(
+    (name) => !name.startsWith('.') && !OF_VOLUMES.has(name),
+  );
+  // Another process may have begun a pull here meanwhile.
+  if (others.length === 0 || (await readState(out, true))) return;
+  throw new ExportError(
+    'DIRECTORY',
+    `${out} holds other things: ${others.slice(0, 3).join(', ')}`,
+    {
+      hint: 'Choose a new or an empty directory',
+    },
+  );
+}

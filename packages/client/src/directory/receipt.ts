@@ -1,0 +1,86 @@
+import type { ExportType, TimeRange } from '@tillroll/contract';
+import type { Format } from './layout.ts';
+import type { Missing, TableRecord } from './state.ts';
+
+export { RECEIPT_FILE } from './layout.ts';
+
+/** The version of the receipt's shape; `receipt.schema.json` describes it. */
+export const RECEIPT_VERSION = 2;
+/** The rule of every bound in a receipt. */
+export const BOUNDS = 'startTime <= createdTime < endTime';
+
+/** The JSON lines of one month of one type. Paths are relative to the directory, with `/`. */
+export interface ReceiptFile {
+  type: ExportType;
+  /** `2026-01`. */
+  month: string;
+  path: string;
+  /** What the file covers: epoch ms, half-open, ascending. */
+  covers: TimeRange[];
+  /** Ids of the exports that the objects came from. */
+  exports: string[];
+  objects: number;
+  /** Objects whose `createdTime` is outside `covers`; the server gave them all the same. */
+  outside: number;
+  /** Length and hex SHA-256 of the file as it is on disk. */
+  bytes: number;
+  sha256: string;
+  /** Epoch ms of the lowest and the highest `createdTime`; null without objects. */
+  firstCreatedTime: number | null;
+  lastCreatedTime: number | null;
+}
+
+/** A table made of the JSON lines. Several tables may be in one file. */
+export interface ReceiptTable extends TableRecord {
+  path: string;
+}
+
+/** Minor units of the currency. */
+export interface OrderTotals {
+  currency: string;
+  objects: number;
+  total: number;
+}
+
+/** Minor units of the currency. */
+export interface PaymentTotals {
+  currency: string;
+  result: string;
+  objects: number;
+  amount: number;
+  tipAmount: number;
+  taxAmount: number;
+}
+
+/** A calendar month in the receipt's time zone. */
+export interface MonthTotals {
+  type: ExportType;
+  /** `2026-01`. */
+  month: string;
+  currency: string;
+  objects: number;
+  /** Minor units of the currency: orders' `total`, payments' `amount` of result SUCCESS. */
+  amount: number;
+}
+
+/** What a directory holds, with lengths and checksums that show accidents. It does not prove intent. */
+export interface Receipt {
+  receipt: typeof RECEIPT_VERSION;
+  /** Whether every month of every span is covered, every table was made, and nothing is missing. */
+  complete: boolean;
+  source: { url: string; merchant: string };
+  format: Format;
+  /** Whether JSON lines are compressed. */
+  gzip: boolean;
+  bounds: typeof BOUNDS;
+  /** IANA name: the zone of the months. */
+  timezone: string;
+  /** What the directory is to cover, by type: ISO instants, half-open. */
+  spans: { type: ExportType; from: string; to: string }[];
+  objects: number;
+  files: ReceiptFile[];
+  tables: ReceiptTable[];
+  totals: { orders: OrderTotals[]; payments: PaymentTotals[] };
+  months: MonthTotals[];
+  missing: Missing[];
+}

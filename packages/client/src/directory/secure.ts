@@ -1,0 +1,106 @@
+import { constants } from 'node:fs';
+import { lstat, open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Stats } from 'node:fs';
+import { ExportError } from '../errors.ts';
+import { errnoOf } from './disk.ts';
+
+/** State and receipt of ten years have less than a megabyte. */
+const MAX_TEXT_BYTES = 64 * 1024 * 1024;
+
+/** The entry itself, never what a symbolic link leads to; undefined when there is none. */
+export async function findEntry(path: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error))) return undefined;
+    throw error;
+  }
+}
+
+function describeEntry(entry: Stats): string {
+  if (entry.isSymbolicLink()) return 'a symbolic link';
+  if (entry.isDirectory()) return 'a directory';
+  return entry.isFile() ? 'a file' : 'a special file';
+}
+
+/** @returns false when nothing is there. @throws ExportError DIRECTORY for a link or anything but a directory. */
+export async function checkFolder(path: string): Promise<boolean> {
+  const entry = await findEntry(path);
+  if (!entry || entry.isDirectory()) return entry !== undefined;
+  const hint = entry.isSymbolicLink()
+    ? 'Give the directory that the link leads to, or a new one'
+    : 'Choose a new or an empty directory';
+  throw new ExportError('DIRECTORY', `${path} is ${describeEntry(entry)}, not a directory`, {
+    hint,
+  });
+}
+
+/** @returns false when nothing is there. @throws ExportError DIRECTORY for a link or anything but a file. */
+export async function checkFile(path: string): Promise<boolean> {
+  const entry = await findEntry(path);
+  if (!entry || entry.isFile()) return entry !== undefined;
+  throw new ExportError('DIRECTORY', `${path} is ${describeEntry(entry)}, not a file`, {
+    hint: 'A pull replaces and reads only files that it made. Move it away',
+  });
+}
+
+/**
+ * Others who own or may write a pull's own files decide what it moves: such files are refused.
+ * Windows has no such owners and modes.
+ * @throws ExportError DIRECTORY
+ */
+export function checkOwner(path: string, { uid, mode }: Pick<Stats, 'uid' | 'mode'>): void {
+  const self = process.geteuid?.();
+  if (self === undefined) return;
+  if (uid !== self)
+    throw new ExportError(
+      'DIRECTORY',
+      `${path} belongs to another user (uid ${uid}, and this process has uid ${self})`,
+      {
+        hint: `Run as that user, or chown it if you trust its content, or pull into a new directory`,
+      },
+    );
+  if ((mode & 0o022) !== 0)
+    throw new ExportError(
+      'DIRECTORY',
+      `${path} can be written by others (mode 0${(mode & 0o777).toString(8)})`,
+      { hint: `If you trust its content: chmod go-w ${path}. If not, pull into a new directory` },
+    );
+}
+
+/**
+ * Reads a file, which must be a regular one.
+ * @param isOwn whether others must not own it and must not be able to write it.
+ * @returns undefined when it is not there. @throws ExportError DIRECTORY
+ */
+export async function readOwnText(path: string, isOwn: boolean): Promise<string | undefined> {
+  if (!(await checkFile(path))) return undefined;
+  await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const entry = await file.stat();
+  if (isOwn) checkOwner(path, entry);
+  if (entry.size > MAX_TEXT_BYTES)
+    throw new ExportError('DIRECTORY', `${path} has ${entry.size} bytes: a pull did not write it`);
+  return file.readFile('utf8');
+}
+
+/**
+ * Refuses links and special files anywhere below a folder: an unpacked archive may hold them, and what
+ * is written or emptied through them is outside.
+ * @throws ExportError DIRECTORY
+ */
+export async function refuseLinks(folder: string): Promise<void> {
+  let entries;
+  try {
+    entries = await readdir(folder, { withFileTypes: true });
+  } catch (error) {
+    // Another process, which holds the directory, removed it.
+    if (errnoOf(error) === 'ENOENT') return;
+    throw error;
+  }
+  for (const entry of entries) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) await refuseLinks(path);
+    else if (!entry.isFile()) await checkFile(path);
+  }
+}

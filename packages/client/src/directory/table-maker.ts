@@ -1,0 +1,48 @@
+import type { ExportType } from '@tillroll/contract';
+import type { TableFormat } from './layout.ts';
+
+/** The JSON lines of one month, which tables are made of. */
+export interface LinesFile {
+  type: ExportType;
+  /** `2026-01`. */
+  month: string;
+  /** Absolute path: one object a line, each line ended by `\n`. */
+  path: string;
+  /** Whether the file is gzip (several members, one after another). */
+  gzip: boolean;
+  objects: number;
+  /** Length of the file in bytes. */
+  bytes: number;
+}
+
+export interface Conversion {
+  /** One month for a format of scope `month`; all of them, by type and time, for `directory`. */
+  months: readonly LinesFile[];
+  /** Absolute path of an empty folder. Tables are written there, under their final relative paths. */
+  out: string;
+  /** Absolute path of an empty folder for temporary files; the caller removes it. */
+  scratch: string;
+  signal: AbortSignal;
+  /** @param fraction 0 to 1. */
+  onProgress?: (fraction: number) => void;
+}
+
+/** A table that a conversion made. Several tables may lie in one file. */
+export interface ConvertedTable {
+  table: string;
+  /** Relative to `out`, with `/`: `orders/2026-01.parquet`. */
+  path: string;
+  rows: number;
+}
+
+/** Makes tables of a pull's objects. `@tillroll/formats` has one. */
+export interface TableMaker {
+  /** Version of the tables' shape: another one makes all tables anew. */
+  version: number;
+  /** `month`: files of one month's objects. `directory`: one file of all objects. */
+  scope(format: TableFormat): 'month' | 'directory';
+  /** Called before anything is fetched. @throws ExportError MISSING_PACKAGE when the format needs one. */
+  require(format: TableFormat): Promise<void>;
+  /** @throws ExportError BAD_FILE, DISK, INTERRUPTED */
+  convert(format: TableFormat, conversion: Conversion): Promise<ConvertedTable[]>;
+}

@@ -1,0 +1,56 @@
+/** What both orders and payments have. */
+export interface Keyed {
+  id: string;
+  createdTime: number;
+  modifiedTime?: number;
+}
+
+/**
+ * Merges the objects on the boundary of two ranges. A service with inclusive bounds gives them twice:
+ * they are held back until the next range was read, and the newest is given.
+ */
+export class BoundaryMerger<T extends Keyed> {
+  /** Objects of the range before, at its end. */
+  #held = new Map<string, T>();
+  #next = new Map<string, T>();
+  #given = new Set<string>();
+
+  /** Takes the next object of a range. */
+  *pass(object: T, startTime: number, endTime: number): Generator<T, void, void> {
+    const { id, createdTime } = object;
+    if (createdTime === endTime) {
+      this.#next.set(id, object);
+      return;
+    }
+    if (createdTime === startTime) {
+      const before = this.#held.get(id);
+      this.#held.delete(id);
+      if (this.#given.has(id)) return;
+      this.#given.add(id);
+      yield before && modifiedTimeOf(before) > modifiedTimeOf(object) ? before : object;
+      return;
+    }
+    if (createdTime > startTime) yield* this.#release();
+    yield object;
+  }
+
+  /** Ends a range. @param isLast objects at the end of the span are outside of it. */
+  *endRange(isLast: boolean): Generator<T, void, void> {
+    yield* this.#release();
+    this.#held = isLast ? new Map() : this.#next;
+    this.#next = new Map();
+    this.#given = new Set();
+  }
+
+  *#release(): Generator<T, void, void> {
+    for (const [id, object] of this.#held) {
+      this.#given.add(id);
+      yield object;
+    }
+    this.#held.clear();
+  }
+}
+
+function modifiedTimeOf({ modifiedTime, createdTime }: Keyed): number {
+  return modifiedTime ?? createdTime;
+}

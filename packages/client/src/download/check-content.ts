@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto';
+import type { ExportFile } from '@tillroll/contract';
+import { ExportError } from '../errors.ts';
+import { ObjectReader, type OnObject } from '../json/object-reader.ts';
+
+/** Longest content of a file whose length is not announced. */
+const MAX_CONTENT_BYTES = 8 * 1024 ** 3;
+
+/** What was found in a file, inflated. */
+export interface FileContent {
+  objects: number;
+  bytes: number;
+  /** Hex; undefined when nothing is expected. */
+  sha256: string | undefined;
+}
+
+/** @returns how many bytes a file may inflate to. */
+export function contentLimit(expected: ExportFile | undefined): number {
+  return expected?.bytes ?? MAX_CONTENT_BYTES;
+}
+
+/** Checks the content of one file, `{"elements":[...]}`, while its inflated bytes go by. */
+export class ContentChecker {
+  readonly #expected: ExportFile | undefined;
+  readonly #hash = createHash('sha256');
+  readonly #reader: ObjectReader;
+  #bytes = 0;
+
+  constructor(expected: ExportFile | undefined, onObject: OnObject) {
+    this.#expected = expected;
+    this.#reader = new ObjectReader('elements', onObject);
+  }
+
+  /** @param chunk must not be written to afterwards. @throws ExportError BAD_FILE */
+  push(chunk: Buffer): void {
+    if (this.#expected) this.#hash.update(chunk);
+    this.#bytes += chunk.length;
+    this.#reader.push(chunk);
+  }
+
+  /** @throws ExportError BAD_FILE when it is incomplete, or not the file of the manifest. */
+  end(): FileContent {
+    this.#reader.end();
+    const sha256 = this.#expected && this.#hash.digest('hex');
+    const content = { objects: this.#reader.objects, bytes: this.#bytes, sha256 };
+    verifyAgainstManifest(this.#expected, content);
+    return content;
+  }
+}
+
+/** @throws ExportError BAD_FILE when a file is not the one of the export's manifest. */
+export function verifyAgainstManifest(
+  expected: ExportFile | undefined,
+  { objects, bytes, sha256 }: FileContent,
+): void {
+  if (!expected) return;
+  const fault = (message: string): ExportError => new ExportError('BAD_FILE', message);
+  if (expected.objects !== objects)
+    throw fault(`it holds ${objects} objects, and ${expected.objects} were promised`);
+  if (expected.bytes !== bytes) throw fault(`it has ${bytes} bytes of ${expected.bytes}`);
+  if (expected.sha256 !== sha256)
+    throw fault(`its SHA-256 is ${sha256}, and ${expected.sha256} was promised`);
+}

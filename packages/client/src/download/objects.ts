@@ -1,0 +1,142 @@
+import type { ExportObject, ExportRequest, ExportType } from '@tillroll/contract';
+import type { CallOptions, ExportApi } from '../api/export-api.ts';
+import { ExportError } from '../errors.ts';
+import { inflate, tryInflateWhole } from '../json/inflate.ts';
+import { parseSpan, type SpanOptions } from '../time/span.ts';
+import { exportRanges, Zone } from '../time/zone.ts';
+import { BoundaryMerger, type Keyed } from './boundary.ts';
+import { ContentChecker, contentLimit } from './check-content.ts';
+import { damagedError } from './export-parts.ts';
+import { fetchFile, type FetchOptions, type FileToFetch } from './fetch-file.ts';
+import { filesGoneError, listFiles } from './file-list.ts';
+import { FileUrls } from './file-urls.ts';
+import { obtainExport } from './obtain-export.ts';
+import { MemorySink } from './sink.ts';
+
+/** Longer content is read as a stream: a few bytes of gzip may claim to be gigabytes. */
+const WHOLE_BYTES = 32 * 1024 * 1024;
+
+export interface IterateOptions extends SpanOptions, CallOptions {}
+
+/**
+ * Gives each object of a span once, by `createdTime` and `id` where the service orders them so. Memory
+ * holds two files at most: one is read while the next one is fetched.
+ */
+export async function* iterateObjects<T extends Keyed>(
+  api: ExportApi,
+  type: ExportType,
+  { signal, onWaiting, ...dates }: IterateOptions,
+): AsyncGenerator<T, void, void> {
+  const span = parseSpan(dates);
+  const merger = new BoundaryMerger<T>();
+  for (const range of exportRanges(span, new Zone(dates.timezone ?? 'UTC'))) {
+    for await (const object of iterateRange<T>(api, { type, ...range }, { signal, onWaiting }))
+      yield* merger.pass(object, range.startTime, range.endTime);
+    yield* merger.endRange(range.endTime === span.endTime);
+  }
+}
+
+/** The objects of one range; when its files go away meanwhile, those of a new export continue. */
+async function* iterateRange<T extends Keyed>(
+  api: ExportApi,
+  request: ExportRequest,
+  call: CallOptions,
+): AsyncGenerator<T, void, void> {
+  const given = new Set<string>();
+  for (let attempt = 1; ; attempt++) {
+    const exported = await obtainExport(api, request, call);
+    const seen = new Set<string>();
+    try {
+      for await (const batch of iterateFiles<T>(api, exported, call)) {
+        for (const object of batch) {
+          if (seen.has(object.id)) throw duplicateIdError(exported.id, object.id);
+          seen.add(object.id);
+          if (given.has(object.id)) continue;
+          given.add(object.id);
+          yield object;
+        }
+      }
+      return;
+    } catch (error) {
+      const isGone = error instanceof ExportError && error.code === 'GONE';
+      if (!isGone || attempt >= api.retry.exports) throw error;
+    }
+  }
+}
+
+/** The objects of each file, in turn; one file is fetched ahead. */
+async function* iterateFiles<T>(
+  api: ExportApi,
+  exported: ExportObject,
+  { signal, onWaiting }: CallOptions,
+): AsyncGenerator<T[], void, void> {
+  const { id } = exported;
+  const listed = listFiles(exported);
+  if (!listed) throw filesGoneError(id);
+  const stop = new AbortController();
+  const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+  const options = { signal: either, onWaiting };
+  const urls = new FileUrls(api, id, listed, options);
+  const read = (position: number): Promise<T[]> | undefined => {
+    const entry = listed[position];
+    const name = `file ${position} of export ${id}`;
+    const batch = entry && fetchObjects<T>(api, { ...entry, name }, urls, options);
+    // It is awaited in its turn; a failure until then is reported there.
+    batch?.catch(() => undefined);
+    return batch;
+  };
+  let ahead = read(0);
+  try {
+    for (let position = 0; ahead; position++) {
+      const present: Promise<T[]> = ahead;
+      ahead = read(position + 1);
+      yield await present;
+    }
+  } finally {
+    // A caller that has seen enough does not wait for the next file.
+    stop.abort();
+    await ahead?.catch(() => undefined);
+  }
+}
+
+/** Fetches and checks one file: only what was checked to its end is given. */
+async function fetchObjects<T>(
+  api: ExportApi,
+  file: FileToFetch,
+  urls: FileUrls,
+  options: FetchOptions,
+): Promise<T[]> {
+  for (let damaged = 1; ; damaged++) {
+    try {
+      const sink = new MemorySink();
+      await fetchFile(api, file, urls, sink, options);
+      return await parseObjects<T>(sink.take(), file);
+    } catch (error) {
+      if (!(error instanceof ExportError) || error.code !== 'BAD_FILE') throw error;
+      if (damaged >= api.retry.badFile) throw damagedError(file.name, error);
+    }
+  }
+}
+
+/** @throws ExportError BAD_FILE */
+async function parseObjects<T>(served: Buffer, { expected }: FileToFetch): Promise<T[]> {
+  const objects: T[] = [];
+  const checker = new ContentChecker(expected, (buffer, start, end) => {
+    objects.push(JSON.parse(buffer.toString('utf8', start, end)) as T);
+  });
+  const limit = contentLimit(expected);
+  const whole = tryInflateWhole(served, Math.min(limit, WHOLE_BYTES));
+  if (whole) checker.push(whole);
+  else for await (const chunk of inflate([served], limit)) checker.push(chunk);
+  checker.end();
+  return objects;
+}
+
+/** Makes the error for an export that holds an id twice: nothing of it can be trusted. */
+function duplicateIdError(exportId: string, id: string): ExportError {
+  return new ExportError(
+    'DUPLICATE_ID',
+    `export ${exportId} holds the id ${JSON.stringify(id)} twice`,
+    { hint: 'The service is at fault; report it there' },
+  );
+}

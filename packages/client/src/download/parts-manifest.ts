@@ -1,0 +1,52 @@
+import { join } from 'node:path';
+import writeFileAtomic from 'write-file-atomic';
+import { EXPORT_ID, isFileEntry } from '../api/protocol.ts';
+import type { FileEntry } from './file-list.ts';
+import { PRIVATE_FILE, readIfRegular } from './part-files.ts';
+
+const NAME = 'manifest.json';
+
+interface ManifestEntry {
+  key: string;
+  objects?: number;
+  bytes?: number;
+  sha256?: string;
+}
+
+/** Reads which files an export has; undefined when that is not known, or is about another export. */
+export async function readManifest(
+  folder: string,
+  exportId: string,
+): Promise<FileEntry[] | undefined> {
+  const text = await readIfRegular(join(folder, NAME));
+  let manifest: { export?: unknown; files?: unknown } | null;
+  try {
+    manifest = JSON.parse(text ?? 'null') as typeof manifest;
+  } catch {
+    return undefined;
+  }
+  const files = manifest?.files;
+  if (manifest?.export !== exportId || !EXPORT_ID.test(exportId) || !Array.isArray(files))
+    return undefined;
+  const entries = files.map((entry: Partial<ManifestEntry> | null): FileEntry => {
+    const { key, ...expected } = entry ?? {};
+    return { key: key ?? '', expected: isFileEntry(expected) ? expected : undefined };
+  });
+  const isWhole = entries.every(({ key }) => typeof key === 'string' && key !== '');
+  return isWhole ? entries : undefined;
+}
+
+/** Writes which files an export has, so that a folder whose parts are all there needs no server. */
+export async function writeManifest(
+  folder: string,
+  exportId: string,
+  files: readonly FileEntry[],
+): Promise<void> {
+  const entries = files.map(({ key, expected }): ManifestEntry => {
+    if (!expected) return { key };
+    const { objects, bytes, sha256 } = expected;
+    return { key, objects, bytes, sha256 };
+  });
+  const text = `${JSON.stringify({ export: exportId, files: entries })}\n`;
+  await writeFileAtomic(join(folder, NAME), text, { mode: PRIVATE_FILE });
+}

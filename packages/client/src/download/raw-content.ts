@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { PassThrough } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import type { ExportFile } from '@tillroll/contract';
+import { inflate } from '../json/inflate.ts';
+import { ContentChecker, contentLimit } from './check-content.ts';
+import { openRegular } from './part-files.ts';
+
+/** A checked file: length and hex SHA-256 are those on disk. */
+export interface CheckedFile {
+  objects: number;
+  bytes: number;
+  sha256: string;
+}
+
+const READ_BYTES = 256 * 1024;
+/** Files are read seldom: half the time of the usual level, a few percent more bytes. */
+const GZIP = { level: 4 };
+
+/** Reads a file; a symbolic link is refused. */
+async function* readChunks(path: string): AsyncGenerator<Buffer, void, void> {
+  await using file = await openRegular(path);
+  const options = { highWaterMark: READ_BYTES, autoClose: false };
+  yield* file.createReadStream(options) as AsyncIterable<Buffer>;
+}
+
+/** Checks a file that is on disk. @throws ExportError BAD_FILE */
+export async function checkFile(
+  path: string,
+  expected: ExportFile | undefined,
+): Promise<CheckedFile> {
+  const checker = new ContentChecker(expected, () => undefined);
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const hashed = async function* (): AsyncGenerator<Buffer, void, void> {
+    for await (const chunk of readChunks(path)) {
+      hash.update(chunk);
+      bytes += chunk.length;
+      yield chunk;
+    }
+  };
+  for await (const chunk of inflate(hashed(), contentLimit(expected))) checker.push(chunk);
+  return { objects: checker.end().objects, bytes, sha256: hash.digest('hex') };
+}
+
+/** Hashes a file as it is on disk. @returns hex SHA-256; undefined when it cannot be read. */
+export async function hashFile(path: string): Promise<string | undefined> {
+  const hash = createHash('sha256');
+  try {
+    for await (const chunk of readChunks(path)) hash.update(chunk);
+  } catch {
+    return undefined;
+  }
+  return hash.digest('hex');
+}
+
+/**
+ * Writes the content of a served file, inflated or compressed anew, and checks it on the way. The file
+ * is durable afterwards.
+ * @param target is replaced.
+ * @throws ExportError BAD_FILE when the content is bad; a system error of the disk.
+ */
+export async function copyChecked(
+  source: { path: string; expected: ExportFile | undefined },
+  target: { path: string; gzip: boolean; mode: number },
+): Promise<CheckedFile> {
+  const { expected } = source;
+  const checker = new ContentChecker(expected, () => undefined);
+  const content = async function* (): AsyncGenerator<Buffer, void, void> {
+    for await (const chunk of inflate(readChunks(source.path), contentLimit(expected))) {
+      checker.push(chunk);
+      yield chunk;
+    }
+  };
+  const { O_CREAT, O_TRUNC, O_WRONLY } = constants;
+  const noFollow = (constants.O_NOFOLLOW as number | undefined) ?? 0;
+  await using file = await open(target.path, O_WRONLY | O_CREAT | O_TRUNC | noFollow, target.mode);
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const write = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
+    for await (const chunk of chunks) {
+      hash.update(chunk);
+      bytes += chunk.length;
+      // Unlike a single `write`, it fails when the disk fills half-way.
+      await file.appendFile(chunk);
+    }
+  };
+  await pipeline(content(), target.gzip ? createGzip(GZIP) : new PassThrough(), write);
+  const { objects } = checker.end();
+  await file.chmod(target.mode);
+  await file.sync();
+  return { objects, bytes, sha256: hash.digest('hex') };
+}

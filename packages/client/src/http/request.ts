@@ -1,0 +1,124 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { request, type Dispatcher } from 'undici';
+import { ExportError } from '../errors.ts';
+import { createDispatcherFor, type ProxyMode } from './agent.ts';
+import { interrupted, throwIfAborted } from './retry.ts';
+
+export interface HttpRequest {
+  method?: 'GET' | 'POST';
+  headers?: Record<string, string>;
+  body?: string;
+}
+
+/** The beginning of an answer. The body comes as it was sent: nothing is decoded. */
+export interface HttpAnswer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  /** Bytes of the body, once. Throws ExportError NETWORK or INTERRUPTED. */
+  body(): AsyncGenerator<Buffer, void, void>;
+  /** Ends the exchange. An answer that was not read to its end costs the connection. Never throws. */
+  discard(): void;
+}
+
+/** Sends requests over the connections of one client. */
+export class HttpSender {
+  readonly #dispatcherFor: (url: URL) => Dispatcher;
+  readonly #silenceMs: number;
+
+  /**
+   * @param silenceMs how long a server may be silent: until connected, until the headers, and between
+   * two chunks of the body.
+   */
+  constructor(proxy: ProxyMode, silenceMs: number) {
+    this.#dispatcherFor = createDispatcherFor(proxy, silenceMs);
+    this.#silenceMs = silenceMs;
+  }
+
+  /**
+   * Sends one request. Redirects are not followed: the caller decides what may be sent where.
+   * @throws ExportError INTERRUPTED when the signal fires, NETWORK for anything else.
+   */
+  async send(
+    url: URL,
+    { method = 'GET', headers = {}, body }: HttpRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<HttpAnswer> {
+    throwIfAborted(signal);
+    const toError = (error: unknown): ExportError => networkError(error, signal, this.#silenceMs);
+    try {
+      const answer = await request(url, {
+        method,
+        headers,
+        body: body ?? null,
+        signal: signal ?? null,
+        dispatcher: this.#dispatcherFor(url),
+        headersTimeout: this.#silenceMs,
+        bodyTimeout: this.#silenceMs,
+      });
+      // A body that nobody reads may fail, too; that is nobody's concern.
+      answer.body.on('error', () => undefined);
+      return {
+        status: answer.statusCode,
+        headers: answer.headers,
+        body: () => readBody(answer.body, toError),
+        discard: () => void answer.body.destroy(),
+      };
+    } catch (error) {
+      throw toError(error);
+    }
+  }
+}
+
+async function* readBody(
+  body: Dispatcher.ResponseData['body'],
+  toError: (error: unknown) => ExportError,
+): AsyncGenerator<Buffer, void, void> {
+  const chunks = body[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  try {
+    for (;;) {
+      const next = await chunks.next().catch((error: unknown) => {
+        throw toError(error);
+      });
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    body.destroy();
+  }
+}
+
+/** Finds the first value of a header. @param name in lower case. */
+export function headerOf(headers: IncomingHttpHeaders, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+const TIMEOUTS: ReadonlySet<string> = new Set([
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+]);
+
+function networkError(
+  error: unknown,
+  signal: AbortSignal | undefined,
+  silenceMs: number,
+): ExportError {
+  if (error instanceof ExportError) return error;
+  if (signal?.aborted) return interrupted(error);
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  const reason = TIMEOUTS.has(code) ? `silent for ${silenceMs / 1000} s` : describeFault(error);
+  return new ExportError('NETWORK', reason, { cause: error });
+}
+
+/** Joins the messages of an error and of its causes: the outermost one alone seldom tells the reason. */
+function describeFault(error: unknown): string {
+  const parts: string[] = [];
+  for (let at: unknown = error; at instanceof Error && parts.length < 4; at = at.cause) {
+    const text = at.message || (at as NodeJS.ErrnoException).code || at.name;
+    if (!parts.includes(text)) parts.push(text);
+    if (at instanceof AggregateError && at.errors[0] instanceof Error)
+      parts.push(at.errors[0].message);
+  }
+  return parts.join(': ') || String(error);
+}

@@ -1,0 +1,89 @@
+import { EXPORT_TYPES, type ExportType, type TimeRange } from '@tillroll/contract';
+import type { ExportApi } from '../api/export-api.ts';
+import type { State, TypeState } from '../directory/state.ts';
+import { ExportError, usageError } from '../errors.ts';
+import { instantText, parseWhen } from '../time/span.ts';
+import type { Zone } from '../time/zone.ts';
+import type { PullOptions } from './events.ts';
+import { findCoveredSpan, planType, type TypePlan } from './plan.ts';
+import type { DamagedMonths } from './repair.ts';
+
+/** The end of the span by the server's clock: as asked, but not in the future. @throws ExportError */
+export async function chooseEnd(
+  api: ExportApi,
+  { to }: Pick<PullOptions, 'to'>,
+  zone: Zone,
+  signal: AbortSignal,
+  warn: (message: string) => void,
+): Promise<number> {
+  // The hours matter little here: the answer carries the server's clock.
+  await api.availability({ signal }).catch((error: unknown) => {
+    if (error instanceof ExportError && ['NETWORK', 'INTERRUPTED'].includes(error.code))
+      throw error;
+  });
+  const now = Math.floor(api.now() / 1000) * 1000;
+  if (to === undefined) return now;
+  const asked = parseWhen('to', to, zone);
+  if (asked <= now) return asked;
+  warn(`to is in the future; the pull ends now, at ${instantText(now)}`);
+  return now;
+}
+
+export interface PullPlanInput {
+  options: Pick<PullOptions, 'types' | 'from' | 'sinceLast' | 'out'>;
+  overlapMs: number;
+  state: State;
+  zone: Zone;
+  /** End of the span, epoch ms. */
+  endTime: number;
+  damaged: DamagedMonths;
+}
+
+/** The types that a pull is about. */
+function chooseTypes({ options, state }: PullPlanInput): readonly ExportType[] {
+  const known = EXPORT_TYPES.filter((type) => state.types[type]);
+  const fallback = options.sinceLast && known.length > 0 ? known : EXPORT_TYPES;
+  return EXPORT_TYPES.filter((type) => (options.types ?? fallback).includes(type));
+}
+
+/** What a pull has to do, from what was asked and what is there. @throws ExportError USAGE */
+export function planPull(input: PullPlanInput): TypePlan[] {
+  const { options, state, zone, damaged } = input;
+  return chooseTypes(input).map((type) => {
+    const known = state.types[type];
+    if (options.sinceLast && !known)
+      throw usageError(
+        `needs a pull before it: ${options.out} holds no ${type.toLowerCase()} yet`,
+        { option: 'sinceLast', hint: 'Pull once with from, then with sinceLast' },
+      );
+    const span =
+      options.sinceLast && known
+        ? continueSpan(known, input)
+        : { wanted: parseWanted(input), refreshFrom: known?.refreshFrom ?? null };
+    return planType({ type, state: known, zone, damaged: damaged[type], ...span });
+  });
+}
+
+function parseWanted({ options, zone, endTime }: PullPlanInput): TimeRange {
+  const startTime = parseWhen('from', options.from ?? 0, zone);
+  if (startTime >= endTime)
+    throw usageError(
+      `must lie in the past; got ${instantText(startTime)}, and it is ${instantText(endTime)}`,
+      { option: 'from' },
+    );
+  return { startTime, endTime };
+}
+
+/** From the directory's beginning to now; its last `overlapMs` are fetched again. */
+function continueSpan(
+  known: TypeState,
+  { overlapMs, endTime }: PullPlanInput,
+): { wanted: TimeRange; refreshFrom: number } {
+  const { startTime } = known.wanted;
+  const coveredTo = findCoveredSpan(known)?.endTime ?? startTime;
+  const overlap = Math.max(startTime, coveredTo - overlapMs);
+  return {
+    wanted: { startTime, endTime: Math.max(endTime, coveredTo) },
+    refreshFrom: Math.min(overlap, known.refreshFrom ?? overlap),
+  };
+}

@@ -1,0 +1,118 @@
+import type { ExportType, TimeRange } from '@tillroll/contract';
+import type { MonthRecord, OpenExport, TypeState } from '../directory/state.ts';
+import { usageError } from '../errors.ts';
+import { instantText } from '../time/span.ts';
+import { exportRanges, type Zone } from '../time/zone.ts';
+import { coverRanges, isInside, overlaps, subtract, union } from './ranges.ts';
+
+/** One export that a month needs. */
+export interface RangePlan extends TimeRange {
+  /** The export that an earlier pull asked for. */
+  exportId: string | undefined;
+}
+
+/** What has to be done for one file of the directory. Nothing is, when `fetch` is empty. */
+export interface MonthPlan {
+  type: ExportType;
+  /** `2026-01`. */
+  month: string;
+  /** The part of the month that the directory is to cover. */
+  span: TimeRange;
+  /** What the file covers once everything was fetched; sorted, disjoint. */
+  covers: TimeRange[];
+  /** The exports to make or to continue, by time. */
+  fetch: RangePlan[];
+  /** What the directory has of the month, unless it is damaged. */
+  have: MonthRecord | undefined;
+}
+
+export interface TypePlan {
+  type: ExportType;
+  /** What the directory will cover. */
+  span: TimeRange;
+  /** From where on everything is fetched again. */
+  refreshFrom: number | null;
+  months: MonthPlan[];
+}
+
+export interface PlanInput {
+  type: ExportType;
+  /** What the directory knows of the type. */
+  state: Pick<TypeState, 'months' | 'exports'> | undefined;
+  /** What was asked for. */
+  wanted: TimeRange;
+  refreshFrom: number | null;
+  zone: Zone;
+  /** Months whose file is missing or was cut off: they are fetched anew. */
+  damaged: ReadonlySet<string>;
+}
+
+/** The span from the first to the last instant that a directory covers; a month may be missing inside. */
+export function findCoveredSpan(
+  state: Pick<TypeState, 'months'> | undefined,
+): TimeRange | undefined {
+  const covers = Object.values(state?.months ?? {}).flatMap((month) => month.covers);
+  if (covers.length === 0) return undefined;
+  return {
+    startTime: Math.min(...covers.map(({ startTime }) => startTime)),
+    endTime: Math.max(...covers.map(({ endTime }) => endTime)),
+  };
+}
+
+/** Uses the open exports that lie inside `area`, and cuts the rest into new ones. */
+function planRanges(area: TimeRange, open: readonly OpenExport[], zone: Zone): RangePlan[] {
+  const used: OpenExport[] = [];
+  for (const candidate of open)
+    if (isInside(candidate, area) && !used.some((other) => overlaps(other, candidate)))
+      used.push(candidate);
+  const continued = used.map(({ startTime, endTime, id }) => ({
+    startTime,
+    endTime,
+    exportId: id,
+  }));
+  const begun = subtract(area, union(used))
+    .flatMap((rest) => exportRanges(rest, zone))
+    .map((range) => ({ ...range, exportId: undefined }));
+  return [...continued, ...begun].toSorted((a, b) => a.startTime - b.startTime);
+}
+
+/**
+ * Which exports a pull needs, given what is there. Exports never cross a month's end, so that every
+ * pull of a directory asks for the same ones.
+ * @throws ExportError USAGE when the directory would have a gap.
+ */
+export function planType(input: PlanInput): TypePlan {
+  const { type, state, wanted, refreshFrom, zone, damaged } = input;
+  const covered = findCoveredSpan(state);
+  if (covered && (wanted.startTime > covered.endTime || wanted.endTime < covered.startTime))
+    throw usageError(
+      `would leave a gap: the directory holds ${type.toLowerCase()} from ${instantText(covered.startTime)} to ${instantText(covered.endTime)}, and ${instantText(wanted.startTime)} to ${instantText(wanted.endTime)} was asked for`,
+      {
+        option: wanted.startTime > covered.endTime ? 'from' : 'to',
+        hint: 'Widen the span, or use another directory',
+      },
+    );
+  const span = covered ? coverRanges([covered, wanted]) : wanted;
+  const months = zone.months(span).map(({ name, startTime, endTime }): MonthPlan => {
+    const part = {
+      startTime: Math.max(startTime, span.startTime),
+      endTime: Math.min(endTime, span.endTime),
+    };
+    const have = damaged.has(name) ? undefined : state?.months[name];
+    const refresh =
+      refreshFrom !== null && refreshFrom < part.endTime
+        ? [{ startTime: Math.max(part.startTime, refreshFrom), endTime: part.endTime }]
+        : [];
+    const areas = union([...subtract(part, have?.covers ?? []), ...refresh]);
+    const fetch = areas.flatMap((area) => planRanges(area, state?.exports ?? [], zone));
+    return {
+      type,
+      month: name,
+      span: part,
+      covers: union([...(have?.covers ?? []), ...fetch]),
+      fetch,
+      have,
+    };
+  });
+  return { type, span, refreshFrom, months };
+}

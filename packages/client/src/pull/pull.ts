@@ -1,0 +1,70 @@
+import { resolve } from 'node:path';
+import type { ExportApi } from '../api/export-api.ts';
+import { Directory } from '../directory/directory.ts';
+import { diskError } from '../directory/disk.ts';
+import type { TableFormat } from '../directory/layout.ts';
+import { usageError } from '../errors.ts';
+import { interrupted } from '../http/retry.ts';
+import type { PullOptions, PullResult } from './events.ts';
+import { checkDates, checkOptions, chooseHead } from './options.ts';
+import { PullRun } from './run.ts';
+import type { TableContext } from './tables.ts';
+
+/**
+ * Fetches a span into a directory: resumable at any point, checked, with a receipt. Months that fail are
+ * in the result, and the others are there; what ends everything (a token that is refused, a full disk,
+ * the signal) is thrown, and the same call continues later.
+ * @throws ExportError
+ */
+export async function pull(api: ExportApi, options: PullOptions): Promise<PullResult> {
+  const stop = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+  try {
+    return await pullInto(api, options, signal);
+  } catch (error) {
+    throw options.signal?.aborted ? interrupted(error) : diskError(error);
+  } finally {
+    // Requests of months that failed may still be under way.
+    stop.abort();
+  }
+}
+
+async function pullInto(
+  api: ExportApi,
+  options: PullOptions,
+  signal: AbortSignal,
+): Promise<PullResult> {
+  const checked = checkOptions(options);
+  const out = resolve(options.out);
+  // A bad date or a missing package should leave no directory behind.
+  const early = chooseHead(api.source, options, await Directory.inspect(out), out);
+  checkDates(options, early.timezone);
+  const tables = await prepareTables(early.format, options, signal);
+  await using directory = await Directory.open(out, early, {
+    signal,
+    onWaiting: (waiting) => options.onProgress?.({ event: 'waiting', ...waiting }),
+  });
+  // Until the lease was taken, another process may have been at work.
+  const head = chooseHead(api.source, options, directory.state, out);
+  await directory.update((draft) => void Object.assign(draft, head));
+  await using run = new PullRun({ api, options, checked, directory, tables, signal });
+  const result = await run.run();
+  options.onProgress?.({ event: 'done', complete: result.complete });
+  return result;
+}
+
+/** @throws ExportError USAGE, MISSING_PACKAGE */
+async function prepareTables(
+  format: 'jsonl' | TableFormat,
+  { tables: maker }: PullOptions,
+  signal: AbortSignal,
+): Promise<TableContext | undefined> {
+  if (format === 'jsonl') return undefined;
+  if (!maker)
+    throw usageError(`is needed for the format ${format}`, {
+      option: 'tables',
+      hint: "import { tables } from '@tillroll/formats' and pass it",
+    });
+  await maker.require(format);
+  return { format, maker, signal };
+}

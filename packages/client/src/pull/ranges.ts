@@ -1,0 +1,43 @@
+import type { TimeRange } from '@tillroll/contract';
+
+/** Sets of instants as half-open ranges. */
+
+export function overlaps(a: TimeRange, b: TimeRange): boolean {
+  return a.startTime < b.endTime && b.startTime < a.endTime;
+}
+
+export function isInside(part: TimeRange, whole: TimeRange): boolean {
+  return part.startTime >= whole.startTime && part.endTime <= whole.endTime;
+}
+
+/** The shortest range that holds all of them. */
+export function coverRanges(ranges: readonly TimeRange[]): TimeRange {
+  return {
+    startTime: Math.min(...ranges.map(({ startTime }) => startTime)),
+    endTime: Math.max(...ranges.map(({ endTime }) => endTime)),
+  };
+}
+
+/** Joins what overlaps or touches; sorted by time. */
+export function union(ranges: readonly TimeRange[]): TimeRange[] {
+  const joined: TimeRange[] = [];
+  for (const { startTime, endTime } of ranges.toSorted((a, b) => a.startTime - b.startTime)) {
+    const last = joined.at(-1);
+    if (last && startTime <= last.endTime) last.endTime = Math.max(last.endTime, endTime);
+    else joined.push({ startTime, endTime });
+  }
+  return joined;
+}
+
+/** `whole` without `parts`, which are sorted and disjoint. */
+export function subtract(whole: TimeRange, parts: readonly TimeRange[]): TimeRange[] {
+  const left: TimeRange[] = [];
+  let from = whole.startTime;
+  for (const { startTime, endTime } of parts) {
+    if (startTime > from)
+      left.push({ startTime: from, endTime: Math.min(startTime, whole.endTime) });
+    from = Math.max(from, endTime);
+  }
+  if (from < whole.endTime) left.push({ startTime: from, endTime: whole.endTime });
+  return left.filter((range) => range.startTime < range.endTime);
+}

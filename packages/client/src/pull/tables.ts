@@ -1,0 +1,107 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EXPORT_TYPES, type ExportType } from '@tillroll/contract';
+import type { Directory, Replacement } from '../directory/directory.ts';
+import { linesPath, tablePath, type TableFormat } from '../directory/layout.ts';
+import type { MonthRecord, TableRecord } from '../directory/state.ts';
+import type { LinesFile, TableMaker } from '../directory/table-maker.ts';
+import { ExportError } from '../errors.ts';
+
+/** Tables that were made, and wait to be committed. */
+export interface StagedTables {
+  tables: TableRecord[];
+  /** Each file once. */
+  files: Replacement[];
+}
+
+export const NO_TABLES: StagedTables = { tables: [], files: [] };
+
+/** What a directory's tables are made with; undefined when its format has none. */
+export interface TableContext {
+  format: TableFormat;
+  maker: TableMaker;
+  signal: AbortSignal;
+}
+
+/** Length and SHA-256 of a file. */
+async function measureFile(path: string): Promise<{ bytes: number; sha256: string }> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path, { highWaterMark: 256 * 1024 }))
+    hash.update(chunk as Buffer);
+  return { bytes: (await stat(path)).size, sha256: hash.digest('hex') };
+}
+
+/**
+ * Makes the tables of `months` in the staging folder.
+ * @throws ExportError of the maker; PROTOCOL when it made something else than the layout knows.
+ */
+async function stageTables(
+  directory: Directory,
+  { format, maker, signal }: TableContext,
+  months: readonly LinesFile[],
+  onProgress: (fraction: number) => void,
+): Promise<StagedTables> {
+  const out = await directory.stageFolder();
+  const scratch = await directory.stageFolder();
+  try {
+    const converted = await maker.convert(format, { months, out, scratch, signal, onProgress });
+    const measured = new Map<string, { bytes: number; sha256: string }>();
+    const tables: TableRecord[] = [];
+    for (const { table, path, rows } of converted) {
+      if (path !== tablePath(format, table, months[0]?.month ?? ''))
+        throw new ExportError('DIRECTORY', `a table was written to ${path}, where none belongs`);
+      const file = measured.get(path) ?? (await measureFile(join(out, path)));
+      measured.set(path, file);
+      tables.push({ table, rows, ...file });
+    }
+    const files = [...measured.keys()].map((path) => ({ staged: join(out, path), path }));
+    return { tables, files };
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** The tables of one month, from its JSON lines. */
+export async function stageMonthTables(
+  directory: Directory,
+  context: TableContext | undefined,
+  lines: LinesFile,
+  onProgress: (fraction: number) => void = () => undefined,
+): Promise<StagedTables> {
+  if (!context || context.maker.scope(context.format) !== 'month') return NO_TABLES;
+  return stageTables(directory, context, [lines], onProgress);
+}
+
+/** Makes the tables of the whole directory anew, and commits them. */
+export async function stageDirectoryTables(
+  directory: Directory,
+  context: TableContext,
+  onProgress: (fraction: number) => void,
+): Promise<StagedTables> {
+  const { state } = directory;
+  const months = EXPORT_TYPES.flatMap((type) =>
+    Object.entries(state.types[type]?.months ?? {})
+      .toSorted()
+      .map(([month, record]) => describeLines(directory, type, month, record)),
+  );
+  return stageTables(directory, context, months, onProgress);
+}
+
+/** The published JSON lines of a month, as tables are made of them. */
+export function describeLines(
+  { out, layout }: Pick<Directory, 'out' | 'layout'>,
+  type: ExportType,
+  month: string,
+  { lines }: Pick<MonthRecord, 'lines'>,
+): LinesFile {
+  return {
+    type,
+    month,
+    path: join(out, linesPath(layout, type, month)),
+    gzip: layout.gzip,
+    objects: lines.objects,
+    bytes: lines.bytes,
+  };
+}

@@ -1,0 +1,164 @@
+import { describe, expect, test } from 'vitest';
+import { ExportApi } from '../src/api/export-api.ts';
+import { fetchFile } from '../src/download/fetch-file.ts';
+import { listFiles } from '../src/download/file-list.ts';
+import { FileUrls } from '../src/download/file-urls.ts';
+import { obtainExport } from '../src/download/obtain-export.ts';
+import { MemorySink } from '../src/download/sink.ts';
+import type { Waiting } from '../src/index.ts';
+import { startFarSide, type FarSide, type FarSideOptions } from './far-side/index.ts';
+import { failureOf, FROM, LONG_FROM, LONG_TO, RETRY, Scene, TO } from './scene.ts';
+
+const ORDERS = { type: 'ORDERS', startTime: FROM, endTime: TO } as const;
+const PAYMENTS = { ...ORDERS, type: 'PAYMENTS' } as const;
+
+async function begin(options: FarSideOptions = {}): Promise<{ far: FarSide; api: ExportApi }> {
+  const small = { from: FROM, to: TO, orders: 45, perFile: 10, ready: { polls: 0 } };
+  const far = await startFarSide({ ...small, ...options });
+  const { url, merchant, token } = far;
+  return { far, api: new ExportApi({ url, merchant, token, retry: RETRY }) };
+}
+
+describe('a call that waits', () => {
+  test('tells its own caller, and no other one of the same client', async () => {
+    await using scene = await Scene.begin({
+      payments: 5,
+      maxOpen: 9,
+      faults: { status: { on: 'file', status: 500, times: 3, type: 'PAYMENTS' } },
+    });
+    const client = scene.client();
+    const heard: Record<string, Waiting[]> = { orders: [], payments: [], create: [] };
+    const listen = (name: string) => (waiting: Waiting) => void heard[name]?.push(waiting);
+    const read = async (objects: AsyncIterable<unknown>): Promise<number> => {
+      let count = 0;
+      for await (const _ of objects) count++;
+      return count;
+    };
+    const span = { from: FROM, to: TO };
+    const counts = await Promise.all([
+      read(client.orders({ ...span, onWaiting: listen('orders') })),
+      read(client.payments({ ...span, onWaiting: listen('payments') })),
+      client.create(ORDERS, { onWaiting: listen('create') }),
+    ]);
+    expect(counts.slice(0, 2)).toEqual([45, 5]);
+    expect(heard['orders']).toEqual([]);
+    expect(heard['create']).toEqual([]);
+    expect(heard['payments']).toHaveLength(3);
+    expect(heard['payments']?.every(({ message }) => message.startsWith('file 0 of export'))).toBe(
+      true,
+    );
+  });
+
+  test('a create that has to wait tells of that alone', async () => {
+    const { far, api } = await begin({
+      faults: { status: { on: 'create', status: 503, times: 2 } },
+    });
+    await using _ = far;
+    const waits: Waiting[] = [];
+    await api.create(ORDERS, { onWaiting: (waiting) => void waits.push(waiting) });
+    expect(waits.map(({ reason }) => reason)).toEqual(['busy', 'busy']);
+    await api.create(PAYMENTS);
+    expect(waits).toHaveLength(2);
+  });
+});
+
+describe('an export is obtained', () => {
+  test('that an earlier run asked for: no other one is created', async () => {
+    const { far, api } = await begin();
+    await using _ = far;
+    const { id } = await api.create(ORDERS);
+    expect((await obtainExport(api, ORDERS, { exportId: id })).id).toBe(id);
+    expect(far.exports).toHaveLength(1);
+  });
+
+  test.each([
+    ['FAILED', { failed: { times: 1 } }],
+    ['forgotten', { forgotten: { reads: 0, times: 1 } }],
+    ['without files', { vanished: { downloads: 0, times: 1 } }],
+  ] as [string, FarSideOptions['faults'] & object][])(
+    'in place of one that is %s by now',
+    async (_name, faults) => {
+      const { far, api } = await begin({ faults });
+      await using _ = far;
+      const { id } = await api.create(ORDERS);
+      const created: string[] = [];
+      const onCreated = async (made: string): Promise<void> => void created.push(made);
+      const exported = await obtainExport(api, ORDERS, { exportId: id, onCreated });
+      expect(exported.status).toBe('DONE');
+      expect(created).toEqual([exported.id]);
+      expect(exported.id).not.toBe(id);
+    },
+  );
+
+  test('three times at most, and the failure is told', async () => {
+    const { far, api } = await begin({ faults: { failed: { code: 'WORKER_LOST' } } });
+    await using _ = far;
+    const error = await failureOf(obtainExport(api, ORDERS), 'EXPORT_FAILED');
+    expect(error.message).toMatch(/ended as FAILED: WORKER_LOST/);
+    expect(far.exports).toHaveLength(3);
+  });
+});
+
+describe('URLs that expired together', () => {
+  test('are renewed by one reading of the export', async () => {
+    const { far, api } = await begin({ faults: { urlsExpire: { ms: 0, times: 1 } } });
+    await using _ = far;
+    const exported = await obtainExport(api, ORDERS);
+    const listed = listFiles(exported) ?? [];
+    const signal = new AbortController().signal;
+    const urls = new FileUrls(api, exported.id, listed, { signal });
+    const reads = (): number => far.requests.filter(({ kind }) => kind === 'read').length;
+    const before = reads();
+    const fetched = listed.slice(0, 4).map(async (file, position) => {
+      const sink = new MemorySink();
+      await fetchFile(api, { ...file, name: `file ${position}` }, urls, sink, { signal });
+      return sink.take().length;
+    });
+    for (const length of await Promise.all(fetched)) expect(length).toBeGreaterThan(100);
+    expect(reads()).toBe(before + 1);
+    expect(far.requests.filter(({ kind }) => kind === 'file')).toHaveLength(8);
+  });
+});
+
+describe('orders()', () => {
+  const read = async (scene: Scene, span = { from: FROM, to: TO }): Promise<string[]> => {
+    const texts: string[] = [];
+    for await (const order of scene.client().orders(span)) texts.push(JSON.stringify(order));
+    return texts;
+  };
+
+  test.each(['gzip', 'gzip-unmarked', 'unknown'] as const)(
+    'of files that come as %s',
+    async (how) => {
+      await using scene = await Scene.begin({ faults: { encoding: { on: 'file', how } } });
+      expect(await read(scene)).toEqual(scene.far.objects('ORDERS'));
+    },
+  );
+
+  test('of a service with inclusive bounds: each once, across months', async () => {
+    const long = { from: LONG_FROM, to: LONG_TO };
+    const faults = { bounds: { how: 'inclusive' } } as const;
+    await using scene = await Scene.begin({ ...long, orders: 90, faults });
+    const ids = (texts: readonly string[]) =>
+      texts.map((text) => (JSON.parse(text) as { id: string }).id);
+    expect(ids(await read(scene, long))).toEqual(
+      ids(scene.far.objects('ORDERS', LONG_FROM, LONG_TO)),
+    );
+  });
+
+  test('of files that vanish: those of a new export continue', async () => {
+    const faults = { vanished: { downloads: 3, times: 1 } } as const;
+    await using scene = await Scene.begin({ faults });
+    expect(await read(scene)).toEqual(scene.far.objects('ORDERS'));
+    expect(scene.far.exports).toHaveLength(2);
+  });
+
+  test('is read no further than the caller wants', async () => {
+    await using scene = await Scene.begin({ orders: 100 });
+    scene.far.set({ slow: { on: 'file', position: 1, latencyMs: 5000 } });
+    const began = performance.now();
+    let count = 0;
+    for await (const _ of scene.client().orders({ from: FROM, to: TO })) if (++count === 5) break;
+    expect(performance.now() - began).toBeLessThan(3000);
+  });
+});
