@@ -10,18 +10,9 @@ export {
   type ReceiptFile,
   type ReceiptTable,
 } from './directory/receipt.ts';
-export type {
-  Conversion,
-  ConvertedTable,
-  LinesFile,
-  TableMaker,
-} from './directory/table-maker.ts';
+export type { Conversion, ConvertedTable, LinesFile, TableMaker } from './directory/table-maker.ts';
 export { verify, type VerifyOptions, type VerifyResult } from './directory/verify.ts';
-export type {
-  RawFilesOptions,
-  RawFilesProgress,
-  RawFilesResult,
-} from './download/raw-files.ts';
+export type { RawFilesOptions, RawFilesProgress, RawFilesResult } from './download/raw-files.ts';
 export type {
   FailedMonth,
   MonthProgress,

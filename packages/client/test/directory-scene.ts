@@ -15,7 +15,12 @@ import {
   type TableFormat,
 } from '../src/directory/layout.ts';
 import type { Receipt } from '../src/directory/receipt.ts';
-import { describeBasis, type Missing, type MonthRecord, type State } from '../src/directory/state.ts';
+import {
+  describeBasis,
+  type Missing,
+  type MonthRecord,
+  type State,
+} from '../src/directory/state.ts';
 import type { OnWaiting } from '../src/http/retry.ts';
 import { emptyMembers } from '../src/json/members.ts';
 import { monthOf } from '../src/time/zone.ts';
@@ -100,8 +105,16 @@ function boundsOf(month: string): TimeRange {
 export function takeMonths(months: readonly StagedMonth[]): (draft: State) => void {
   return (draft) => {
     for (const { type, month, record } of months) {
-      const bounds = { startTime: record.covers[0]?.startTime ?? 0, endTime: record.covers.at(-1)?.endTime ?? 1 };
-      const known = (draft.types[type] ??= { wanted: bounds, refreshFrom: null, months: {}, exports: [] });
+      const bounds = {
+        startTime: record.covers[0]?.startTime ?? 0,
+        endTime: record.covers.at(-1)?.endTime ?? 1,
+      };
+      const known = (draft.types[type] ??= {
+        wanted: bounds,
+        refreshFrom: null,
+        months: {},
+        exports: [],
+      });
       known.wanted = {
         startTime: Math.min(known.wanted.startTime, bounds.startTime),
         endTime: Math.max(known.wanted.endTime, bounds.endTime),

@@ -105,7 +105,12 @@ describe('a directory', () => {
         expect(mode(join(out, file)), file).toBe('640');
       for (const folder of ['', 'parts', 'objects', 'objects/orders', 'ids', 'staging'])
         expect(mode(join(out, '.tillroll', folder)), folder).toBe('700');
-      for (const file of ['state.json', 'lock', 'objects/orders/2026-01.jsonl', 'ids/orders/2026-01.ids'])
+      for (const file of [
+        'state.json',
+        'lock',
+        'objects/orders/2026-01.jsonl',
+        'ids/orders/2026-01.ids',
+      ])
         expect(mode(join(out, '.tillroll', file)), file).toBe('600');
     } finally {
       process.umask(before);
@@ -168,8 +173,18 @@ describe('a directory', () => {
     writeFileSync(join(out, 'orders/2026-02.parquet'), '');
     rmSync(join(out, '.tillroll/ids/orders/2026-02.ids'));
     expect(await directory.findDamaged()).toEqual([
-      { type: 'ORDERS', month: '2026-01', path: '.tillroll/objects/orders/2026-01.jsonl.gz', isLines: true },
-      { type: 'ORDERS', month: '2026-02', path: '.tillroll/ids/orders/2026-02.ids', isLines: false },
+      {
+        type: 'ORDERS',
+        month: '2026-01',
+        path: '.tillroll/objects/orders/2026-01.jsonl.gz',
+        isLines: true,
+      },
+      {
+        type: 'ORDERS',
+        month: '2026-02',
+        path: '.tillroll/ids/orders/2026-02.ids',
+        isLines: false,
+      },
       { type: 'ORDERS', month: '2026-02', path: 'orders/2026-02.parquet', isLines: false },
     ]);
   });
@@ -191,12 +206,18 @@ describe('a directory', () => {
     const months = Array.from({ length: 12 }, (_, i) => `2025-${String(i + 1).padStart(2, '0')}`);
     await Promise.all(
       months.map(async (month) => {
-        await directory.update((draft) => void (draft.tablesVersion = (draft.tablesVersion ?? 0) + 1));
+        await directory.update(
+          (draft) => void (draft.tablesVersion = (draft.tablesVersion ?? 0) + 1),
+        );
         await commitMonths(directory, [['ORDERS', month, [sale(month, month)]]]);
       }),
     );
     expect(directory.state.tablesVersion).toBe(12);
-    expect(await verify(out)).toMatchObject({ complete: true, faults: [], checked: { objects: 12 } });
+    expect(await verify(out)).toMatchObject({
+      complete: true,
+      faults: [],
+      checked: { objects: 12 },
+    });
     expect(readState(out)).toEqual(directory.state);
   });
 });

@@ -1,7 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs/promises';
-import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -31,7 +38,11 @@ async function acquire(
   out: string,
   options: Partial<Parameters<typeof Lease.acquire>[1]> = {},
 ): Promise<Lease> {
-  const lease = await Lease.acquire(out, { signal: new AbortController().signal, ...FAST, ...options });
+  const lease = await Lease.acquire(out, {
+    signal: new AbortController().signal,
+    ...FAST,
+    ...options,
+  });
   onTestFinished(() => lease[Symbol.asyncDispose]());
   return lease;
 }
@@ -65,7 +76,13 @@ function contend(out: string, wrapper: readonly string[] = []): Contender {
       await lease[Symbol.asyncDispose]();
       process.exit();
     } catch (error) { console.log(fault(error)); process.exit(); }`;
-  const [command = '', ...args] = [...wrapper, process.execPath, '--input-type=module', '-e', program];
+  const [command = '', ...args] = [
+    ...wrapper,
+    process.execPath,
+    '--input-type=module',
+    '-e',
+    program,
+  ];
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   onTestFinished(() => void child.kill('SIGKILL'));
   const lines: string[] = [];
@@ -111,7 +128,11 @@ describe('a lease', () => {
       message: `${out} is in use by process ${pid} on ${hostname()}`,
     });
     expect(waits).toMatchObject([
-      { reason: 'lock', opens: null, message: expect.stringContaining(`process ${pid} on`) as unknown },
+      {
+        reason: 'lock',
+        opens: null,
+        message: expect.stringContaining(`process ${pid} on`) as unknown,
+      },
     ]);
     const second = contend(out);
     expect(await second.said()).toBe(`LOCKED ${out} is in use by process ${pid} on ${hostname()}`);
@@ -223,7 +244,10 @@ describe('a lease', () => {
     const { out, lock } = place();
     const [first, second] = [contend(out, unshare), contend(out, unshare)];
     const said = await Promise.all([first.said(), second.said()]);
-    expect(said.toSorted()).toEqual([`LOCKED ${out} is in use by process 1 on ${hostname()}`, 'held']);
+    expect(said.toSorted()).toEqual([
+      `LOCKED ${out} is in use by process 1 on ${hostname()}`,
+      'held',
+    ]);
     expect(holderIn(lock).pid).toBe(1);
     // Nobody here may think that it is dead: this process sees another pid 1.
     await expect(acquire(out)).rejects.toMatchObject({ code: 'LOCKED' });
@@ -317,7 +341,9 @@ describe('a lease', () => {
     const { out, lock } = place();
     await acquire(out);
     const before = readFileSync(lock, 'utf8');
-    await vi.waitFor(() => expect(readFileSync(lock, 'utf8')).not.toBe(before), { timeout: 10_000 });
+    await vi.waitFor(() => expect(readFileSync(lock, 'utf8')).not.toBe(before), {
+      timeout: 10_000,
+    });
     const after = readFileSync(lock, 'utf8');
     expect(after).toHaveLength(before.length);
     expect({ ...holderIn(lock), counter: '' }).toEqual({ ...JSON.parse(before), counter: '' });

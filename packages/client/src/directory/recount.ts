@@ -1,5 +1,6 @@
 import { EXPORT_TYPES, type ExportType } from '@tillroll/contract';
-import { readLines, type ReadFile } from '../assemble/read-lines.ts';
+import type { LinesSummary } from '../assemble/lines-writer.ts';
+import { readLines } from '../assemble/read-lines.ts';
 import { addTally, Counter, emptyTally, type Tally } from '../assemble/tally.ts';
 import { Zone } from '../time/zone.ts';
 import { findGaps, subtract } from './coverage.ts';
@@ -27,7 +28,7 @@ export class Recount {
   }
 
   /** @throws ExportError BAD_FILE when the content is not JSON lines, INTERRUPTED */
-  async read(file: ReceiptFile, signal: AbortSignal | undefined): Promise<ReadFile> {
+  async read(file: ReceiptFile, signal: AbortSignal | undefined): Promise<LinesSummary> {
     const { path, type, covers } = file;
     const counter = new Counter(type, covers, this.#zone);
     const read = await readLines(

@@ -72,7 +72,8 @@ export function readMembers({ tape, length, hasBreaks }: Scanner, b: Buffer, m: 
     const column = tape[at + 1] as number;
     const start = tape[at + 2] as number;
     const end = tape[at + 3] as number;
-    if (column < TEXT_MEMBERS.length) setText(m, column, start === end ? '' : textAt(b, start, end));
+    if (column < TEXT_MEMBERS.length)
+      setText(m, column, start === end ? '' : textAt(b, start, end));
     else setNumber(m, column, start === end ? Number.NaN : integerAt(b, start, end));
   }
 }

@@ -148,14 +148,7 @@ export class Scanner extends Validator {
   }
 
   /** Passes a value and records it. @returns MISMATCH when it is not of the field's type. */
-  #field(
-    b: Uint8Array,
-    p: number,
-    end: number,
-    field: Field,
-    shape: Shape,
-    depth: number,
-  ): number {
+  #field(b: Uint8Array, p: number, end: number, field: Field, shape: Shape, depth: number): number {
     if (b[p] === LOWER_N && this.#table.recordsUnmapped) return this.literal(b, p, end);
     switch (field.kind) {
       case 'value': {
@@ -187,14 +180,7 @@ export class Scanner extends Validator {
     return p + length;
   }
 
-  #rows(
-    b: Uint8Array,
-    p: number,
-    end: number,
-    list: number,
-    shape: Shape,
-    depth: number,
-  ): number {
+  #rows(b: Uint8Array, p: number, end: number, list: number, shape: Shape, depth: number): number {
     p = this.blanks(b, p + 1, end);
     if (p === INCOMPLETE) return p;
     if (b[p] === CLOSE_ARRAY) return p + 1;

@@ -62,7 +62,15 @@ export function compileTable(table: ObjectTable, recordsUnmapped: boolean): Comp
 
   function emptyShape(path: readonly string[]): Shape {
     const next = new Int8Array(MAX_FIELDS + 1);
-    const shape = { index: shapes.length, path, names: [], fields: [], keys: [], byLength: [], next };
+    const shape = {
+      index: shapes.length,
+      path,
+      names: [],
+      fields: [],
+      keys: [],
+      byLength: [],
+      next,
+    };
     shapes.push(shape);
     return shape;
   }
