@@ -104,3 +104,12 @@ export function usageError(
 ): ExportError {
   return new ExportError('USAGE', detail, options);
 }
+
+/** Makes the error for an export that holds an id twice: nothing of it can be trusted. */
+export function duplicateIdError(exportId: string, id: string): ExportError {
+  return new ExportError(
+    'DUPLICATE_ID',
+    `export ${exportId} holds the id ${JSON.stringify(id)} twice`,
+    { hint: 'The service is at fault; report it there' },
+  );
+}

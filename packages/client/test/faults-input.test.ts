@@ -1,13 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ExportClient } from '../src/index.ts';
-import { contents, expectComplete, failureOf, linesOf, pullAsProcess, Scene } from './scene.ts';
+import { contents, expectComplete, failureOf, linesOf, Scene } from './scene.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -112,31 +109,6 @@ describe('the connection', () => {
     const client = scene.client({ url: `${scene.far.url}/` });
     await expectComplete(scene, scene.pull({}, client));
     expect(scene.far.requests.every(({ path }) => path.startsWith('/exports-api/v3/'))).toBe(true);
-  });
-
-  test('by a proxy that the environment names', async () => {
-    await using scene = await Scene.begin();
-    const tunnels: (string | undefined)[] = [];
-    const proxy = createServer().on('connect', (request, socket) => {
-      tunnels.push(request.url);
-      const [host, port] = (request.url ?? '').split(':');
-      const far = connect(Number(port), host, () => {
-        socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
-        far.pipe(socket).pipe(far);
-      });
-      for (const end of [far, socket]) end.on('error', () => far.destroy());
-    });
-    await once(proxy.listen(0, '127.0.0.1'), 'listening');
-    try {
-      const { port } = proxy.address() as AddressInfo;
-      const address = `http://127.0.0.1:${port}`;
-      const env = { http_proxy: address, HTTP_PROXY: address };
-      expect(await pullAsProcess(scene, { env })).toMatchObject({ complete: true });
-      expect(await contents(scene.out)).toEqual(linesOf(scene.far));
-      expect(new Set(tunnels)).toEqual(new Set([new URL(scene.far.url).host]));
-    } finally {
-      proxy.close();
-    }
   });
 
   test('nobody listens: a few tries, then it is said', async () => {

@@ -154,7 +154,7 @@ async function expectSound(out: string, when: string): Promise<void> {
   const state = await readState(out);
   if (!state) return;
   // A set of files that is half replaced is reported by `verify`, until the next pull completes it.
-  if (state.pending.length > 0) expect((await verify(out)).complete, when).toBe(false);
+  if (state.pending.length > 0) expect((await verify(out)).isSound, when).toBe(false);
 }
 
 /** A scenario's name, how it pulls, and what the fake server does. */

@@ -325,7 +325,9 @@ describe('sinceLast', () => {
       ]),
     );
     await scene.pull({ ...how, ...LONG, out: join(scene.directory, 'fresh') });
-    expect(await contents(scene.out)).toEqual(await contents(join(scene.directory, 'fresh')));
+    // The same lines may be cut into other gzip members.
+    const read = gzip ? inflatedContents : contents;
+    expect(await read(scene.out)).toEqual(await read(join(scene.directory, 'fresh')));
     expect(result.complete).toBe(true);
     expect(await verify(scene.out)).toMatchObject({ complete: true, faults: [] });
   });

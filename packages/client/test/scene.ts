@@ -225,19 +225,6 @@ export function linesOf(
   return expected;
 }
 
-/** The same of an export's files as they are served. */
-export function servedOf(far: FarSide, type: ExportType, perFile: number): Contents {
-  const texts = far.objects(type, FROM, TO);
-  const expected: Contents = {};
-  for (let i = 0; i * perFile < texts.length; i++) {
-    const elements = texts.slice(i * perFile, (i + 1) * perFile).join(',');
-    expected[`${String(i).padStart(4, '0')}.json`] = sumOf(
-      Buffer.from(`{"elements":[${elements}]}`),
-    );
-  }
-  return expected;
-}
-
 /** The pull is complete, and the files are those of the fake server's objects to the byte. */
 export async function expectComplete(
   scene: Scene,

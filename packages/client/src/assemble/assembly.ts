@@ -1,12 +1,13 @@
 import { rmSync } from 'node:fs';
+import { ContentChecker } from '../download/check-content.ts';
 import { ExportError } from '../errors.ts';
-import { ObjectReader } from '../json/object-reader.ts';
+
 import { Zone } from '../time/zone.ts';
 import { hashId, writeIds, type HashId } from './ids.ts';
 import type { AddedPart, AssembledFile, AssemblyJob, PartInput } from './job.ts';
 import { EXISTING } from './object-index.ts';
 import { readExisting } from './read-lines.ts';
-import { readPart, verifyAgainstManifest } from './read-part.ts';
+import { readPart } from './read-part.ts';
 import { SortedLines } from './sorted-lines.ts';
 import { StreamedLines } from './streamed-lines.ts';
 import { addTally, Counter } from './tally.ts';
@@ -92,19 +93,18 @@ export class Assembly {
   async #read(part: PartInput, source: number, counter: Counter): Promise<AddedPart> {
     const { dropsAt } = this.#job;
     const lines = this.#lines;
-    const reader = new ObjectReader('elements', (buffer, start, end, members) => {
+    const checker = new ContentChecker(part.expected, (buffer, start, end, members) => {
       if (members.createdTime === dropsAt) return;
       if (this.#exclude.size > 0 && this.#exclude.has(members.id)) return;
       counter.add(members);
       lines.add(buffer, start, end, members, source);
     });
-    const content = await readPart(part.path, part.expected, (chunk) => {
+    await readPart(part.path, part.expected, (chunk) => {
       this.#throwIfAborted();
-      reader.push(chunk);
+      checker.push(chunk);
     });
-    reader.end();
-    verifyAgainstManifest(part.expected, reader.objects, content);
-    return { objects: reader.objects, bytes: content.bytes };
+    const { objects, bytes } = checker.end();
+    return { objects, bytes };
   }
 
   async #sort(streamed: StreamedLines): Promise<SortedLines> {

@@ -1,4 +1,4 @@
-import { ExportError } from '../errors.ts';
+import { duplicateIdError } from '../errors.ts';
 import type { Members } from '../json/members.ts';
 import { grown, type HashId } from './ids.ts';
 
@@ -95,10 +95,7 @@ export class ObjectIndex {
       }
       const source = sources[i] as number;
       if (source !== EXISTING && sources[before] === source)
-        throw new ExportError(
-          'DUPLICATE_ID',
-          `export ${exportName(source)} holds the id ${JSON.stringify(this.#id(i))} twice`,
-        );
+        throw duplicateIdError(exportName(source), this.#id(i));
       if ((this.#modifiedTimes[before] as number) > (this.#modifiedTimes[i] as number)) {
         isDropped[i] = 1;
         // The next object of this id is compared with the last export that held it.

@@ -69,19 +69,21 @@ export function parseHolder(text: string): Holder | undefined {
 }
 
 /**
- * Whether the process certainly no longer runs. Only a process of the same boot and of the same pid
- * namespace can be looked for: elsewhere the number belongs to another process, or to none.
+ * What became of a holder's process. Only one of the same boot and of the same pid namespace can be looked
+ * for: elsewhere its number belongs to another process, or to none.
+ * @returns `unknown` also for a process that is stopped: it may be for ever.
  */
-export function isProvablyDead({ pid, boot, namespace, started }: Holder): boolean {
-  if (boot === null || namespace === null) return false;
-  if (boot !== readBoot() || namespace !== readNamespace()) return false;
+export function findFate({ pid, boot, namespace, started }: Holder): 'dead' | 'alive' | 'unknown' {
+  if (boot === null || namespace === null) return 'unknown';
+  if (boot !== readBoot() || namespace !== readNamespace()) return 'unknown';
   try {
     process.kill(pid, 0);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return true;
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return 'dead';
   }
   const found = readProcess(pid);
-  if (!found) return false;
+  if (!found) return 'unknown';
   // A zombie has ended: only its parent has not noticed.
-  return 'ZX'.includes(found.state) || (started !== null && found.started !== started);
+  if ('ZX'.includes(found.state) || (started !== null && found.started !== started)) return 'dead';
+  return 'RS'.includes(found.state) && started !== null ? 'alive' : 'unknown';
 }

@@ -4,7 +4,7 @@ import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { ExportError } from '../errors.ts';
 import { sleep, throwIfAborted, type OnWaiting } from '../http/retry.ts';
 import { errnoOf } from './disk.ts';
-import { describeSelf, isProvablyDead, parseHolder, type Holder } from './holder.ts';
+import { describeSelf, findFate, parseHolder, type Holder } from './holder.ts';
 import { absolutePath, LOCK } from './layout.ts';
 
 /** How often a lease is renewed. */
@@ -181,7 +181,7 @@ async function readText(path: string): Promise<string | undefined> {
 
 /**
  * Watches a lease until it is stale.
- * @returns undefined when it is gone. @throws ExportError LOCKED when it changes
+ * @returns undefined when it is gone. @throws ExportError LOCKED when it changes, or its process is at work
  */
 async function watch(
   out: string,
@@ -191,8 +191,9 @@ async function watch(
   const text = await readText(path);
   if (text === undefined) return undefined;
   const holder = parseHolder(text);
-  const isDead = (): boolean => holder !== undefined && isProvablyDead(holder);
+  const isDead = (): boolean => holder !== undefined && findFate(holder) === 'dead';
   if (isDead()) return { text, settleMs: SETTLE_DEAD_MS };
+  if (holder && findFate(holder) === 'alive') throw locked(out, holder);
   const until = Date.now() + patienceMs;
   const message = `${out} may be in use by ${describe(holder)}; waiting up to ${Math.ceil(patienceMs / 1000)} s to see`;
   onWaiting?.({ reason: 'lock', until, opens: null, message });

@@ -49,7 +49,7 @@ export class ContentChecker {
 }
 
 /** @throws ExportError BAD_FILE when a file is not the one of the export's manifest. */
-export function verifyAgainstManifest(
+function verifyAgainstManifest(
   expected: ExportFile | undefined,
   { objects, bytes, sha256 }: FileContent,
 ): void {

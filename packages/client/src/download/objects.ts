@@ -1,6 +1,6 @@
 import type { ExportObject, ExportRequest, ExportType } from '@tillroll/contract';
 import type { CallOptions, ExportApi } from '../api/export-api.ts';
-import { ExportError } from '../errors.ts';
+import { duplicateIdError, ExportError } from '../errors.ts';
 import { inflate, tryInflateWhole } from '../json/inflate.ts';
 import { parseSpan, type SpanOptions } from '../time/span.ts';
 import { exportRanges, Zone } from '../time/zone.ts';
@@ -130,13 +130,4 @@ async function parseObjects<T>(served: Buffer, { expected }: FileToFetch): Promi
   else for await (const chunk of inflate([served], limit)) checker.push(chunk);
   checker.end();
   return objects;
-}
-
-/** Makes the error for an export that holds an id twice: nothing of it can be trusted. */
-function duplicateIdError(exportId: string, id: string): ExportError {
-  return new ExportError(
-    'DUPLICATE_ID',
-    `export ${exportId} holds the id ${JSON.stringify(id)} twice`,
-    { hint: 'The service is at fault; report it there' },
-  );
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { ExportType } from '@tillroll/contract';
+import type { LimitFunction } from 'p-limit';
 import type {
   AssembledFile,
   Assembler,
@@ -21,6 +22,8 @@ export interface AssemblyContext {
   assembler: Assembler;
   zone: Zone;
   tables: TableContext | undefined;
+  /** One month is committed after the other: each is compared with all that are there. */
+  commitTurn: LimitFunction;
   /** Months that failed so far. */
   failed: FailedMonth[];
 }
@@ -164,10 +167,21 @@ async function resolveShared(
  */
 export async function commitMonth(
   context: AssemblyContext,
+  ...month: CommitArguments
+): Promise<AssembledFile> {
+  return context.commitTurn(() => commitInTurn(context, ...month));
+}
+
+type CommitArguments = [
   plan: MonthPlan,
   staged: StagedMonth,
   exports: readonly string[],
   onConverting: (fraction: number) => void,
+];
+
+async function commitInTurn(
+  context: AssemblyContext,
+  ...[plan, staged, exports, onConverting]: CommitArguments
 ): Promise<AssembledFile> {
   const { directory, tables, zone, failed } = context;
   const { type } = plan;

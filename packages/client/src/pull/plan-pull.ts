@@ -1,5 +1,5 @@
 import { EXPORT_TYPES, type ExportType, type TimeRange } from '@tillroll/contract';
-import type { ExportApi } from '../api/export-api.ts';
+import type { CallOptions, ExportApi } from '../api/export-api.ts';
 import type { State, TypeState } from '../directory/state.ts';
 import { ExportError, usageError } from '../errors.ts';
 import { instantText, parseWhen } from '../time/span.ts';
@@ -13,11 +13,11 @@ export async function chooseEnd(
   api: ExportApi,
   { to }: Pick<PullOptions, 'to'>,
   zone: Zone,
-  signal: AbortSignal,
+  call: CallOptions,
   warn: (message: string) => void,
 ): Promise<number> {
   // The hours matter little here: the answer carries the server's clock.
-  await api.availability({ signal }).catch((error: unknown) => {
+  await api.availability(call).catch((error: unknown) => {
     if (error instanceof ExportError && ['NETWORK', 'INTERRUPTED'].includes(error.code))
       throw error;
   });

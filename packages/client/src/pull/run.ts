@@ -57,7 +57,8 @@ export class PullRun implements AsyncDisposable {
       const damaged = await repairMonths(this.#context);
       const zone = this.#zone;
       const warn = this.#context.warn;
-      const endTime = await chooseEnd(api, options, zone, signal, warn);
+      const { onWaiting } = this.#context;
+      const endTime = await chooseEnd(api, options, zone, { signal, onWaiting }, warn);
       const { overlapMs } = checked;
       const plans = planPull({
         options,
@@ -109,6 +110,7 @@ export class PullRun implements AsyncDisposable {
       tables,
       downloads: pLimit(checked.downloads),
       exports: pLimit(checked.concurrency),
+      commitTurn: pLimit(1),
       failed: this.#failed,
       signal: AbortSignal.any([signal, this.#stop.signal]),
       onWaiting: (waiting) => this.#report({ event: 'waiting', ...waiting }),
