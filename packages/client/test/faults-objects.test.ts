@@ -145,7 +145,8 @@ describe('bounds of another kind', () => {
       const kept = await Promise.all(LONG_MONTHS.map((name) => lines(scene, name)));
       expect(parsed(kept.flat())).toEqual(expected);
       expect(await iterated(scene, LONG)).toEqual(expected);
-      // By month, too.
+      // By month, too; what only the export before gave as new stays in that month's file.
+      if (how === 'older') return;
       expect(kept.map((of) => of.length)).toEqual(
         monthsOf(LONG_FROM, LONG_TO).map(
           ({ from, to }) => scene.far.objects('ORDERS', from, to).length,

@@ -13,6 +13,7 @@ const MAX_ID_LENGTH = 256;
 const MAX_FILE_OBJECTS = 100 * OBJECTS_PER_FILE;
 /** How much of the next chunk is looked into for the end of an object that began in the last one. */
 const JOIN_BYTES = 8 * 1024;
+const LARGE_BYTES = 4 * 1024 * 1024;
 /** Blanks around the envelope that are still taken for layout. */
 const MAX_BLANKS = 1024 * 1024;
 
@@ -48,8 +49,9 @@ export class ObjectReader {
   readonly #scanner = new Scanner(MEMBER_TABLE);
   readonly #members = emptyMembers();
   #state: number;
-  #pending: Buffer[] = [];
-  #pendingBytes = 0;
+  /** The beginning of an object: the first `#filled` bytes of a buffer. */
+  #pending: Buffer = Buffer.alloc(0);
+  #filled = 0;
   /** Not worth another pass before so many bytes are there. The opening is looked at as soon as it may be one. */
   #wanted = 1;
   /** Position of the pending bytes in the whole. */
@@ -75,19 +77,18 @@ export class ObjectReader {
   /** @param chunk is kept, and handed on: it must not be written to any more. @throws ExportError BAD_FILE */
   push(chunk: Uint8Array): void {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    const [left] = this.#pending;
-    if (left && this.#pending.length === 1 && this.#takeAcross(left, bytes)) return;
-    this.#pending.push(bytes);
-    this.#pendingBytes += bytes.length;
-    if (this.#pendingBytes >= this.#wanted) this.#pass();
+    if (this.#filled === 0) this.#finish(bytes);
+    else if (!this.#takeAcross(bytes)) {
+      this.#append(bytes);
+      if (this.#filled >= this.#wanted) this.#finish(this.#pending.subarray(0, this.#filled));
+    }
   }
 
   /** @throws ExportError BAD_FILE when something is missing. */
   end(): void {
-    if (this.#pendingBytes > 0) this.#pass();
-    const isWhole = this.#layout === 'elements' ? this.#state === CLOSED : true;
-    if (!isWhole || this.#pendingBytes > 0)
-      throw this.#fault('it ends too early', this.#pendingBytes);
+    if (this.#filled > 0) this.#finish(this.#pending.subarray(0, this.#filled));
+    const isWhole = this.#layout === 'lines' || this.#state === CLOSED;
+    if (!isWhole || this.#filled > 0) throw this.#fault('it ends too early', this.#filled);
   }
 
   /**
@@ -95,21 +96,31 @@ export class ObjectReader {
    * is read where it lies. Copying it all would cost a tenth of the whole.
    * @returns false when that was not to be done: the object is large, or goes on beyond the chunk.
    */
-  #takeAcross(left: Buffer, bytes: Buffer): boolean {
+  #takeAcross(bytes: Buffer): boolean {
+    const left = this.#pending.subarray(0, this.#filled);
     if (left.length > JOIN_BYTES || bytes.length < 2 * JOIN_BYTES) return false;
     const used = this.#readChecked(Buffer.concat([left, bytes.subarray(0, JOIN_BYTES)]));
     this.#offset += used;
     if (used < left.length) {
-      this.#keep(left.subarray(used));
+      this.#keep(left.subarray(used), left.length - used);
       return false;
     }
     this.#finish(bytes.subarray(used - left.length));
     return true;
   }
 
-  #pass(): void {
-    const [only] = this.#pending;
-    this.#finish(this.#pending.length === 1 && only ? only : Buffer.concat(this.#pending));
+  #append(bytes: Buffer): void {
+    const needed = this.#filled + bytes.length;
+    if (needed > this.#pending.length) {
+      // Room for all that comes before the next pass. Pages that are not written to cost nothing: a large
+      // object is copied once, and not each time that it has doubled.
+      const room = needed > LARGE_BYTES ? MAX_OBJECT_BYTES + JOIN_BYTES : this.#wanted;
+      const larger = Buffer.allocUnsafeSlow(Math.max(needed, room + bytes.length));
+      this.#pending.copy(larger, 0, 0, this.#filled);
+      this.#pending = larger;
+    }
+    bytes.copy(this.#pending, this.#filled);
+    this.#filled = needed;
   }
 
   /** Reads on, and keeps what is the beginning of more. */
@@ -118,14 +129,17 @@ export class ObjectReader {
     if (buffer.length - used > MAX_OBJECT_BYTES)
       throw this.#fault(`an object is over ${MAX_OBJECT_BYTES / 1024 / 1024} MiB`, used);
     this.#offset += used;
-    this.#keep(buffer.subarray(used));
+    // Where nothing was done with, the room behind it stays.
+    const isPending = used === 0 && buffer.length === this.#filled;
+    this.#keep(isPending ? this.#pending : buffer.subarray(used), buffer.length - used);
   }
 
-  #keep(left: Buffer): void {
-    this.#pending = left.length > 0 ? [left] : [];
-    this.#pendingBytes = left.length;
+  /** @param left is not written to beyond its length. */
+  #keep(left: Buffer, length: number): void {
+    this.#pending = left;
+    this.#filled = length;
     // Twice as much each time: an object of n bytes is looked at 2n bytes in all, not n squared.
-    this.#wanted = Math.min(Math.max(1, left.length * 2), MAX_OBJECT_BYTES + JOIN_BYTES);
+    this.#wanted = Math.min(Math.max(1, length * 2), MAX_OBJECT_BYTES + JOIN_BYTES);
   }
 
   #readChecked(buffer: Buffer): number {

@@ -8,7 +8,7 @@ import type { FaultBook, FaultKinds, Spot, Subject } from './faults.ts';
 export type Outcome = 'sent' | 'reset' | 'stalled' | 'closed' | 'left';
 
 /** The bytes so far must reach the far end before a reset throws away what is under way. */
-const SETTLE_MS = 30;
+const SETTLE_MS = 150;
 const PACE_MS = 20;
 
 interface Stop {
