@@ -86,7 +86,7 @@ export class ExportClient {
       return await downloadRawFiles(this.#api, exportId, options);
     } catch (error) {
       if (options.signal?.aborted) throw interrupted(error);
-      const { diskError } = await import('./directory/disk.ts');
+      const { diskError } = await import('./disk/errors.ts');
       throw diskError(error);
     }
   }

@@ -15,12 +15,7 @@ import {
   type TableFormat,
 } from '../src/directory/layout.ts';
 import type { Receipt } from '../src/directory/receipt.ts';
-import {
-  describeBasis,
-  type Missing,
-  type MonthRecord,
-  type State,
-} from '../src/directory/state.ts';
+import { describeBasis, type MonthRecord, type State } from '../src/directory/state.ts';
 import type { OnWaiting } from '../src/http/retry.ts';
 import { emptyMembers } from '../src/json/members.ts';
 import { monthOf } from '../src/time/zone.ts';
@@ -128,14 +123,14 @@ export function takeMonths(months: readonly StagedMonth[]): (draft: State) => vo
 export async function commitMonths(
   directory: Directory,
   months: readonly (readonly [ExportType, string, readonly Sale[]])[],
-  missing: readonly Missing[] = [],
+  reasons: ReadonlyMap<string, string> = new Map(),
 ): Promise<Receipt> {
   const staged: StagedMonth[] = [];
   for (const [type, month, sales] of months)
     staged.push(await stageMonth(directory, type, month, sales));
   const replaced = staged.flatMap((one) => one.replaced);
   const change = takeMonths(staged);
-  if (directory.layout.format !== 'duckdb') return directory.commit(change, replaced, missing);
+  if (directory.layout.format !== 'duckdb') return directory.commit(change, replaced, reasons);
   const folder = await directory.stageFolder();
   const database = Buffer.from('a database\n');
   writeFileSync(join(folder, 'database'), database);
@@ -147,7 +142,7 @@ export async function commitMonths(
       draft.database = { basis: describeBasis(draft), tables };
     },
     [...replaced, { staged: join(folder, 'database'), path: DATABASE_FILE }],
-    missing,
+    reasons,
   );
 }
 

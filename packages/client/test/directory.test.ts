@@ -158,7 +158,11 @@ describe('a directory', () => {
     const directory = await openDirectory(out);
     await commitMonths(directory, [JANUARY, FEBRUARY]);
     writeFileSync(join(out, 'orders/mine.jsonl'), 'mine');
-    await directory.commit((draft) => void delete draft.types.ORDERS?.months['2026-01'], [], []);
+    await directory.commit(
+      (draft) => void delete draft.types.ORDERS?.months['2026-01'],
+      [],
+      new Map(),
+    );
     expect(readdirSync(join(out, 'orders'))).toEqual(['2026-02.jsonl', 'mine.jsonl']);
     expect(directory.state).toMatchObject({ obsolete: [], pending: [] });
     expect(directory.state.made).toEqual(['SHA256SUMS', 'orders/2026-02.jsonl', 'receipt.json']);

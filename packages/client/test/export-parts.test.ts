@@ -207,7 +207,7 @@ describe('a hostile folder', () => {
       await mkdir(made.folder, { recursive: true, mode: 0o700 });
       await symlink(victim, join(made.folder, name));
       const error = await failureOf(made.open(), 'DIRECTORY');
-      expect(error.message).toContain(`${name} is not a regular file`);
+      expect(error.message).toContain(`${name} is a symbolic link, not a file`);
       expect(await readFile(victim, 'utf8')).toBe('precious');
     },
   );

@@ -4,7 +4,7 @@ import { Zone } from '../time/zone.ts';
 import * as is from './check.ts';
 import { absolutePath, FORMATS, MONTH, RECEIPT_FILE, TABLE } from './layout.ts';
 import { RECEIPT_VERSION, type Receipt } from './receipt.ts';
-import { readOwnText } from './secure.ts';
+import { readText } from '../disk/entries.ts';
 
 const isType = is.oneOf(...EXPORT_TYPES);
 const isTimeOrNull = is.optional(is.isTime);
@@ -71,7 +71,7 @@ function isReceipt(value: unknown): value is Receipt {
  */
 export async function readReceipt(out: string): Promise<{ receipt: Receipt; text: string }> {
   const path = absolutePath({ out }, RECEIPT_FILE);
-  const text = await readOwnText(path, false);
+  const text = await readText(path);
   if (text === undefined)
     throw new ExportError('DIRECTORY', `${out} holds no ${RECEIPT_FILE}`, {
       hint: 'Run the pull again, to its end: it writes one',

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { ExportType } from '@tillroll/contract';
 import { DATABASE_FILE, idsPath, isTableFormat, linesPath, tablePath } from './layout.ts';
 import { listMonths } from './make-receipt.ts';
-import { findEntry } from './secure.ts';
+import { findEntry } from '../disk/entries.ts';
 import type { State } from './state.ts';
 
 /** A file that somebody removed, or that has another length than it was written with. */

@@ -3,14 +3,14 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import type { ExportType } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';
 import { findDamaged, type Damage } from './damage.ts';
-import { makeDirectory, sealFile, syncDirectory, writeSynced } from './disk.ts';
+import { makeDirectory, sealFile, syncDirectory, writeSynced } from '../disk/write.ts';
 import * as layout from './layout.ts';
 import { Lease, type LeaseOptions } from './lease.ts';
 import { formatChecksums, formatReceipt, makeReceipt } from './make-receipt.ts';
 import { OWN_FOLDER_MODE, prepareDirectory } from './prepare.ts';
 import type { Receipt } from './receipt.ts';
 import { noteMade, replaceFiles } from './replace.ts';
-import { checkFile, checkFolder } from './secure.ts';
+import { checkFile, checkFolder } from '../disk/entries.ts';
 import {
   emptyState,
   isStagedName,
@@ -18,7 +18,6 @@ import {
   readState,
   writeState,
   type DirectoryHead,
-  type Missing,
   type State,
 } from './state.ts';
 
@@ -120,18 +119,18 @@ export class Directory implements AsyncDisposable {
    * Changes the state and replaces files as one step: after a kill, all of it happens, or none. The receipt
    * and SHA256SUMS are replaced last. Files of months that the change removes are deleted first.
    * @param replaced in the order of their renaming; each staged file is made durable first.
-   * @param missing what should be there and is not, for the receipt.
+   * @param reasons why something is missing, by name, for the receipt.
    * @throws ExportError DIRECTORY when a file is in the way that no pull made; LOCKED
    */
   async commit(
     change: (draft: State) => void,
     replaced: readonly Replacement[],
-    missing: readonly Missing[],
+    reasons: ReadonlyMap<string, string>,
   ): Promise<Receipt> {
     return this.#exclusive(async () => {
       const draft = structuredClone(this.#state);
       change(draft);
-      const receipt = makeReceipt(draft, missing);
+      const receipt = makeReceipt(draft, reasons);
       const all = [...replaced, ...(await this.#stageReceipt(receipt))];
       for (const { staged, path } of all) {
         await this.checkReplaceable(path);

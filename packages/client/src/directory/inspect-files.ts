@@ -1,10 +1,6 @@
-import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { throwIfAborted } from '../http/retry.ts';
-import { errnoOf } from './disk.ts';
+import { errnoOf } from '../disk/errors.ts';
 import { absolutePath } from './layout.ts';
-import { findEntry } from './secure.ts';
+import { findEntry, sumFile } from '../disk/entries.ts';
 
 /** A file as a receipt names it. */
 export interface ExpectedFile {
@@ -26,19 +22,6 @@ export interface Fault {
   message: string;
 }
 
-/** Hashes a file. @throws a system error for a link. */
-export async function hashFile(path: string, signal: AbortSignal | undefined): Promise<string> {
-  await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-  const hash = createHash('sha256');
-  const buffer = Buffer.allocUnsafe(1024 * 1024);
-  for (;;) {
-    throwIfAborted(signal);
-    const { bytesRead } = await file.read(buffer, 0, buffer.length);
-    if (bytesRead === 0) return hash.digest('hex');
-    hash.update(buffer.subarray(0, bytesRead));
-  }
-}
-
 /** Looks at a file; its content is hashed when `isHashed` says so of its length. */
 export async function findFile(
   out: string,
@@ -51,7 +34,7 @@ export async function findFile(
     const entry = await findEntry(absolute);
     if (!entry) return { is: 'missing' };
     if (!entry.isFile()) return { is: 'link' };
-    const sha256 = isHashed(entry.size) ? await hashFile(absolute, signal) : undefined;
+    const sha256 = isHashed(entry.size) ? (await sumFile(absolute, signal)).sha256 : undefined;
     return { is: 'file', bytes: entry.size, sha256 };
   } catch (error) {
     const code = errnoOf(error);

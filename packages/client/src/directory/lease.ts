@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { ExportError } from '../errors.ts';
 import { sleep, throwIfAborted, type OnWaiting } from '../http/retry.ts';
-import { errnoOf } from './disk.ts';
+import { errnoOf } from '../disk/errors.ts';
 import { describeSelf, findFate, parseHolder, type Holder } from './holder.ts';
 import { absolutePath, LOCK } from './layout.ts';
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { EXPORT_TYPES, type ExportType } from '@tillroll/contract';
+import { EXPORT_TYPES, type ExportType, type TimeRange } from '@tillroll/contract';
 import { addTally, emptyTally, type Tally } from '../assemble/tally.ts';
+import { subtract } from '../time/ranges.ts';
 import { instantText } from '../time/span.ts';
 import { Zone } from '../time/zone.ts';
-import { findGaps } from './coverage.ts';
 import {
   DATABASE_FILE,
   isTableFormat,
@@ -70,32 +70,59 @@ export function findMissingTables(
   return MONTH_TABLES[format][type].filter((table) => !has(table));
 }
 
-/** What the state shows to be missing, by type and time. */
-function findMissing(state: State): Missing[] {
+/** A month's part of a span: epoch ms, half-open. */
+interface MonthPart extends TimeRange {
+  type: ExportType;
+  month: string;
+}
+
+function splitByMonth(type: ExportType, span: TimeRange, zone: Zone): MonthPart[] {
+  return zone.months(span).map(({ name, startTime, endTime }) => ({
+    type,
+    month: name,
+    startTime: Math.max(startTime, span.startTime),
+    endTime: Math.min(endTime, span.endTime),
+  }));
+}
+
+/** The months of a span of which something is not covered. @param coversOf by the month, `2026-01`. */
+export function findGaps(
+  type: ExportType,
+  span: TimeRange,
+  zone: Zone,
+  coversOf: (month: string) => readonly TimeRange[] | undefined,
+): MonthPart[] {
+  return splitByMonth(type, span, zone).filter(
+    (part) => subtract(part, coversOf(part.month) ?? []).length > 0,
+  );
+}
+
+/** Why a month is not as it should be; undefined when it is. */
+function explainMonth(state: State, { type, month, ...part }: MonthPart): string | undefined {
+  const record = state.types[type]?.months[month];
+  if (!record || subtract(part, record.covers).length > 0) return 'not fetched yet';
+  const names = findMissingTables(state, type, (name) =>
+    record.tables.some(({ table }) => table === name),
+  );
+  return names.length === 0 ? undefined : `tables not made yet: ${names.join(', ')}`;
+}
+
+/** What should be there and is not, by type and time. @param reasons by name, where a pull knows them. */
+function findMissing(state: State, reasons: ReadonlyMap<string, string>): Missing[] {
   const zone = new Zone(state.timezone);
-  const gaps = EXPORT_TYPES.flatMap((type) => {
-    const known = state.types[type];
-    return known ? findGaps(type, known.wanted, zone, (month) => known.months[month]?.covers) : [];
-  });
-  const missing: Missing[] = gaps.map((gap) => ({ ...gap, reason: 'not fetched yet' }));
-  for (const [type, month, { covers, tables }] of listMonths(state)) {
-    const names = findMissingTables(state, type, (name) =>
-      tables.some(({ table }) => table === name),
-    );
-    if (names.length === 0) continue;
-    missing.push({
-      name: monthName(type, month),
-      type,
-      startTime: covers[0]?.startTime ?? null,
-      endTime: covers.at(-1)?.endTime ?? null,
-      reason: `tables not made yet: ${names.join(', ')}`,
+  const missing = EXPORT_TYPES.flatMap((type): Missing[] => {
+    const span = state.types[type]?.wanted;
+    const months = span ? splitByMonth(type, span, zone) : [];
+    return months.flatMap((part) => {
+      const { month, startTime, endTime } = part;
+      const name = monthName(type, month);
+      const reason = reasons.get(name) ?? explainMonth(state, part);
+      return reason === undefined ? [] : [{ name, type, startTime, endTime, reason }];
     });
-  }
-  const isDatabaseMade =
-    state.format !== 'duckdb' || state.database?.basis === describeBasis(state);
-  const none = { type: null, startTime: null, endTime: null };
-  if (!isDatabaseMade) missing.push({ name: DATABASE_FILE, ...none, reason: 'not made yet' });
-  return missing;
+  });
+  if (state.format !== 'duckdb' || state.database?.basis === describeBasis(state)) return missing;
+  const reason = reasons.get(DATABASE_FILE) ?? 'not made yet';
+  return [...missing, { name: DATABASE_FILE, type: null, startTime: null, endTime: null, reason }];
 }
 
 function makeFile(state: State, [type, month, record]: MonthEntry): ReceiptFile {
@@ -133,17 +160,17 @@ function makeTables(state: State): ReceiptTable[] {
 
 /**
  * What a directory holds.
- * @param missing what a pull knows to be missing, with its reasons; what the state shows besides is added.
+ * @param reasons by name (`orders/2026-01`): what a pull knows to be missing, and why.
  */
-export function makeReceipt(state: State, missing: readonly Missing[] = []): Receipt {
+export function makeReceipt(
+  state: State,
+  reasons: ReadonlyMap<string, string> = new Map(),
+): Receipt {
   const { source, format, gzip, timezone } = state;
   const months = listMonths(state);
   const tallies = { ORDERS: emptyTally(), PAYMENTS: emptyTally() };
   for (const [type, , { tally }] of months) addTally(tallies[type], tally);
-  const byName = new Map<string, Missing>();
-  for (const one of [...missing, ...findMissing(state)])
-    if (!byName.has(one.name)) byName.set(one.name, one);
-  const all = [...byName.values()];
+  const missing = findMissing(state, reasons);
   const spans = EXPORT_TYPES.flatMap((type) => {
     const wanted = state.types[type]?.wanted;
     if (!wanted) return [];
@@ -151,7 +178,7 @@ export function makeReceipt(state: State, missing: readonly Missing[] = []): Rec
   });
   return {
     receipt: RECEIPT_VERSION,
-    complete: all.length === 0 && spans.length > 0,
+    complete: missing.length === 0 && spans.length > 0,
     source: { url: source.url, merchant: source.merchant },
     format,
     gzip,
@@ -163,13 +190,7 @@ export function makeReceipt(state: State, missing: readonly Missing[] = []): Rec
     tables: makeTables(state),
     totals: makeTotals(tallies),
     months: makeMonths(tallies),
-    missing: all.map(({ name, type, startTime, endTime, reason }) => ({
-      name,
-      type,
-      startTime,
-      endTime,
-      reason,
-    })),
+    missing,
   };
 }
 

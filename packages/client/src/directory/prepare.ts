@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExportError } from '../errors.ts';
-import { makeDirectory } from './disk.ts';
+import { folderModeFor, makeDirectory } from '../disk/write.ts';
 import {
   absolutePath,
   CHECKSUMS_FILE,
@@ -10,7 +10,7 @@ import {
   OWN,
   RECEIPT_FILE,
 } from './layout.ts';
-import { checkFile, checkFolder, refuseLinks } from './secure.ts';
+import { checkFile, checkFolder, refuseLinks } from '../disk/entries.ts';
 import { checkOwnFolder, readState } from './state.ts';
 
 /** Permissions of the pull's own folders. */
@@ -18,18 +18,13 @@ export const OWN_FOLDER_MODE = 0o700;
 /** What a system puts into the root of a volume. */
 const OF_VOLUMES = new Set(['lost+found', 'System Volume Information', '$RECYCLE.BIN']);
 
-/** Those who can read the files can enter their folders. */
-export function chooseFolderMode(fileMode: number): number {
-  return fileMode | ((fileMode & 0o444) >> 2);
-}
-
 /**
  * Makes a directory ready for a pull: it is made, empty, or known; it has its own folder; and nothing in
  * it leads outside.
  * @param out absolute. @throws ExportError DIRECTORY
  */
 export async function prepareDirectory(out: string, fileMode: number): Promise<void> {
-  if (!(await checkFolder(out))) await makeDirectory(out, chooseFolderMode(fileMode));
+  if (!(await checkFolder(out))) await makeDirectory(out, folderModeFor(fileMode));
   if (!(await readState(out, true))) await checkUnused(out);
   const own = absolutePath({ out }, OWN);
   await makeDirectory(own, OWN_FOLDER_MODE);

@@ -2,11 +2,11 @@ import { EXPORT_TYPES, type ExportType } from '@tillroll/contract';
 import type { LinesSummary } from '../assemble/lines-writer.ts';
 import { readLines } from '../assemble/read-lines.ts';
 import { addTally, Counter, emptyTally, type Tally } from '../assemble/tally.ts';
+import { subtract } from '../time/ranges.ts';
 import { Zone } from '../time/zone.ts';
-import { findGaps, subtract } from './coverage.ts';
 import { absolutePath, DATABASE_FILE, monthName, RECEIPT_FILE } from './layout.ts';
 import type { Fault } from './inspect-files.ts';
-import { findMissingTables, makeMonths, makeTotals } from './make-receipt.ts';
+import { findGaps, findMissingTables, makeMonths, makeTotals } from './make-receipt.ts';
 import type { Receipt, ReceiptFile } from './receipt.ts';
 
 /** Counts the objects of a directory's files, one file after another. */
@@ -105,8 +105,9 @@ export function findReceiptFaults(receipt: Receipt): string[] {
     ),
   );
   const absent = gaps
-    .filter(({ name }) => !named.has(name))
-    .map(({ name }) => `${name} is not covered whole, and nothing is named as missing`);
+    .map(({ type, month }) => monthName(type, month))
+    .filter((name) => !named.has(name))
+    .map((name) => `${name} is not covered whole, and nothing is named as missing`);
   const present = new Set(tables.map(({ path }) => path));
   for (const { type, month } of files) {
     if (named.has(monthName(type, month))) continue;

@@ -1,9 +1,9 @@
 import { rename, rm, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { makeDirectory, syncDirectory } from './disk.ts';
+import { folderModeFor, makeDirectory, syncDirectory } from '../disk/write.ts';
 import { absolutePath, isOwnPath, OWN, parsePath, STAGING } from './layout.ts';
-import { chooseFolderMode, OWN_FOLDER_MODE } from './prepare.ts';
-import { checkFile, checkFolder } from './secure.ts';
+import { OWN_FOLDER_MODE } from './prepare.ts';
+import { checkFile, checkFolder } from '../disk/entries.ts';
 import type { State } from './state.ts';
 
 /** Notes the files that a change makes, and removes those of months that are no longer in the state. */
@@ -54,7 +54,7 @@ export async function replaceFiles(
 /** Makes the folders above a file, with the permissions of their place. */
 async function makeFoldersAbove(out: string, path: string, fileMode: number): Promise<void> {
   const names = path.split('/').slice(0, -1);
-  const mode = names[0] === OWN ? OWN_FOLDER_MODE : chooseFolderMode(fileMode);
+  const mode = names[0] === OWN ? OWN_FOLDER_MODE : folderModeFor(fileMode);
   for (let i = 1; i <= names.length; i++) {
     const folder = absolutePath({ out }, names.slice(0, i).join('/'));
     if (await checkFolder(folder)) continue;

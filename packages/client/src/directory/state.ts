@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { rename, rm } from 'node:fs/promises';
 import { EXPORT_TYPES, MERCHANT_ID } from '@tillroll/contract';
 import type { ExportType, TimeRange } from '@tillroll/contract';
 import { EXPORT_ID } from '../api/protocol.ts';
@@ -7,7 +6,7 @@ import type { Tally } from '../assemble/tally.ts';
 import { ExportError } from '../errors.ts';
 import { Zone } from '../time/zone.ts';
 import * as is from './check.ts';
-import { syncDirectory, writeSynced } from './disk.ts';
+import { replaceText } from '../disk/write.ts';
 import {
   absolutePath,
   FORMATS,
@@ -18,7 +17,7 @@ import {
   TABLE,
   type Format,
 } from './layout.ts';
-import { checkFolder, checkOwner, findEntry, readOwnText } from './secure.ts';
+import { checkFolder, checkOwner, findEntry, readText } from '../disk/entries.ts';
 
 const VERSION = 2;
 /** The state of the version before, which was never published. */
@@ -208,7 +207,7 @@ export async function readState(out: string, isOwn: boolean): Promise<State | un
   const own = absolutePath({ out }, OWN);
   if (!(await checkFolder(out)) || !(await checkFolder(own))) return undefined;
   const path = absolutePath({ out }, STATE);
-  const text = await readOwnText(path, isOwn);
+  const text = await readText(path, isOwn);
   if (text === undefined) {
     if (await findEntry(absolutePath({ out }, OLD_STATE))) throw otherVersion(out);
     return undefined;
@@ -245,16 +244,7 @@ export async function writeState(
   token: string,
   check: () => Promise<void>,
 ): Promise<void> {
-  const path = absolutePath({ out }, STATE);
-  const temporary = `${path}.${token}`;
-  // `write-file-atomic` would replace the state with half of it when the disk fills while it writes.
-  try {
-    await writeSynced(temporary, `${JSON.stringify(state)}\n`, OWN_FILE_MODE);
-    await check();
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  await syncDirectory(absolutePath({ out }, OWN));
+  const text = `${JSON.stringify(state)}\n`;
+  const options = { suffix: `.${token}`, check };
+  await replaceText(absolutePath({ out }, STATE), text, OWN_FILE_MODE, options);
 }

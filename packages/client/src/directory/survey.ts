@@ -1,8 +1,8 @@
 import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { errnoOf } from './disk.ts';
+import { errnoOf } from '../disk/errors.ts';
 import { absolutePath, DATA_FOLDERS, OBJECTS } from './layout.ts';
-import { findEntry } from './secure.ts';
+import { findEntry } from '../disk/entries.ts';
 
 /** What is in a directory, without its own records. Paths are relative, with `/`. */
 export interface Survey {

@@ -3,7 +3,7 @@ import { printable } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';
 import { throwIfAborted } from '../http/retry.ts';
 import { readReceipt } from './check-receipt.ts';
-import { errnoOf } from './disk.ts';
+import { errnoOf } from '../disk/errors.ts';
 import { explainFaults, findFile } from './inspect-files.ts';
 import type { ExpectedFile, Fault, FoundFile } from './inspect-files.ts';
 import {
@@ -17,7 +17,7 @@ import {
 import { formatChecksums } from './make-receipt.ts';
 import type { Receipt } from './receipt.ts';
 import { findDuplicates, findReceiptFaults, findSumFaults, Recount } from './recount.ts';
-import { readOwnText } from './secure.ts';
+import { readText } from '../disk/entries.ts';
 import { readState } from './state.ts';
 import { surveyDirectory } from './survey.ts';
 
@@ -140,7 +140,7 @@ async function checkChecksums(
   if (pending.has(CHECKSUMS_FILE)) return sums;
   let found: string | undefined;
   try {
-    found = await readOwnText(absolutePath({ out }, CHECKSUMS_FILE), false);
+    found = await readText(absolutePath({ out }, CHECKSUMS_FILE));
   } catch (error) {
     const isSystem = !(error instanceof ExportError);
     add(isSystem ? `cannot be read (${errnoOf(error)})` : 'is not a regular file of a pull');

@@ -2,6 +2,7 @@ import { lstat } from 'node:fs/promises';
 import type { ExportFile, ExportObject } from '@tillroll/contract';
 import type { LimitFunction } from 'p-limit';
 import type { ExportApi } from '../api/export-api.ts';
+import { makeRealDirectory } from '../disk/write.ts';
 import { ExportError } from '../errors.ts';
 import { interrupted, type OnWaiting } from '../http/retry.ts';
 import { fetchFile } from './fetch-file.ts';
@@ -13,7 +14,6 @@ import {
   type ListedFile,
 } from './file-list.ts';
 import { FileUrls } from './file-urls.ts';
-import { makeRealFolder } from './folder.ts';
 import { findWhole, PartSink, removeOwnFiles, removePart } from './part-files.ts';
 import { readManifest, writeManifest } from './parts-manifest.ts';
 
@@ -69,7 +69,7 @@ export interface ExportPartsOptions {
  */
 export async function openExportParts(options: ExportPartsOptions): Promise<ExportParts> {
   const { api, exportId, folder, signal, onWaiting, isNeeded = () => true } = options;
-  await makeRealFolder(folder);
+  await makeRealDirectory(folder);
   let whole = await findWhole(folder);
   const saved = await readManifest(folder, exportId);
   const isComplete = saved?.every((_, position) => whole.has(position) || !isNeeded(position));

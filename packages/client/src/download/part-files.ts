@@ -1,14 +1,12 @@
 import { constants } from 'node:fs';
 import { lstat, open, readdir, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ExportError } from '../errors.ts';
+import { checkFile, readText } from '../disk/entries.ts';
 import type { FileEncoding, FileHead, Sink } from './sink.ts';
 
 /** Nobody else reads what is temporary. */
 export const PRIVATE_FILE = 0o600;
-const { O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
-/** Absent on Windows. */
-const O_NOFOLLOW = (constants.O_NOFOLLOW as number | undefined) ?? 0;
+const { O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
 
 /** The names in a folder of parts: whole files, temporary ones, sidecars, and the manifest. */
 const OWN_NAME = /^(?:\d{4,6}\.(?:json|json\.gz|part|part\.json)|manifest\.json)$/;
@@ -19,11 +17,6 @@ function baseName(position: number): string {
   return String(position).padStart(4, '0');
 }
 
-/** Opens a file for reading; a symbolic link is refused by the system. */
-export async function openRegular(path: string): Promise<FileHandle> {
-  return open(path, O_RDONLY | O_NOFOLLOW);
-}
-
 /**
  * Finds the files that are whole, by position.
  * @throws ExportError DIRECTORY when one of our names is a link, a folder or the like.
@@ -32,10 +25,7 @@ export async function findWhole(folder: string): Promise<Map<number, string>> {
   const found = new Map<number, string>();
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     if (!OWN_NAME.test(entry.name)) continue;
-    if (!entry.isFile())
-      throw new ExportError('DIRECTORY', `${join(folder, entry.name)} is not a regular file`, {
-        hint: 'Find out who put it there, then remove it',
-      });
+    await checkFile(join(folder, entry.name));
     const [, position, gz] = WHOLE_NAME.exec(entry.name) ?? [];
     // Of two encodings of one file the gzip is kept.
     if (position === undefined || (gz === undefined && found.has(Number(position)))) continue;
@@ -139,7 +129,7 @@ export class PartSink implements Sink {
 
 /** Reads what is known of a temporary file; undefined when that is nothing, or is damaged. */
 async function readSidecar(path: string): Promise<FileHead | undefined> {
-  const text = await readIfRegular(path);
+  const text = await readText(path);
   try {
     const { etag, encoding, length } = JSON.parse(text ?? '') as FileHead;
     const isHead =
@@ -150,16 +140,5 @@ async function readSidecar(path: string): Promise<FileHead | undefined> {
     return isHead ? { etag, encoding, length } : undefined;
   } catch {
     return undefined;
-  }
-}
-
-/** Reads a text file; undefined when there is none. @throws a system error for a link. */
-export async function readIfRegular(path: string): Promise<string | undefined> {
-  try {
-    await using file = await openRegular(path);
-    return await file.readFile('utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
   }
 }

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
 import { EXPORT_ID, isFileEntry } from '../api/protocol.ts';
+import { readText } from '../disk/entries.ts';
+import { replaceText } from '../disk/write.ts';
 import type { FileEntry } from './file-list.ts';
-import { PRIVATE_FILE, readIfRegular } from './part-files.ts';
+import { PRIVATE_FILE } from './part-files.ts';
 
 const NAME = 'manifest.json';
 
@@ -18,7 +19,7 @@ export async function readManifest(
   folder: string,
   exportId: string,
 ): Promise<FileEntry[] | undefined> {
-  const text = await readIfRegular(join(folder, NAME));
+  const text = await readText(join(folder, NAME));
   let manifest: { export?: unknown; files?: unknown } | null;
   try {
     manifest = JSON.parse(text ?? 'null') as typeof manifest;
@@ -48,5 +49,5 @@ export async function writeManifest(
     return { key, objects, bytes, sha256 };
   });
   const text = `${JSON.stringify({ export: exportId, files: entries })}\n`;
-  await writeFileAtomic(join(folder, NAME), text, { mode: PRIVATE_FILE });
+  await replaceText(join(folder, NAME), text, PRIVATE_FILE);
 }

@@ -5,15 +5,13 @@ import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { ExportFile } from '@tillroll/contract';
+import { openForReading, type FileSum } from '../disk/entries.ts';
 import { inflate } from '../json/inflate.ts';
 import { ContentChecker, contentLimit } from './check-content.ts';
-import { openRegular } from './part-files.ts';
 
 /** A checked file: length and hex SHA-256 are those on disk. */
-export interface CheckedFile {
+export interface CheckedFile extends FileSum {
   objects: number;
-  bytes: number;
-  sha256: string;
 }
 
 const READ_BYTES = 256 * 1024;
@@ -22,7 +20,7 @@ const GZIP = { level: 4 };
 
 /** Reads a file; a symbolic link is refused. */
 async function* readChunks(path: string): AsyncGenerator<Buffer, void, void> {
-  await using file = await openRegular(path);
+  await using file = await openForReading(path);
   const options = { highWaterMark: READ_BYTES, autoClose: false };
   yield* file.createReadStream(options) as AsyncIterable<Buffer>;
 }
@@ -46,17 +44,6 @@ export async function checkFile(
   return { objects: checker.end().objects, bytes, sha256: hash.digest('hex') };
 }
 
-/** Hashes a file as it is on disk. @returns hex SHA-256; undefined when it cannot be read. */
-export async function hashFile(path: string): Promise<string | undefined> {
-  const hash = createHash('sha256');
-  try {
-    for await (const chunk of readChunks(path)) hash.update(chunk);
-  } catch {
-    return undefined;
-  }
-  return hash.digest('hex');
-}
-
 /**
  * Writes the content of a served file, inflated or compressed anew, and checks it on the way. The file
  * is durable afterwards.
@@ -75,9 +62,12 @@ export async function copyChecked(
       yield chunk;
     }
   };
-  const { O_CREAT, O_TRUNC, O_WRONLY } = constants;
-  const noFollow = (constants.O_NOFOLLOW as number | undefined) ?? 0;
-  await using file = await open(target.path, O_WRONLY | O_CREAT | O_TRUNC | noFollow, target.mode);
+  const { O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
+  await using file = await open(
+    target.path,
+    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW,
+    target.mode,
+  );
   const hash = createHash('sha256');
   let bytes = 0;
   const write = async (chunks: AsyncIterable<Buffer>): Promise<void> => {

@@ -4,14 +4,15 @@ import type { ExportObject } from '@tillroll/contract';
 import pLimit from 'p-limit';
 import type { CallOptions, ExportApi } from '../api/export-api.ts';
 import { EXPORT_ID } from '../api/protocol.ts';
+import { sumFile } from '../disk/entries.ts';
+import { folderModeFor, makeDirectory, makeRealDirectory } from '../disk/write.ts';
 import { ExportError, usageError } from '../errors.ts';
 import { throwIfAborted } from '../http/retry.ts';
 import { openExportParts, type ExportParts } from './export-parts.ts';
 import { listFiles, orderAs } from './file-list.ts';
-import { makeFolder, makeRealFolder, PRIVATE_FOLDER } from './folder.ts';
 import { findWhole, PRIVATE_FILE } from './part-files.ts';
 import { readManifest } from './parts-manifest.ts';
-import { checkFile, copyChecked, hashFile } from './raw-content.ts';
+import { checkFile, copyChecked } from './raw-content.ts';
 import { readRawManifest, writeRawManifest, type RawFile } from './raw-manifest.ts';
 
 export interface RawFilesOptions extends CallOptions {
@@ -55,8 +56,7 @@ export async function downloadRawFiles(
   const { gzip = false, fileMode = PRIVATE_FILE, signal, onWaiting } = options;
   checkOptions(exportId, options);
   const out = resolve(options.out);
-  // Folders can be entered by those who can read the files.
-  await makeFolder(out, PRIVATE_FOLDER | fileMode | ((fileMode & 0o444) >> 2));
+  await makeDirectory(out, folderModeFor(fileMode));
   const begun = await readRawManifest(out, exportId, gzip);
   if (begun?.complete && (await areUnaltered(out, begun.files))) {
     await removeParts(out);
@@ -104,8 +104,10 @@ function toResult(files: RawFile[]): RawFilesResult {
 }
 
 async function areUnaltered(out: string, files: readonly RawFile[]): Promise<boolean> {
-  for (const { path, sha256 } of files)
-    if ((await hashFile(join(out, path))) !== sha256) return false;
+  for (const { path, sha256 } of files) {
+    const found = await sumFile(join(out, path)).catch(() => undefined);
+    if (found?.sha256 !== sha256) return false;
+  }
   return true;
 }
 
@@ -156,7 +158,7 @@ class RawDownload {
 
   /** Files of an earlier run; none when the export lists other files now. */
   async #findFinished(folder: string): Promise<ReadonlyMap<number, string>> {
-    await makeRealFolder(folder);
+    await makeRealDirectory(folder);
     const saved = await readManifest(folder, this.#exported.id);
     const listed = listFiles(this.#exported);
     if (!saved || (listed && orderAs(saved, listed) === listed)) return new Map();

@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExportType } from '@tillroll/contract';
-import writeFileAtomic from 'write-file-atomic';
+import { readText } from '../disk/entries.ts';
+import { replaceText } from '../disk/write.ts';
 import { ExportError, usageError } from '../errors.ts';
-import { readIfRegular } from './part-files.ts';
 
 const NAME = 'manifest.json';
 const RAW_NAME = /^\d{4,6}\.json(\.gz)?$/;
@@ -37,7 +37,7 @@ export async function writeRawManifest(
   manifest: RawManifest,
   mode: number,
 ): Promise<void> {
-  await writeFileAtomic(join(out, NAME), `${JSON.stringify(manifest, null, 2)}\n`, { mode });
+  await replaceText(join(out, NAME), `${JSON.stringify(manifest, null, 2)}\n`, mode);
 }
 
 /**
@@ -56,7 +56,7 @@ export async function readRawManifest(
   const [other] = names.toSorted();
   if (other === undefined) return undefined;
   const manifest = names.includes(NAME)
-    ? parseRawManifest(await readIfRegular(join(out, NAME)))
+    ? parseRawManifest(await readText(join(out, NAME)))
     : undefined;
   const hint = 'Choose a new or an empty directory';
   if (!manifest)

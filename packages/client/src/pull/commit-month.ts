@@ -11,8 +11,7 @@ import type { Directory, Replacement } from '../directory/directory.ts';
 import { idsPath, linesPath } from '../directory/layout.ts';
 import type { MonthRecord, State } from '../directory/state.ts';
 import type { Zone } from '../time/zone.ts';
-import type { FailedMonth } from './events.ts';
-import { listMissing } from './missing.ts';
+import { listReasons, type FailedMonth } from './events.ts';
 import type { MonthPlan } from './plan.ts';
 import { describeLines, stageMonthTables, type StagedTables, type TableContext } from './tables.ts';
 
@@ -183,7 +182,7 @@ async function commitInTurn(
   context: AssemblyContext,
   ...[plan, staged, exports, onConverting]: CommitArguments
 ): Promise<AssembledFile> {
-  const { directory, tables, zone, failed } = context;
+  const { directory, tables, failed } = context;
   const { type } = plan;
   const resolved = await resolveShared(context, plan, staged);
   const own = {
@@ -221,12 +220,10 @@ async function commitInTurn(
     }
     known.exports = known.exports.filter(({ id }) => !exports.includes(id));
   };
-  const after = structuredClone(directory.state);
-  change(after);
   await directory.commit(
     change,
     ready.flatMap((month) => listReplacements(directory, type, month)),
-    listMissing(after, zone, failed),
+    listReasons(failed),
   );
   return resolved.staged.file;
 }
@@ -249,13 +246,13 @@ export async function commitIndex(
   type: ExportType,
   month: string,
 ): Promise<void> {
-  const { directory, zone, failed } = context;
+  const { directory, failed } = context;
   const record = directory.state.types[type]?.months[month];
   if (!record) return;
   const existing = findExisting(directory, type, month, record);
   const { paths } = await assembleWithout(context, type, record.covers, existing, []);
   const index = { staged: paths.ids, path: idsPath(directory.layout, type, month) };
-  await directory.commit(() => undefined, [index], listMissing(directory.state, zone, failed));
+  await directory.commit(() => undefined, [index], listReasons(failed));
 }
 
 /** Makes the tables of a month again, from its lines. @throws ExportError of the table maker */
@@ -264,7 +261,7 @@ export async function commitTables(
   type: ExportType,
   month: string,
 ): Promise<void> {
-  const { directory, tables, zone, failed } = context;
+  const { directory, tables, failed } = context;
   const record = directory.state.types[type]?.months[month];
   if (!record) return;
   const lines = describeLines(directory, type, month, record);
@@ -275,6 +272,6 @@ export async function commitTables(
       if (known) known.tables = made.tables;
     },
     made.files,
-    listMissing(directory.state, zone, failed),
+    listReasons(failed),
   );
 }

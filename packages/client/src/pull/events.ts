@@ -98,6 +98,11 @@ export interface FailedMonth {
   hint?: string | undefined;
 }
 
+/** Why something is missing, by name: for the receipt. */
+export function listReasons(failed: readonly FailedMonth[]): Map<string, string> {
+  return new Map(failed.map(({ name, message }) => [name, message]));
+}
+
 export interface PullResult {
   complete: boolean;
   /** Absolute path of the output directory. */

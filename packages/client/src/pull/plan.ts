@@ -3,7 +3,7 @@ import type { MonthRecord, OpenExport, TypeState } from '../directory/state.ts';
 import { usageError } from '../errors.ts';
 import { instantText } from '../time/span.ts';
 import { exportRanges, type Zone } from '../time/zone.ts';
-import { coverRanges, isInside, overlaps, subtract, union } from './ranges.ts';
+import { coverRanges, isInside, overlaps, subtract, union } from '../time/ranges.ts';
 
 /** One export that a month needs. */
 export interface RangePlan extends TimeRange {
@@ -70,7 +70,7 @@ function planRanges(area: TimeRange, open: readonly OpenExport[], zone: Zone): R
     endTime,
     exportId: id,
   }));
-  const begun = subtract(area, union(used))
+  const begun = subtract(area, used)
     .flatMap((rest) => exportRanges(rest, zone))
     .map((range) => ({ ...range, exportId: undefined }));
   return [...continued, ...begun].toSorted((a, b) => a.startTime - b.startTime);

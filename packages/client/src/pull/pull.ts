@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { ExportApi } from '../api/export-api.ts';
 import { Directory } from '../directory/directory.ts';
-import { diskError } from '../directory/disk.ts';
+import { diskError } from '../disk/errors.ts';
 import type { TableFormat } from '../directory/layout.ts';
 import { usageError } from '../errors.ts';
 import { interrupted } from '../http/retry.ts';

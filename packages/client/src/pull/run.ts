@@ -8,8 +8,8 @@ import type { Receipt } from '../directory/receipt.ts';
 import { describeBasis } from '../directory/state.ts';
 import { ERRORS, ExportError } from '../errors.ts';
 import { Zone } from '../time/zone.ts';
+import { listReasons } from './events.ts';
 import type { FailedMonth, PullEvent, PullOptions, PullResult } from './events.ts';
-import { listMissing } from './missing.ts';
 import { MonthTask, type PullContext } from './month-task.ts';
 import type { CheckedOptions } from './options.ts';
 import { chooseEnd, planPull } from './plan-pull.ts';
@@ -207,11 +207,7 @@ export class PullRun implements AsyncDisposable {
       await directory.commit(
         (draft) => void (draft.database = { basis, tables: made.tables }),
         made.files,
-        listMissing(
-          { ...directory.state, database: { basis, tables: [] } },
-          this.#zone,
-          this.#failed,
-        ),
+        listReasons(this.#failed),
       );
     } catch (error) {
       this.#noteFailure(DATABASE_FILE, error);
@@ -227,10 +223,6 @@ export class PullRun implements AsyncDisposable {
 
   async #writeReceipt(): Promise<Receipt> {
     const { directory } = this.#run;
-    return directory.commit(
-      () => undefined,
-      [],
-      listMissing(directory.state, this.#zone, this.#failed),
-    );
+    return directory.commit(() => undefined, [], listReasons(this.#failed));
   }
 }

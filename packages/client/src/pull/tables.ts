@@ -1,12 +1,12 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { rm, stat } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EXPORT_TYPES, type ExportType } from '@tillroll/contract';
+import type { ExportType } from '@tillroll/contract';
 import type { Directory, Replacement } from '../directory/directory.ts';
 import { linesPath, tablePath, type TableFormat } from '../directory/layout.ts';
+import { listMonths } from '../directory/make-receipt.ts';
 import type { MonthRecord, TableRecord } from '../directory/state.ts';
 import type { LinesFile, TableMaker } from '../directory/table-maker.ts';
+import { sumFile, type FileSum } from '../disk/entries.ts';
 import { ExportError } from '../errors.ts';
 
 /** Tables that were made, and wait to be committed. */
@@ -25,14 +25,6 @@ export interface TableContext {
   signal: AbortSignal;
 }
 
-/** Length and SHA-256 of a file. */
-async function measureFile(path: string): Promise<{ bytes: number; sha256: string }> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 256 * 1024 }))
-    hash.update(chunk as Buffer);
-  return { bytes: (await stat(path)).size, sha256: hash.digest('hex') };
-}
-
 /**
  * Makes the tables of `months` in the staging folder.
  * @throws ExportError of the maker; PROTOCOL when it made something else than the layout knows.
@@ -47,12 +39,12 @@ async function stageTables(
   const scratch = await directory.stageFolder();
   try {
     const converted = await maker.convert(format, { months, out, scratch, signal, onProgress });
-    const measured = new Map<string, { bytes: number; sha256: string }>();
+    const measured = new Map<string, FileSum>();
     const tables: TableRecord[] = [];
     for (const { table, path, rows } of converted) {
       if (path !== tablePath(format, table, months[0]?.month ?? ''))
         throw new ExportError('DIRECTORY', `a table was written to ${path}, where none belongs`);
-      const file = measured.get(path) ?? (await measureFile(join(out, path)));
+      const file = measured.get(path) ?? (await sumFile(join(out, path), signal));
       measured.set(path, file);
       tables.push({ table, rows, ...file });
     }
@@ -81,11 +73,7 @@ export async function stageDirectoryTables(
   onProgress: (fraction: number) => void,
 ): Promise<StagedTables> {
   const { state } = directory;
-  const months = EXPORT_TYPES.flatMap((type) =>
-    Object.entries(state.types[type]?.months ?? {})
-      .toSorted()
-      .map(([month, record]) => describeLines(directory, type, month, record)),
-  );
+  const months = listMonths(state).map((month) => describeLines(directory, ...month));
   return stageTables(directory, context, months, onProgress);
 }
 

@@ -1,9 +1,10 @@
 import { constants } from 'node:fs';
-import { lstat, open, readdir } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { lstat, open, readdir, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Stats } from 'node:fs';
 import { ExportError } from '../errors.ts';
-import { errnoOf } from './disk.ts';
+import { errnoOf } from './errors.ts';
 
 /** State and receipt of ten years have less than a megabyte. */
 const MAX_TEXT_BYTES = 64 * 1024 * 1024;
@@ -74,9 +75,9 @@ export function checkOwner(path: string, { uid, mode }: Pick<Stats, 'uid' | 'mod
  * @param isOwn whether others must not own it and must not be able to write it.
  * @returns undefined when it is not there. @throws ExportError DIRECTORY
  */
-export async function readOwnText(path: string, isOwn: boolean): Promise<string | undefined> {
+export async function readText(path: string, isOwn = false): Promise<string | undefined> {
   if (!(await checkFile(path))) return undefined;
-  await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  await using file = await openForReading(path);
   const entry = await file.stat();
   if (isOwn) checkOwner(path, entry);
   if (entry.size > MAX_TEXT_BYTES)
@@ -102,5 +103,30 @@ export async function refuseLinks(folder: string): Promise<void> {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) await refuseLinks(path);
     else if (!entry.isFile()) await checkFile(path);
+  }
+}
+
+/** Opens a file for reading. The system refuses a symbolic link, and a pipe does not block. */
+export async function openForReading(path: string): Promise<FileHandle> {
+  return open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+}
+
+/** A file as it is on disk: length and hex SHA-256. */
+export interface FileSum {
+  bytes: number;
+  sha256: string;
+}
+
+/** @throws a system error for a link; ExportError INTERRUPTED */
+export async function sumFile(path: string, signal?: AbortSignal): Promise<FileSum> {
+  await using file = await openForReading(path);
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafe(1024 * 1024);
+  for (let bytes = 0; ;) {
+    if (signal?.aborted) throw new ExportError('INTERRUPTED', 'interrupted');
+    const { bytesRead } = await file.read(buffer, 0, buffer.length);
+    if (bytesRead === 0) return { bytes, sha256: hash.digest('hex') };
+    hash.update(buffer.subarray(0, bytesRead));
+    bytes += bytesRead;
   }
 }

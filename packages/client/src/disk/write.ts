@@ -1,35 +1,11 @@
-import { chmod, mkdir, open, stat } from 'node:fs/promises';
+import { chmod, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { dirname } from 'node:path';
-import { ExportError } from '../errors.ts';
+import { checkFolder } from './entries.ts';
+import { errnoOf } from './errors.ts';
 
-const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
-const REFUSED = new Set(['ENOENT', 'EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP']);
 /** Errors of a system that cannot sync a directory, such as Windows. */
 const UNSYNCABLE = new Set(['EISDIR', 'EPERM', 'EINVAL', 'EACCES', 'ENOTSUP']);
-
-/** An error of the file system as an error of this library; any other error as it is. */
-export function diskError(error: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof ExportError) return error;
-  const { code, path, syscall } = error as NodeJS.ErrnoException;
-  if (code === undefined || syscall === undefined) return error;
-  const where = path ?? 'the output directory';
-  if (FULL.has(code))
-    return new ExportError('DISK', `the disk is full (${code})`, {
-      cause: error,
-      hint: 'Make room, then run the same command again: it continues where it stopped',
-    });
-  if (code === 'EEXIST' && syscall === 'mkdir')
-    return new ExportError('DIRECTORY', `${where} is not a directory`, { cause: error });
-  if (REFUSED.has(code))
-    return new ExportError('DIRECTORY', `${where} cannot be used (${code})`, { cause: error });
-  return new ExportError('DISK', `${syscall} of ${where} failed (${code})`, { cause: error });
-}
-
-/** The code of a file system's error, such as `ENOENT`. */
-export function errnoOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? '';
-}
 
 /**
  * Makes a directory and those above it. Node's own `recursive` never ends where the system answers
@@ -53,6 +29,17 @@ export async function makeDirectory(path: string, mode?: number): Promise<boolea
   }
   if (mode !== undefined) await chmod(path, mode);
   return true;
+}
+
+/** Makes a directory for its owner alone, which must not be a link. @throws ExportError DIRECTORY */
+export async function makeRealDirectory(path: string): Promise<void> {
+  await makeDirectory(path, 0o700);
+  await checkFolder(path);
+}
+
+/** Permissions of a directory for files with `fileMode`: those who can read them can enter it. */
+export function folderModeFor(fileMode: number): number {
+  return 0o700 | fileMode | ((fileMode & 0o444) >> 2);
 }
 
 /** Makes a directory's entries durable, where the system can. */
@@ -79,4 +66,27 @@ export async function sealFile(path: string, mode: number): Promise<void> {
   await using file = await open(path, constants.O_RDWR | constants.O_NOFOLLOW);
   await file.chmod(mode);
   await file.sync();
+}
+
+/**
+ * Replaces a file durably: what is there is the old text or the new one, whole, also after a kill or a full disk.
+ * `write-file-atomic` would take a write that was cut by a full disk for done.
+ * @param suffix of the temporary file. @param check is called right before the old file is replaced.
+ */
+export async function replaceText(
+  path: string,
+  text: string,
+  mode: number,
+  { suffix = '.tmp', check }: { suffix?: string; check?: () => Promise<void> } = {},
+): Promise<void> {
+  const temporary = path + suffix;
+  try {
+    await writeSynced(temporary, text, mode);
+    await check?.();
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncDirectory(dirname(path));
 }

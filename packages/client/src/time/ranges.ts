@@ -29,11 +29,11 @@ export function union(ranges: readonly TimeRange[]): TimeRange[] {
   return joined;
 }
 
-/** `whole` without `parts`, which are sorted and disjoint. */
+/** `whole` without `parts`. */
 export function subtract(whole: TimeRange, parts: readonly TimeRange[]): TimeRange[] {
   const left: TimeRange[] = [];
   let from = whole.startTime;
-  for (const { startTime, endTime } of parts) {
+  for (const { startTime, endTime } of parts.toSorted((a, b) => a.startTime - b.startTime)) {
     if (startTime > from)
       left.push({ startTime: from, endTime: Math.min(startTime, whole.endTime) });
     from = Math.max(from, endTime);

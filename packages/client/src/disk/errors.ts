@@ -1,0 +1,27 @@
+import { ExportError } from '../errors.ts';
+
+const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+const REFUSED = new Set(['ENOENT', 'EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP']);
+
+/** An error of the file system as an error of this library; any other error as it is. */
+export function diskError(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof ExportError) return error;
+  const { code, path, syscall } = error as NodeJS.ErrnoException;
+  if (code === undefined || syscall === undefined) return error;
+  const where = path ?? 'the output directory';
+  if (FULL.has(code))
+    return new ExportError('DISK', `the disk is full (${code})`, {
+      cause: error,
+      hint: 'Make room, then run the same command again: it continues where it stopped',
+    });
+  if (code === 'EEXIST' && syscall === 'mkdir')
+    return new ExportError('DIRECTORY', `${where} is not a directory`, { cause: error });
+  if (REFUSED.has(code))
+    return new ExportError('DIRECTORY', `${where} cannot be used (${code})`, { cause: error });
+  return new ExportError('DISK', `${syscall} of ${where} failed (${code})`, { cause: error });
+}
+
+/** The code of a file system's error, such as `ENOENT`. */
+export function errnoOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? '';
+}
