@@ -226,8 +226,8 @@ describe('refused', () => {
     [`${CLIENT}/http/planted.ts`, `import '../time/zone.ts';`, 'http must not import time'],
     [
       `${CLIENT}/errors.ts`,
-      `import './http/retry.ts';`,
-      'errors.ts is a leaf: it imports nothing of ours, so not http',
+      `import './json/bytes.ts';`,
+      'errors.ts is a leaf: it imports nothing of ours, so not json',
     ],
     [
       `${CLIENT}/novelty.ts`,

@@ -70,6 +70,7 @@ const PACKAGES: Readonly<Record<string, Package>> = {
     hasContractInLeaves: true,
     modules: downwards(
       'index.ts',
+      'files.ts',
       'client.ts',
       'pull',
       'directory',
@@ -79,6 +80,7 @@ const PACKAGES: Readonly<Record<string, Package>> = {
       'json',
       'time',
       'http',
+      'disk',
     ),
     knows: 'the client knows the contract alone',
   },

@@ -88,7 +88,10 @@ describe('mistakes are one line and exit 2', () => {
     ],
     [[...pull, '--format', 'xml'], /'xml' is invalid.*jsonl, csv, parquet, duckdb/],
     [[...pull, '--overlap', '7d'], /--overlap needs --since-last/],
-    [[...pull, '--since-last', '--overlap', '7 days'], /--overlap must be a duration/],
+    [
+      ['pull', '--since-last', '--out', 'x', ...CONNECTION, '--overlap', '7 days'],
+      /--overlap must be a duration/,
+    ],
     [[...pull, '--timeout', '30d'], /--timeout must be a duration .*at most 24d/],
     [[...pull, '--concurrency', '0'], /--concurrency must be a whole number from 1; got "0"/],
     [[...pull, '--parallel', 'many'], /--parallel must be a whole number from 1; got "many"/],

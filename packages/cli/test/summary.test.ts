@@ -79,9 +79,8 @@ test('texts of a server control no terminal', () => {
     { elapsedMs: 1, terminal },
   );
   // oxlint-disable-next-line no-control-regex
-  expect(lines.join('')).not.toMatch(
-    /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/,
-  );
+  const unsafe = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
+  expect(lines.join('')).not.toMatch(unsafe);
 });
 
 test('bars fit the terminal, and leave it where it is too narrow', () => {

@@ -21,7 +21,7 @@ export class TerminalRun implements AsyncDisposable {
 
   constructor(args: readonly string[], { env, columns = 80, rows = 24 }: TerminalCall = {}) {
     this.screen = new Screen(columns || 80);
-    const python = join(import.meta.dirname, 'pty.py');
+    const python = join(import.meta.dirname, 'run_on_terminal.py');
     this.#child = spawn(
       'python3',
       [python, String(columns), String(rows), process.execPath, BIN, ...args],

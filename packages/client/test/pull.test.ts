@@ -121,7 +121,7 @@ describe('the receipt', () => {
     });
     expect(receipt.files).toHaveLength(6);
     for (const file of receipt.files) {
-      const [{ startTime = 0, endTime = 0 } = {}, ...others] = file.covers;
+      const [{ startTime, endTime } = { startTime: 0, endTime: 0 }, ...others] = file.covers;
       expect(others).toEqual([]);
       const texts = scene.far.objects(file.type, startTime, endTime);
       const times = texts.map((text) => (JSON.parse(text) as Order).createdTime);
@@ -384,7 +384,7 @@ describe('sinceLast', () => {
     await scene.pull({ from: LONG_FROM, to: first });
     const before = await orderIds(scene.out);
     const [old = ''] = scene.far.objects('ORDERS', Date.UTC(2026, 0, 20));
-    const { id, modifiedTime = 0 } = JSON.parse(old) as Order;
+    const { id, modifiedTime } = JSON.parse(old) as Order;
     const later = { createdTime: first - DAY_MS, modifiedTime: modifiedTime + 1, total: 7 };
     scene.far.put('ORDERS', [JSON.stringify({ ...(JSON.parse(old) as Order), ...later })]);
     await scene.pull({ sinceLast: true, to: first + 1 });

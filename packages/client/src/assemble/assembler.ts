@@ -1,4 +1,4 @@
-import { ExportError } from '../errors.ts';
+import { interrupted } from '../http/retry.ts';
 import type {
   AddedPart,
   AssembledFile,
@@ -8,15 +8,6 @@ import type {
   SharedId,
 } from './job.ts';
 import { AssemblyThread } from './thread.ts';
-
-export type {
-  AddedPart,
-  AssembledFile,
-  AssemblyJob,
-  IndexedLines,
-  PartInput,
-  SharedId,
-} from './job.ts';
 
 /** One month's file in the making. End it with `finish` or `abort`. */
 export interface AssemblySession {
@@ -41,16 +32,15 @@ export class Assembler implements AsyncDisposable {
 
   /**
    * Begins a month's file, after the session before has ended.
-   * @param signal ends the wait and, later on, the session's calls with INTERRUPTED.
    * @throws ExportError DIRECTORY when the existing file was altered; INTERRUPTED; system errors.
    */
-  async begin(job: AssemblyJob, signal?: AbortSignal): Promise<AssemblySession> {
+  async begin(job: AssemblyJob): Promise<AssemblySession> {
     const ended = Promise.withResolvers<void>();
     const turn = this.#turn;
     this.#turn = turn.then(() => ended.promise);
     try {
-      await untilAborted(turn, signal);
-      const session = new Session(this.#startedThread(), ended.resolve, signal);
+      await turn;
+      const session = new Session(this.#startedThread(), ended.resolve);
       await session.begin(job);
       return session;
     } catch (error) {
@@ -80,16 +70,13 @@ export class Assembler implements AsyncDisposable {
 class Session implements AssemblySession {
   readonly #thread: AssemblyThread;
   readonly #release: () => void;
-  readonly #signal: AbortSignal | undefined;
   /** Read by the worker while it works. */
   readonly #aborted = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   #isOpen = true;
 
-  constructor(thread: AssemblyThread, release: () => void, signal: AbortSignal | undefined) {
+  constructor(thread: AssemblyThread, release: () => void) {
     this.#thread = thread;
     this.#release = release;
-    this.#signal = signal;
-    signal?.addEventListener('abort', this.#setAborted);
   }
 
   async begin(job: AssemblyJob): Promise<void> {
@@ -117,36 +104,14 @@ class Session implements AssemblySession {
 
   async abort(): Promise<void> {
     if (!this.#isOpen) return;
-    this.#setAborted();
+    Atomics.store(this.#aborted, 0, 1);
     // A thread that has ended has left nothing open.
     await this.#thread.call('abort', undefined).catch(() => undefined);
     this.#close();
   }
 
-  readonly #setAborted = (): void => {
-    Atomics.store(this.#aborted, 0, 1);
-  };
-
   #close(): void {
     this.#isOpen = false;
-    this.#signal?.removeEventListener('abort', this.#setAborted);
     this.#release();
   }
-}
-
-/** Rejects with INTERRUPTED as soon as the signal is aborted. */
-async function untilAborted(turn: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (signal?.aborted) throw interrupted();
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(interrupted());
-  signal?.addEventListener('abort', onAbort);
-  try {
-    await Promise.race([turn, aborted.promise]);
-  } finally {
-    signal?.removeEventListener('abort', onAbort);
-  }
-}
-
-function interrupted(): ExportError {
-  return new ExportError('INTERRUPTED', 'interrupted');
 }

@@ -1,15 +1,14 @@
 import { rmSync } from 'node:fs';
 import { ContentChecker } from '../download/check-content.ts';
-import { ExportError } from '../errors.ts';
+import { interrupted } from '../http/retry.ts';
 
 import { Zone } from '../time/zone.ts';
 import { hashId, writeIds, type HashId } from './ids.ts';
 import type { AddedPart, AssembledFile, AssemblyJob, PartInput } from './job.ts';
+import { MonthLines } from './month-lines.ts';
 import { EXISTING } from './object-index.ts';
 import { readExisting } from './read-lines.ts';
 import { readPart } from './read-part.ts';
-import { SortedLines } from './sorted-lines.ts';
-import { StreamedLines } from './streamed-lines.ts';
 import { addTally, Counter } from './tally.ts';
 
 export interface AssemblyOptions {
@@ -20,29 +19,26 @@ export interface AssemblyOptions {
 }
 
 /**
- * Makes a month's file of its parts, in the thread that calls it. Parts in the order of (createdTime, id) are written
- * to the output one behind the other. Parts in any other order, or an existing file, are collected and sorted.
+ * Makes a month's file of its parts and of the file that is there, in the thread that calls it.
  */
 export class Assembly {
   readonly #job: AssemblyJob;
   readonly #zone: Zone;
-  readonly #hash: HashId;
   readonly #isAborted: () => boolean;
   readonly #exclude: ReadonlySet<string>;
   /** Of all objects so far. */
   readonly #counter: Counter;
   /** The position of an export's id in this list, from 1, is the number of a source. */
   readonly #exports: string[] = [];
-  #lines: StreamedLines | SortedLines;
+  readonly #lines: MonthLines;
 
   private constructor(job: AssemblyJob, { isAborted, hash }: AssemblyOptions) {
     this.#job = job;
     this.#zone = new Zone(job.timezone);
-    this.#hash = hash ?? hashId;
     this.#isAborted = isAborted ?? (() => false);
     this.#exclude = new Set(job.exclude);
     this.#counter = this.#newCounter();
-    this.#lines = new (job.existing ? SortedLines : StreamedLines)(job, this.#hash);
+    this.#lines = new MonthLines(job, hash ?? hashId);
   }
 
   /** @throws ExportError DIRECTORY when the existing file was altered. */
@@ -64,10 +60,11 @@ export class Assembly {
       (buffer, start, end, members) => {
         if (this.#exclude.has(members.id)) return;
         this.#counter.add(members);
-        this.#lines.add(buffer, start, end, members, EXISTING);
+        this.#lines.add(buffer, start, end, members);
       },
       this.#throwIfAborted,
     );
+    this.#lines.endSource(EXISTING);
   }
 
   /** @throws ExportError BAD_FILE: nothing of the part is kept, and it may be added again. */
@@ -77,27 +74,24 @@ export class Assembly {
     const counter = this.#newCounter();
     let added: AddedPart;
     try {
-      added = await this.#read(part, source, counter);
+      added = await this.#read(part, counter);
     } catch (error) {
       undo();
       throw error;
     }
     addTally(this.#counter.tally, counter.tally);
-    if (this.#lines instanceof StreamedLines) {
-      this.#lines.endPart(source);
-      if (!this.#lines.isAscending) await this.#sort(this.#lines);
-    }
+    this.#lines.endSource(source);
     return added;
   }
 
-  async #read(part: PartInput, source: number, counter: Counter): Promise<AddedPart> {
+  async #read(part: PartInput, counter: Counter): Promise<AddedPart> {
     const { dropsAt } = this.#job;
     const lines = this.#lines;
     const checker = new ContentChecker(part.expected, (buffer, start, end, members) => {
       if (members.createdTime === dropsAt) return;
       if (this.#exclude.size > 0 && this.#exclude.has(members.id)) return;
       counter.add(members);
-      lines.add(buffer, start, end, members, source);
+      lines.add(buffer, start, end, members);
     });
     await readPart(part.path, part.expected, (chunk) => {
       this.#throwIfAborted();
@@ -107,23 +101,14 @@ export class Assembly {
     return { objects, bytes };
   }
 
-  async #sort(streamed: StreamedLines): Promise<SortedLines> {
-    return (this.#lines = await streamed.toSorted(this.#throwIfAborted));
-  }
-
   /** @throws ExportError DUPLICATE_ID when one export holds an id twice. */
   async finish(): Promise<AssembledFile> {
-    const context = {
+    const lines = await this.#lines.finish({
       counter: this.#counter,
-      exportName: (source: number) => this.#exports[source - 1] ?? '',
+      exportName: (source) => this.#exports[source - 1] ?? '',
       throwIfAborted: this.#throwIfAborted,
-    };
-    const streamed = this.#lines instanceof StreamedLines ? this.#lines : undefined;
-    const lines =
-      streamed?.finish() ??
-      (this.#lines instanceof SortedLines ? this.#lines : await this.#sort(this.#lines)).finish(
-        context,
-      );
+    });
+    this.#lines.close();
     const { ids, mode } = this.#job;
     writeIds(ids, lines.hashes, mode);
     const { tally } = this.#counter;
@@ -147,6 +132,6 @@ export class Assembly {
   }
 
   readonly #throwIfAborted = (): void => {
-    if (this.#isAborted()) throw new ExportError('INTERRUPTED', 'interrupted');
+    if (this.#isAborted()) throw interrupted();
   };
 }

@@ -18,7 +18,7 @@ export const READ_FLAGS =
   constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /** @throws ExportError DIRECTORY when `path` is a symbolic link, or anything else but a file. */
-export function openForReading(path: string): number {
+export function openForReadingSync(path: string): number {
   let fd: number;
   try {
     fd = openSync(path, READ_FLAGS);

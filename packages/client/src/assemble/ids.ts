@@ -30,7 +30,11 @@ export class NumberList {
   }
 
   push(value: number): void {
-    if (this.#length === this.#values.length) this.#values = grown(this.#values);
+    if (this.#length === this.#values.length) {
+      const larger = new Float64Array(this.#length * 2);
+      larger.set(this.#values);
+      this.#values = larger;
+    }
     this.#values[this.#length++] = value;
   }
 
@@ -44,16 +48,12 @@ export class NumberList {
   }
 }
 
-/** A copy of twice the length. */
-export function grown<T extends Float64Array | Uint32Array>(values: T): T {
-  const larger = new (values.constructor as new (length: number) => T)(values.length * 2);
-  larger.set(values);
-  return larger;
-}
-
-export function hasEqualNeighbours(sorted: Float64Array): boolean {
-  for (let i = 1; i < sorted.length; i++) if (sorted[i] === sorted[i - 1]) return true;
-  return false;
+/** The numbers that are there more than once. */
+export function findRepeated(sorted: Float64Array): Set<number> {
+  const repeated = new Set<number>();
+  for (let i = 1; i < sorted.length; i++)
+    if (sorted[i] === sorted[i - 1]) repeated.add(sorted[i] as number);
+  return repeated;
 }
 
 /** Writes sorted hashes as Float64, little-endian. */

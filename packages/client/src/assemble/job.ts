@@ -10,12 +10,10 @@ export interface AssemblyJob {
   gzip: boolean;
   /** Permissions of the files, such as `0o600`. */
   mode: number;
-  /** The file of JSON lines to write. Whatever is there is replaced. */
+  /** The file of JSON lines to write. Whatever is there is replaced; so is the same name with `.tmp`. */
   output: string;
   /** The file to write sorted hashes of all ids to, as Float64, little-endian. */
   ids: string;
-  /** An empty folder for temporary files. */
-  scratch: string;
   /** Half-open ranges that the file will cover. Objects outside of all of them are kept and counted as `outside`. */
   covers: readonly TimeRange[];
   /** Epoch ms. Objects of parts that were created at this moment are left out; null: none. */

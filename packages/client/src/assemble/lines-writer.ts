@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, ftruncateSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
+import type { FileSum } from '../disk/entries.ts';
 import { openForWriting, writeBytes } from './files.ts';
 
 const LF = 10;
@@ -11,13 +12,6 @@ const BLOCK_BYTES = 4 * 1024 * 1024;
 const DIRECT_BYTES = 256 * 1024;
 /** Fast, as on the wire: most bytes are names of members. */
 const GZIP = { level: 1 };
-
-/** A file of lines as it is on disk. */
-export interface LinesSummary {
-  bytes: number;
-  /** Hex. */
-  sha256: string;
-}
 
 /** A state of the file to which it can be cut back. */
 export interface Mark {
@@ -151,7 +145,7 @@ export class LinesWriter {
   }
 
   /** Writes what is left and closes the file. */
-  finish(): LinesSummary {
+  finish(): FileSum {
     this.flush();
     // A file without any byte is not gzip.
     if (this.#gzip && this.#position === 0) this.#write(gzipSync(Buffer.alloc(0), GZIP));

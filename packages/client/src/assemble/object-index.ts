@@ -1,51 +1,48 @@
 import { duplicateIdError } from '../errors.ts';
 import type { Members } from '../json/members.ts';
-import { grown, type HashId } from './ids.ts';
 
 /** The source number of objects that were in the month's file before. */
 export const EXISTING = 0;
 
-/**
- * Where each object of a scratch file is, and what its order and its duplicates are decided by. About 60 bytes
- * an object.
- */
+/** Lines of a scratch file, in the order of (createdTime, id as bytes), each id once. */
+export interface ResolvedLines {
+  kept: number[];
+  /** Objects whose id another one has as well. */
+  dropped: number[];
+}
+
+/** Where each object of a scratch file is, and what its order and its duplicates are decided by. */
 export class ObjectIndex {
-  readonly #hash: HashId;
   #count = 0;
-  #createdTimes = new Float64Array(1024);
-  #modifiedTimes = new Float64Array(1024);
-  #positions = new Float64Array(1024);
-  #hashes = new Float64Array(1024);
-  #lengths = new Uint32Array(1024);
-  #sources = new Uint32Array(1024);
-  /** Ids as UTF-8, one behind the other; the end of each. */
-  #ids = Buffer.allocUnsafe(16 * 1024);
-  #idEnds = new Uint32Array(1024);
+  #end = 0;
+  readonly #createdTimes: Float64Array;
+  readonly #modifiedTimes: Float64Array;
+  /** Of the objects' first bytes; one more for the end of the file. */
+  readonly #positions: Float64Array;
+  readonly #sources: Uint32Array;
+  readonly #ids: string[] = [];
 
-  constructor(hash: HashId) {
-    this.#hash = hash;
+  /** @param count how many objects will be added. */
+  constructor(count: number) {
+    this.#createdTimes = new Float64Array(count);
+    this.#modifiedTimes = new Float64Array(count);
+    this.#positions = new Float64Array(count + 1);
+    this.#sources = new Uint32Array(count);
   }
 
-  get count(): number {
-    return this.#count;
-  }
-
-  /** @param source `EXISTING`, or the number of an export, from 1. */
-  add(m: Members, position: number, length: number, source: number): void {
-    const i = this.#count;
-    if (i === this.#lengths.length) this.#grow();
-    this.#createdTimes[i] = m.createdTime;
-    this.#modifiedTimes[i] = m.modifiedTime;
-    this.#positions[i] = position;
-    this.#hashes[i] = this.#hash(m.id);
-    this.#lengths[i] = length;
+  /** Adds the next line of the file. @param length with the end of the line. @param source see `MonthLines.add`. */
+  add({ id, createdTime, modifiedTime }: Members, length: number, source: number): void {
+    const i = this.#count++;
+    this.#createdTimes[i] = createdTime;
+    this.#modifiedTimes[i] = modifiedTime;
     this.#sources[i] = source;
-    this.#idEnds[i] = this.#addId(m.id, this.#idStart(i));
-    this.#count++;
+    this.#ids[i] = id;
+    this.#end += length;
+    this.#positions[i + 1] = this.#end;
   }
 
-  cut(count: number): void {
-    this.#count = count;
+  id(i: number): string {
+    return this.#ids[i] as string;
   }
 
   /** Null where there is no object. */
@@ -53,109 +50,52 @@ export class ObjectIndex {
     return i === undefined ? null : (this.#createdTimes[i] as number);
   }
 
-  position(i: number): number {
-    return this.#positions[i] as number;
-  }
-
-  length(i: number): number {
-    return this.#lengths[i] as number;
-  }
-
-  /** Sorted hashes of the ids of some objects. */
-  hashesOf(objects: readonly number[]): Float64Array {
-    return Float64Array.from(objects, (i) => this.#hashes[i] as number).sort();
+  /** The bytes of a line, its end included. */
+  bounds(i: number): { start: number; end: number } {
+    return { start: this.#positions[i] as number, end: this.#positions[i + 1] as number };
   }
 
   /**
    * Decides which objects stay: each id once, the newest `modifiedTime`, on a tie the one that was added later.
-   * @returns those that stay in the order of (createdTime, id as bytes), and the others.
+   * @param mayRepeat whether the id may be there twice; true for all that are.
    * @throws ExportError DUPLICATE_ID when one export holds an id twice.
    */
-  resolve(exportName: (source: number) => string): { kept: number[]; dropped: number[] } {
-    const isDropped = this.#findDuplicates(exportName);
+  resolve(
+    mayRepeat: (id: string) => boolean,
+    exportName: (source: number) => string,
+  ): ResolvedLines {
+    const isDropped = this.#findDuplicates(mayRepeat, exportName);
     const kept: number[] = [];
     const dropped: number[] = [];
-    for (let i = 0; i < this.#count; i++) (isDropped[i] === 1 ? dropped : kept).push(i);
+    for (let i = 0; i < this.#count; i++) (isDropped.has(i) ? dropped : kept).push(i);
     const times = this.#createdTimes;
-    kept.sort((a, b) => (times[a] as number) - (times[b] as number) || this.#compareIds(a, b));
+    kept.sort(
+      (a, b) =>
+        (times[a] as number) - (times[b] as number) ||
+        Buffer.compare(Buffer.from(this.id(a)), Buffer.from(this.id(b))),
+    );
     return { kept, dropped };
   }
 
-  #findDuplicates(exportName: (source: number) => string): Uint8Array {
-    const isDropped = new Uint8Array(this.#count);
-    // Open addressing; a slot holds the number of an object plus one.
-    const slots = new Uint32Array(2 ** Math.ceil(Math.log2(this.#count * 2 + 2)));
-    const sources = this.#sources;
-    for (let i = 0; i < this.#count; i++) {
-      const slot = this.#findSlot(slots, i);
-      const before = (slots[slot] as number) - 1;
-      if (before < 0) {
-        slots[slot] = i + 1;
-        continue;
-      }
-      const source = sources[i] as number;
-      if (source !== EXISTING && sources[before] === source)
-        throw duplicateIdError(exportName(source), this.#id(i));
-      if ((this.#modifiedTimes[before] as number) > (this.#modifiedTimes[i] as number)) {
-        isDropped[i] = 1;
-        // The next object of this id is compared with the last export that held it.
-        sources[before] = source;
-      } else {
-        isDropped[before] = 1;
-        slots[slot] = i + 1;
-      }
+  #findDuplicates(
+    mayRepeat: (id: string) => boolean,
+    exportName: (source: number) => string,
+  ): Set<number> {
+    const isDropped = new Set<number>();
+    /** Of each id the object that stays so far, and the last export that held it. */
+    const found = new Map<string, { object: number; source: number }>();
+    for (const [i, id] of this.#ids.entries()) {
+      if (!mayRepeat(id)) continue;
+      const source = this.#sources[i] as number;
+      const before = found.get(id);
+      if (before && source !== EXISTING && before.source === source)
+        throw duplicateIdError(exportName(source), id);
+      const isOlder =
+        before !== undefined &&
+        (this.#modifiedTimes[before.object] as number) > (this.#modifiedTimes[i] as number);
+      if (before) isDropped.add(isOlder ? i : before.object);
+      found.set(id, { object: isOlder ? before.object : i, source });
     }
     return isDropped;
-  }
-
-  #findSlot(slots: Uint32Array, i: number): number {
-    const mask = slots.length - 1;
-    const hash = this.#hashes[i] as number;
-    for (let slot = (hash | 0) & mask; ; slot = (slot + 1) & mask) {
-      const other = (slots[slot] as number) - 1;
-      if (other < 0) return slot;
-      if (this.#hashes[other] === hash && this.#compareIds(other, i) === 0) return slot;
-    }
-  }
-
-  #compareIds(a: number, b: number): number {
-    const ids = this.#ids;
-    return ids.compare(
-      ids,
-      this.#idStart(b),
-      this.#idEnds[b],
-      this.#idStart(a),
-      this.#idEnds[a] as number,
-    );
-  }
-
-  #id(i: number): string {
-    return this.#ids.toString('utf8', this.#idStart(i), this.#idEnds[i]);
-  }
-
-  #idStart(i: number): number {
-    return i === 0 ? 0 : (this.#idEnds[i - 1] as number);
-  }
-
-  /** @returns the end of the id. */
-  #addId(id: string, start: number): number {
-    // UTF-8 takes at most three bytes for a UTF-16 unit.
-    const most = start + id.length * 3;
-    if (most > this.#ids.length) {
-      const larger = Buffer.allocUnsafe(Math.max(this.#ids.length * 2, most));
-      this.#ids.copy(larger, 0, 0, start);
-      this.#ids = larger;
-    }
-    return start + this.#ids.write(id, start);
-  }
-
-  #grow(): void {
-    this.#createdTimes = grown(this.#createdTimes);
-    this.#modifiedTimes = grown(this.#modifiedTimes);
-    this.#positions = grown(this.#positions);
-    this.#hashes = grown(this.#hashes);
-    this.#lengths = grown(this.#lengths);
-    this.#sources = grown(this.#sources);
-    this.#idEnds = grown(this.#idEnds);
   }
 }

@@ -1,45 +1,34 @@
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { openForReading, type FileSum } from '../disk/entries.ts';
 import { ExportError } from '../errors.ts';
+import { throwIfAborted } from '../http/retry.ts';
 import { inflate } from '../json/inflate.ts';
 import { ObjectReader, type OnObject } from '../json/object-reader.ts';
-import { CHUNK_BYTES, notRegular, openForReading, READ_FLAGS, readChunks } from './files.ts';
-import type { LinesSummary } from './lines-writer.ts';
+import { CHUNK_BYTES, openForReadingSync, readChunks } from './files.ts';
 
 /**
  * Reads a file of JSON lines, asynchronously.
- * @throws ExportError BAD_FILE, DIRECTORY (not a regular file), INTERRUPTED; system errors as they are.
+ * @throws ExportError BAD_FILE, INTERRUPTED; system errors as they are, also for a symbolic link.
  */
 export async function readLines(
   path: string,
   gzip: boolean,
   onObject: OnObject,
   signal?: AbortSignal,
-): Promise<LinesSummary> {
-  const throwIfAborted = (): void => {
-    if (signal?.aborted) throw new ExportError('INTERRUPTED', 'interrupted');
-  };
-  throwIfAborted();
-  const file = await open(path, READ_FLAGS).catch((error: unknown) => {
-    throw (error as NodeJS.ErrnoException).code === 'ELOOP' ? notRegular(path, error) : error;
-  });
-  try {
-    if (!(await file.stat()).isFile()) throw notRegular(path);
-    const chunks = file.createReadStream({ highWaterMark: CHUNK_BYTES, autoClose: false });
-    return await readObjects(chunks, gzip, onObject, throwIfAborted);
-  } finally {
-    await file.close();
-  }
+): Promise<FileSum> {
+  await using file = await openForReading(path);
+  const chunks = file.createReadStream({ highWaterMark: CHUNK_BYTES, autoClose: false });
+  return await readObjects(chunks, gzip, onObject, () => throwIfAborted(signal));
 }
 
-/** As `readLines`, with synchronous reads: for the worker. @param throwIfAborted is called for each chunk. */
+/** As `readLines`, with synchronous reads: for the worker. @param onChunk is called for each; may throw. */
 export async function readLinesSync(
   path: string,
   gzip: boolean,
   onObject: OnObject,
-  throwIfAborted: () => void = () => undefined,
-): Promise<LinesSummary> {
-  return readObjects(readChunks(openForReading(path)), gzip, onObject, throwIfAborted);
+  onChunk: () => void = () => undefined,
+): Promise<FileSum> {
+  return readObjects(readChunks(openForReadingSync(path)), gzip, onObject, onChunk);
 }
 
 /**
@@ -49,11 +38,11 @@ export async function readLinesSync(
 export async function readExisting(
   { path, gzip, sha256 }: { path: string; gzip: boolean; sha256: string },
   onObject: OnObject,
-  throwIfAborted: () => void,
+  onChunk: () => void,
 ): Promise<void> {
   let isSame: boolean;
   try {
-    isSame = (await readLinesSync(path, gzip, onObject, throwIfAborted)).sha256 === sha256;
+    isSame = (await readLinesSync(path, gzip, onObject, onChunk)).sha256 === sha256;
   } catch (error) {
     if (!(error instanceof ExportError) || error.code !== 'BAD_FILE') throw error;
     isSame = false;
@@ -66,8 +55,8 @@ async function readObjects(
   chunks: Iterable<Buffer> | AsyncIterable<Buffer>,
   gzip: boolean,
   onObject: OnObject,
-  throwIfAborted: () => void,
-): Promise<LinesSummary> {
+  onChunk: () => void,
+): Promise<FileSum> {
   const hash = createHash('sha256');
   let bytes = 0;
   const counted = async function* (): AsyncGenerator<Buffer, void, void> {
@@ -79,7 +68,7 @@ async function readObjects(
   };
   const reader = new ObjectReader('lines', onObject);
   for await (const chunk of gzip ? inflate(counted()) : counted()) {
-    throwIfAborted();
+    onChunk();
     reader.push(chunk);
   }
   reader.end();

@@ -3,7 +3,7 @@ import type { ExportFile } from '@tillroll/contract';
 import { contentLimit } from '../download/check-content.ts';
 import { ExportError } from '../errors.ts';
 import { inflate, isGzip, tryInflateWhole } from '../json/inflate.ts';
-import { openForReading, readBytes, readChunks } from './files.ts';
+import { openForReadingSync, readBytes, readChunks } from './files.ts';
 
 /** Larger parts are read as a stream; so are those whose content is longer than the second bound. */
 const WHOLE_BYTES = 8 * 1024 * 1024;
@@ -43,7 +43,7 @@ function readWhole(fd: number, limit: number): Buffer | undefined {
 
 function openPart(path: string): number {
   try {
-    return openForReading(path);
+    return openForReadingSync(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw new ExportError('BAD_FILE', 'it is missing', { cause: error });

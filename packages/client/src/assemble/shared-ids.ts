@@ -1,5 +1,5 @@
 import { ExportError } from '../errors.ts';
-import { openForReading, readChunks } from './files.ts';
+import { openForReadingSync, readChunks } from './files.ts';
 import { hashId, NumberList, type HashId } from './ids.ts';
 import type { IndexedLines, SharedId } from './job.ts';
 import { readLinesSync } from './read-lines.ts';
@@ -64,7 +64,7 @@ function intersect(a: Iterable<number>, b: Iterable<number>): Set<number> {
 /** @throws ExportError DIRECTORY when the file does not hold sorted numbers. */
 function* readHashes(path: string): Generator<number, void, void> {
   let last = Number.NEGATIVE_INFINITY;
-  for (const chunk of readChunks(openForReading(path))) {
+  for (const chunk of readChunks(openForReadingSync(path))) {
     if (chunk.length % HASH_BYTES !== 0) throw damaged(path);
     // Chunks are too long to share a buffer: the offset is a multiple of eight.
     const hashes = new Float64Array(chunk.buffer, chunk.byteOffset, chunk.length / HASH_BYTES);

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { ExportError } from '../errors.ts';
+import { interrupted } from '../http/retry.ts';
 import { unpackError, type Answer, type CallName, type Calls } from './protocol.ts';
 
 interface Pending {
@@ -72,7 +73,7 @@ export class AssemblyThread {
 
   /** Ends the thread at once. Pending calls are rejected with INTERRUPTED. */
   async terminate(): Promise<void> {
-    this.#end(new ExportError('INTERRUPTED', 'interrupted'));
+    this.#end(interrupted());
     await this.#worker.terminate();
   }
 }

@@ -9,7 +9,7 @@ import { readText } from '../disk/entries.ts';
 const isType = is.oneOf(...EXPORT_TYPES);
 const isTimeOrNull = is.optional(is.isTime);
 const isInstant: is.Check = (value) =>
-  is.isText(value) && is.isTime(Date.parse(value as string)) && /Z$/.test(value as string);
+  is.isText(value) && is.isTime(Date.parse(value as string)) && (value as string).endsWith('Z');
 const FILE = { path: is.isText, bytes: is.isCount, sha256: is.isSha256 };
 const isAmount: is.Check = Number.isFinite;
 

@@ -1,5 +1,5 @@
 import { EXPORT_TYPES, type ExportType } from '@tillroll/contract';
-import type { LinesSummary } from '../assemble/lines-writer.ts';
+import type { FileSum } from '../disk/entries.ts';
 import { readLines } from '../assemble/read-lines.ts';
 import { addTally, Counter, emptyTally, type Tally } from '../assemble/tally.ts';
 import { subtract } from '../time/ranges.ts';
@@ -28,7 +28,7 @@ export class Recount {
   }
 
   /** @throws ExportError BAD_FILE when the content is not JSON lines, INTERRUPTED */
-  async read(file: ReceiptFile, signal: AbortSignal | undefined): Promise<LinesSummary> {
+  async read(file: ReceiptFile, signal: AbortSignal | undefined): Promise<FileSum> {
     const { path, type, covers } = file;
     const counter = new Counter(type, covers, this.#zone);
     const read = await readLines(

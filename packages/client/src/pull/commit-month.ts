@@ -1,12 +1,8 @@
 import { join } from 'node:path';
 import type { ExportType } from '@tillroll/contract';
 import type { LimitFunction } from 'p-limit';
-import type {
-  AssembledFile,
-  Assembler,
-  AssemblySession,
-  IndexedLines,
-} from '../assemble/assembler.ts';
+import type { Assembler, AssemblySession } from '../assemble/assembler.ts';
+import type { AssembledFile, IndexedLines } from '../assemble/job.ts';
 import type { Directory, Replacement } from '../directory/directory.ts';
 import { idsPath, linesPath } from '../directory/layout.ts';
 import type { MonthRecord, State } from '../directory/state.ts';
@@ -31,7 +27,6 @@ export interface AssemblyContext {
 export interface StagedPaths {
   lines: string;
   ids: string;
-  scratch: string;
 }
 
 /** A month's file that was made, and is not committed yet. */
@@ -50,8 +45,7 @@ interface ReadyMonth extends StagedMonth {
 
 async function stagePaths(directory: Directory): Promise<StagedPaths> {
   const folder = await directory.stageFolder();
-  const scratch = await directory.stageFolder();
-  return { lines: join(folder, 'lines'), ids: join(folder, 'ids'), scratch };
+  return { lines: join(folder, 'lines'), ids: join(folder, 'ids') };
 }
 
 /** A month's published lines, as the beginning of a new file. */
@@ -85,7 +79,6 @@ export async function startAssembly(
     mode: directory.state.fileMode,
     output: paths.lines,
     ids: paths.ids,
-    scratch: paths.scratch,
     covers,
     dropsAt,
     existing: existing && { path: existing.path, gzip, sha256: existing.record.lines.sha256 },

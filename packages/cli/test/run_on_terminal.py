@@ -1,6 +1,6 @@
 """Runs a command on a pseudo-terminal: its output goes to stdout, its exit code becomes ours.
 
-usage: pty.py COLUMNS ROWS COMMAND...
+usage: run_on_terminal.py COLUMNS ROWS COMMAND...
 Lines on stdin: `type TEXT` types a JSON string, `resize COLUMNS ROWS` changes the size.
 """
 import fcntl

@@ -1,0 +1,187 @@
+import { closeSync, renameSync, rmSync } from 'node:fs';
+import type { FileSum } from '../disk/entries.ts';
+import type { Members } from '../json/members.ts';
+import { ObjectReader } from '../json/object-reader.ts';
+import { CHUNK_BYTES, openForReadingSync, readBytes } from './files.ts';
+import { findRepeated, NumberList, type HashId } from './ids.ts';
+import type { AssemblyJob } from './job.ts';
+import { LinesWriter } from './lines-writer.ts';
+import { ObjectIndex } from './object-index.ts';
+import { readLinesSync } from './read-lines.ts';
+import type { Counter } from './tally.ts';
+
+/** A finished file of lines, and the sorted hashes of its ids. */
+export interface FinishedLines extends FileSum {
+  hashes: Float64Array;
+}
+
+/** What finishing needs of the assembly. */
+export interface FinishContext {
+  /** Counted all objects; those that are dropped are removed from it. */
+  counter: Counter;
+  /** The id of the export with this number. */
+  exportName: (source: number) => string;
+  throwIfAborted: () => void;
+}
+
+/**
+ * The lines of a month. Objects are written to a scratch file as they come. When all came in the order of
+ * (createdTime, id as bytes), each id once, that is the month's file; else the scratch file is read again with
+ * an index, and its lines are copied in their order.
+ */
+export class MonthLines {
+  readonly #job: AssemblyJob;
+  readonly #hash: HashId;
+  readonly #path: string;
+  readonly #scratch: LinesWriter;
+  readonly #hashes = new NumberList();
+  /** The sources of the lines, in their order; `end` is the number of lines up to there. */
+  readonly #runs: { source: number; end: number }[] = [];
+  #lastTime = Number.NEGATIVE_INFINITY;
+  #lastId = '';
+  #isAscending = true;
+
+  constructor(job: AssemblyJob, hash: HashId) {
+    this.#job = job;
+    this.#hash = hash;
+    this.#path = `${job.output}.tmp`;
+    this.#scratch = new LinesWriter(this.#path, { gzip: false, mode: job.mode });
+  }
+
+  add(buffer: Buffer, start: number, end: number, members: Members): void {
+    const { createdTime, id, hasBreaks } = members;
+    if (createdTime <= this.#lastTime) this.#isAscending &&= this.#isNext(createdTime, id);
+    this.#lastTime = createdTime;
+    this.#lastId = id;
+    this.#hashes.push(this.#hash(id));
+    this.#scratch.object(buffer, start, end, hasBreaks);
+  }
+
+  #isNext(createdTime: number, id: string): boolean {
+    if (createdTime < this.#lastTime) return false;
+    return Buffer.compare(Buffer.from(id), Buffer.from(this.#lastId)) > 0;
+  }
+
+  /** @returns a function that removes what was added since. */
+  mark(): () => void {
+    const mark = this.#scratch.mark();
+    const { length } = this.#hashes;
+    const [time, id, isAscending] = [this.#lastTime, this.#lastId, this.#isAscending];
+    return () => {
+      this.#scratch.rollback(mark);
+      this.#hashes.cut(length);
+      [this.#lastTime, this.#lastId, this.#isAscending] = [time, id, isAscending];
+    };
+  }
+
+  /** All objects since the last call came from `source`: `EXISTING`, or the number of an export, from 1. */
+  endSource(source: number): void {
+    this.#runs.push({ source, end: this.#hashes.length });
+  }
+
+  /** @throws ExportError DUPLICATE_ID when one export holds an id twice. */
+  async finish(context: FinishContext): Promise<FinishedLines> {
+    const written = this.#scratch.finish();
+    // The hashes are not needed in the order of the lines any more.
+    const hashes = this.#hashes.sorted();
+    const repeated = findRepeated(hashes);
+    if (!this.#isAscending || repeated.size > 0) return this.#sort(hashes, repeated, context);
+    if (this.#job.gzip) return { ...this.#copy([[0, this.#scratch.length]], context), hashes };
+    renameSync(this.#path, this.#job.output);
+    return { ...written, hashes };
+  }
+
+  async #sort(
+    hashes: Float64Array,
+    repeated: ReadonlySet<number>,
+    context: FinishContext,
+  ): Promise<FinishedLines> {
+    const index = await this.#makeIndex(hashes.length, context.throwIfAborted);
+    const { kept, dropped } = index.resolve(
+      (id) => repeated.has(this.#hash(id)),
+      context.exportName,
+    );
+    this.#uncount(index, dropped, context.counter);
+    context.counter.setSpan(index.createdTime(kept[0]), index.createdTime(kept.at(-1)));
+    const summary = this.#copy(joinLines(index, kept), context);
+    const left = Float64Array.from(kept, (i) => this.#hash(index.id(i))).sort();
+    return { ...summary, hashes: left };
+  }
+
+  async #makeIndex(count: number, throwIfAborted: () => void): Promise<ObjectIndex> {
+    const index = new ObjectIndex(count);
+    let line = 0;
+    let run = 0;
+    await readLinesSync(
+      this.#path,
+      false,
+      (_buffer, start, end, members) => {
+        while (line >= (this.#runs[run]?.end ?? Number.POSITIVE_INFINITY)) run++;
+        line++;
+        index.add(members, end - start + 1, this.#runs[run]?.source ?? 0);
+      },
+      throwIfAborted,
+    );
+    return index;
+  }
+
+  #uncount(index: ObjectIndex, dropped: readonly number[], counter: Counter): void {
+    const reader = new ObjectReader('lines', (_buffer, _start, _end, m) => counter.remove(m));
+    const fd = openForReadingSync(this.#path);
+    try {
+      for (const object of dropped) {
+        const { start, end } = index.bounds(object);
+        reader.push(readBytes(fd, end - start, start));
+      }
+      reader.end();
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** Copies pieces of the scratch file to the output, one behind the other. */
+  #copy(
+    pieces: Iterable<readonly [start: number, end: number]>,
+    { throwIfAborted }: FinishContext,
+  ): FileSum {
+    const output = new LinesWriter(this.#job.output, this.#job);
+    const fd = openForReadingSync(this.#path);
+    try {
+      for (const [start, end] of pieces)
+        for (let position = start; position < end;) {
+          throwIfAborted();
+          const bytes = readBytes(fd, Math.min(CHUNK_BYTES, end - position), position);
+          if (bytes.length === 0)
+            throw new Error('a scratch file became shorter while it was read');
+          output.lines(bytes);
+          position += bytes.length;
+        }
+      return output.finish();
+    } finally {
+      output.close();
+      closeSync(fd);
+    }
+  }
+
+  /** Closes and removes the scratch file. */
+  close(): void {
+    this.#scratch.close();
+    rmSync(this.#path, { force: true });
+  }
+}
+
+/** The bytes of some lines; neighbours that follow one another are one piece. */
+function* joinLines(
+  index: ObjectIndex,
+  lines: readonly number[],
+): Generator<readonly [start: number, end: number], void, void> {
+  let piece = { start: 0, end: 0 };
+  for (const line of lines) {
+    const { start, end } = index.bounds(line);
+    if (start !== piece.end) {
+      yield [piece.start, piece.end];
+      piece = { start, end };
+    } else piece.end = end;
+  }
+  yield [piece.start, piece.end];
+}
