@@ -76,7 +76,7 @@ function contend(out: string, wrapper: readonly string[] = []): Contender {
       await lease[Symbol.asyncDispose]();
       process.exit();
     } catch (error) { console.log(fault(error)); process.exit(); }`;
-  const [command, ...args]: [string, ...string[]] = [
+  const [command, ...args] = [
     ...wrapper,
     process.execPath,
     '--input-type=module',
