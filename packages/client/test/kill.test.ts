@@ -318,7 +318,7 @@ async function killWhen(child: ChildProcess, isDue: () => boolean): Promise<bool
 
 describe('killed at a moment that matters, and run again, it gives the same', () => {
   const MOMENTS: [string, (out: string) => boolean][] = [
-    ['while parts are assembled', (out) => hasStaged(out, 'lines')],
+    ['while parts are assembled', (out) => hasStaged(out, 'lines.tmp')],
     ['while the id index is written', (out) => hasStaged(out, 'ids')],
     ["while a month's file is replaced", hasPending],
   ];

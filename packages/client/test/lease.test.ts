@@ -76,13 +76,7 @@ function contend(out: string, wrapper: readonly string[] = []): Contender {
       await lease[Symbol.asyncDispose]();
       process.exit();
     } catch (error) { console.log(fault(error)); process.exit(); }`;
-  const [command, ...args] = [
-    ...wrapper,
-    process.execPath,
-    '--input-type=module',
-    '-e',
-    program,
-  ];
+  const [command, ...args] = [...wrapper, process.execPath, '--input-type=module', '-e', program];
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   onTestFinished(() => void child.kill('SIGKILL'));
   const lines: string[] = [];

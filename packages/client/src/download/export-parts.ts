@@ -92,6 +92,14 @@ export async function openExportParts(options: ExportPartsOptions): Promise<Expo
   return parts;
 }
 
+/** Tells whether all files of an export are on disk, so that no server has to be asked. */
+export async function hasAllParts(folder: string, exportId: string): Promise<boolean> {
+  const files = await readManifest(folder, exportId);
+  if (!files) return false;
+  const whole = await findWhole(folder);
+  return files.every((_, position) => whole.has(position));
+}
+
 async function readDone(
   api: ExportApi,
   exportId: string,

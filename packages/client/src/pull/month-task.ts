@@ -2,7 +2,7 @@ import type { ExportObject } from '@tillroll/contract';
 import type { LimitFunction } from 'p-limit';
 import type { ExportApi } from '../api/export-api.ts';
 import type { AssemblySession } from '../assemble/assembler.ts';
-import { openExportParts, type ExportParts } from '../download/export-parts.ts';
+import { hasAllParts, openExportParts, type ExportParts } from '../download/export-parts.ts';
 import { obtainExport } from '../download/obtain-export.ts';
 import { ERRORS, ExportError } from '../errors.ts';
 import type { OnWaiting } from '../http/retry.ts';
@@ -33,8 +33,8 @@ export interface PullContext extends AssemblyContext {
 /** One export of the month. */
 interface RangeWork {
   range: RangePlan;
-  /** The finished export. */
-  exported: Promise<ExportObject>;
+  /** The finished export; its id alone where all of its files are on disk. */
+  exported: Promise<{ id: string; exported?: ExportObject }>;
   parts: ExportParts | undefined;
   isGone: boolean;
 }
@@ -127,25 +127,37 @@ export class MonthTask {
   }
 
   /** The export of a range: the one that an earlier pull asked for, or a new one. */
-  #obtain(range: RangePlan): Promise<ExportObject> {
-    const { api, directory, exports, signal, onWaiting } = this.#context;
+  #obtain(range: RangePlan): RangeWork['exported'] {
+    const exported = this.#context.exports(async () => {
+      const { exportId } = range;
+      const { directory } = this.#context;
+      if (exportId !== undefined && (await hasAllParts(directory.partsFolder(exportId), exportId)))
+        return { id: exportId };
+      const obtained = await this.#askFor(range);
+      return { id: obtained.id, exported: obtained };
+    });
+    // It is awaited in `open`; until then its failure is nobody's.
+    exported.catch(() => undefined);
+    return exported;
+  }
+
+  async #askFor(range: RangePlan): Promise<ExportObject> {
+    const { api, directory, signal, onWaiting } = this.#context;
     const { type } = this.#plan;
     const { startTime, endTime, exportId } = range;
-    const exported = exports(async () => {
-      if (exportId === undefined) this.#report({ stage: 'creating', percent: 0 });
-      const request = { type, startTime, endTime };
-      return obtainExport(api, request, {
+    if (exportId === undefined) this.#report({ stage: 'creating', percent: 0 });
+    return obtainExport(
+      api,
+      { type, startTime, endTime },
+      {
         exportId,
         signal,
         onWaiting,
         onProgress: ({ percentComplete }) =>
           this.#report({ stage: 'exporting', percent: percentComplete }),
         onCreated: (id) => noteExport(directory, type, range, id),
-      });
-    });
-    // It is awaited in `open`; until then its failure is nobody's.
-    exported.catch(() => undefined);
-    return exported;
+      },
+    );
   }
 
   async #open(): Promise<void> {
@@ -156,12 +168,12 @@ export class MonthTask {
 
   async #openParts(work: RangeWork): Promise<void> {
     const { api, directory, downloads, signal, onWaiting } = this.#context;
-    const exported = await work.exported;
+    const { id, exported } = await work.exported;
     work.parts = await openExportParts({
       api,
-      exportId: exported.id,
+      exportId: id,
       exported,
-      folder: directory.partsFolder(exported.id),
+      folder: directory.partsFolder(id),
       limit: downloads,
       signal,
       onWaiting,
