@@ -1,14 +1,14 @@
-import { rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { ContentChecker } from '../download/check-content.ts';
 import { interrupted } from '../http/retry.ts';
-
+import type { OnObject } from '../json/object-reader.ts';
 import { Zone } from '../time/zone.ts';
 import { hashId, writeIds, type HashId } from './ids.ts';
 import type { AddedPart, AssembledFile, AssemblyJob, PartInput } from './job.ts';
 import { MonthLines } from './month-lines.ts';
 import { EXISTING } from './object-index.ts';
 import { readExisting } from './read-lines.ts';
-import { readPart } from './read-part.ts';
+import { readAhead, takeContent, type PartContent } from './read-part.ts';
 import { addTally, Counter } from './tally.ts';
 
 export interface AssemblyOptions {
@@ -32,23 +32,24 @@ export class Assembly {
   readonly #exports: string[] = [];
   readonly #lines: MonthLines;
 
-  private constructor(job: AssemblyJob, { isAborted, hash }: AssemblyOptions) {
+  private constructor(job: AssemblyJob, lines: MonthLines, isAborted = (): boolean => false) {
     this.#job = job;
     this.#zone = new Zone(job.timezone);
-    this.#isAborted = isAborted ?? (() => false);
+    this.#isAborted = isAborted;
     this.#exclude = new Set(job.exclude);
     this.#counter = this.#newCounter();
-    this.#lines = new MonthLines(job, hash ?? hashId);
+    this.#lines = lines;
   }
 
   /** @throws ExportError DIRECTORY when the existing file was altered. */
   static async begin(job: AssemblyJob, options: AssemblyOptions = {}): Promise<Assembly> {
-    const assembly = new Assembly(job, options);
+    const { isAborted, hash = hashId } = options;
+    const assembly = new Assembly(job, await MonthLines.begin(job, hash), isAborted);
     try {
       await assembly.#takeExisting();
       return assembly;
     } catch (error) {
-      assembly.abort();
+      await assembly.abort();
       throw error;
     }
   }
@@ -67,16 +68,21 @@ export class Assembly {
     this.#lines.endSource(EXISTING);
   }
 
-  /** @throws ExportError BAD_FILE: nothing of the part is kept, and it may be added again. */
-  async add(part: PartInput): Promise<AddedPart> {
+  /**
+   * @param ahead the content, where it was read before this part's turn.
+   * @throws ExportError BAD_FILE: nothing of the part is kept, and it may be added again.
+   */
+  async add(part: PartInput, ahead?: Promise<PartContent>): Promise<AddedPart> {
+    const content = await (ahead ?? readAhead(part));
     const source = this.#sourceOf(part.exportId);
+    await this.#lines.drain();
     const undo = this.#lines.mark();
     const counter = this.#newCounter();
     let added: AddedPart;
     try {
-      added = await this.#read(part, counter);
+      added = await this.#read(part, content, counter);
     } catch (error) {
-      undo();
+      await undo();
       throw error;
     }
     addTally(this.#counter.tally, counter.tally);
@@ -84,18 +90,20 @@ export class Assembly {
     return added;
   }
 
-  async #read(part: PartInput, counter: Counter): Promise<AddedPart> {
+  async #read(part: PartInput, content: PartContent, counter: Counter): Promise<AddedPart> {
     const { dropsAt } = this.#job;
     const lines = this.#lines;
-    const checker = new ContentChecker(part.expected, (buffer, start, end, members) => {
+    const onObject: OnObject = (buffer, start, end, members) => {
       if (members.createdTime === dropsAt) return;
       if (this.#exclude.size > 0 && this.#exclude.has(members.id)) return;
       counter.add(members);
       lines.add(buffer, start, end, members);
-    });
-    await readPart(part.path, part.expected, (chunk) => {
+    };
+    const checker = new ContentChecker(part.expected, onObject, content.sha256);
+    await takeContent(part, content, async (chunk) => {
       this.#throwIfAborted();
       checker.push(chunk);
+      if (!content.whole) await lines.drain();
     });
     const { objects, bytes } = checker.end();
     return { objects, bytes };
@@ -108,18 +116,18 @@ export class Assembly {
       exportName: (source) => this.#exports[source - 1] ?? '',
       throwIfAborted: this.#throwIfAborted,
     });
-    this.#lines.close();
+    await this.#lines.close();
     const { ids, mode } = this.#job;
-    writeIds(ids, lines.hashes, mode);
+    await writeIds(ids, lines.hashes, mode);
     const { tally } = this.#counter;
     const { objects, first, last } = tally;
     return { objects, bytes: lines.bytes, sha256: lines.sha256, first, last, tally };
   }
 
   /** Closes open files and removes the unfinished ones. */
-  abort(): void {
-    this.#lines.close();
-    for (const path of [this.#job.output, this.#job.ids]) rmSync(path, { force: true });
+  async abort(): Promise<void> {
+    await this.#lines.close();
+    for (const path of [this.#job.output, this.#job.ids]) await rm(path, { force: true });
   }
 
   #newCounter(): Counter {

@@ -1,5 +1,6 @@
-import { openForWriting, writeBytes } from './files.ts';
-import { closeSync } from 'node:fs';
+import { openForReading } from '../disk/entries.ts';
+import { errnoOf } from '../disk/errors.ts';
+import { openForWriting } from '../disk/write.ts';
 
 export type HashId = (id: string) => number;
 
@@ -57,11 +58,23 @@ export function findRepeated(sorted: Float64Array): Set<number> {
 }
 
 /** Writes sorted hashes as Float64, little-endian. */
-export function writeIds(path: string, sorted: Float64Array, mode: number): void {
-  const fd = openForWriting(path, mode);
+export async function writeIds(path: string, sorted: Float64Array, mode: number): Promise<void> {
+  await using file = await openForWriting(path, mode);
+  await file.writeFile(new Uint8Array(sorted.buffer, sorted.byteOffset, sorted.byteLength));
+}
+
+/** @returns undefined when the file is missing or does not hold sorted numbers. */
+export async function readIds(path: string): Promise<Float64Array | undefined> {
+  let bytes: Buffer;
   try {
-    writeBytes(fd, new Uint8Array(sorted.buffer, sorted.byteOffset, sorted.byteLength), 0);
-  } finally {
-    closeSync(fd);
+    await using file = await openForReading(path);
+    bytes = await file.readFile();
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
   }
+  if (bytes.length % Float64Array.BYTES_PER_ELEMENT !== 0) return undefined;
+  // A copy of its own is aligned.
+  const ids = new Float64Array(new Uint8Array(bytes).buffer);
+  return ids.every((id, i) => i === 0 || id >= (ids[i - 1] as number)) ? ids : undefined;
 }

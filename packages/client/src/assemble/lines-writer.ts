@@ -1,59 +1,55 @@
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, ftruncateSync } from 'node:fs';
-import { gzipSync } from 'node:zlib';
+import type { FileHandle } from 'node:fs/promises';
 import type { FileSum } from '../disk/entries.ts';
-import { openForWriting, writeBytes } from './files.ts';
+import { openForWriting, writePieces } from '../disk/write.ts';
 
 const LF = 10;
 const CR = 13;
-/** Plain bytes of one gzip member, or of one write. */
+const LINE_END = Buffer.from([LF]);
+/** Bytes of one write. */
 const BLOCK_BYTES = 4 * 1024 * 1024;
-/** Longer pieces are written without being copied. */
-const DIRECT_BYTES = 256 * 1024;
-/** Fast, as on the wire: most bytes are names of members. */
-const GZIP = { level: 1 };
 
 /** A state of the file to which it can be cut back. */
 export interface Mark {
-  length: number;
   position: number;
   hash: Hash;
 }
 
-/** Writes objects as JSON lines, plain or as gzip of several members, and hashes the file. */
+/**
+ * Writes objects as JSON lines, and hashes the file. Objects are not copied, and writing happens beside the calling
+ * thread: `drain` bounds what is on its way.
+ */
 export class LinesWriter {
-  readonly #fd: number;
-  readonly #gzip: boolean;
+  readonly #file: FileHandle;
   #hash: Hash = createHash('sha256');
-  /** Bytes on disk. */
+  /** Bytes that were handed over for writing. */
   #position = 0;
-  /** Bytes of the lines. */
-  #length = 0;
-  #block: Buffer | undefined;
-  #used = 0;
+  #writing: Promise<void> = Promise.resolve();
+  #pieces: Buffer[] = [];
+  #pieceBytes = 0;
   /** Neighbouring objects of one buffer are written as one piece. */
   #run: Buffer | undefined;
   #runStart = 0;
   #runEnd = 0;
-  #isClosed = false;
 
-  constructor(path: string, options: { gzip: boolean; mode: number }) {
-    this.#gzip = options.gzip;
-    this.#fd = openForWriting(path, options.mode);
+  private constructor(file: FileHandle) {
+    this.#file = file;
   }
 
-  /** Bytes of the lines so far, uncompressed. */
-  get length(): number {
-    return this.#length;
+  static async open(path: string, mode: number): Promise<LinesWriter> {
+    return new LinesWriter(await openForWriting(path, mode));
   }
 
   /**
-   * Adds an object as a line, without the line breaks outside its strings. The bytes stay in use until `flush`;
-   * the byte between two neighbours in `buffer` becomes the end of a line.
-   * @returns the length of the line without its end.
+   * Adds an object as a line, without the line breaks outside its strings. The bytes stay in use until the next
+   * `drain`; the byte between two neighbours in `buffer` becomes the end of a line.
    */
-  object(buffer: Buffer, start: number, end: number, hasBreaks: boolean): number {
-    if (hasBreaks) return this.#line(withoutBreaks(buffer, start, end));
+  object(buffer: Buffer, start: number, end: number, hasBreaks: boolean): void {
+    if (hasBreaks) {
+      this.#endRun();
+      this.#addLine(withoutBreaks(buffer, start, end));
+      return;
+    }
     if (this.#run === buffer && start === this.#runEnd + 1) buffer[this.#runEnd] = LF;
     else {
       this.#endRun();
@@ -61,102 +57,69 @@ export class LinesWriter {
       this.#runStart = start;
     }
     this.#runEnd = end;
-    this.#length += end - start + 1;
     if (end - this.#runStart >= BLOCK_BYTES) this.#endRun();
-    return end - start;
-  }
-
-  /** Adds whole lines with their ends. The bytes may be used again afterwards. */
-  lines(bytes: Buffer): void {
-    this.#endRun();
-    this.#length += bytes.length;
-    this.#put(bytes);
-  }
-
-  #line(bytes: Buffer): number {
-    this.#endRun();
-    this.#length += bytes.length + 1;
-    this.#put(bytes);
-    this.#putEnd();
-    return bytes.length;
   }
 
   #endRun(): void {
     const run = this.#run;
     if (!run) return;
     this.#run = undefined;
-    this.#put(run.subarray(this.#runStart, this.#runEnd));
-    this.#putEnd();
+    this.#addLine(run.subarray(this.#runStart, this.#runEnd));
   }
 
-  #putEnd(): void {
-    (this.#block ??= Buffer.allocUnsafe(BLOCK_BYTES))[this.#used++] = LF;
-    if (this.#used === BLOCK_BYTES) this.#writeBlock();
+  #addLine(bytes: Buffer): void {
+    this.#pieces.push(bytes, LINE_END);
+    this.#pieceBytes += bytes.length + 1;
+    if (this.#pieceBytes >= BLOCK_BYTES) this.#handOver();
   }
 
-  #put(bytes: Buffer): void {
-    if (!this.#gzip && bytes.length >= DIRECT_BYTES) {
-      this.#writeBlock();
-      this.#write(bytes);
-      return;
-    }
-    const block = (this.#block ??= Buffer.allocUnsafe(BLOCK_BYTES));
-    for (let at = 0; at < bytes.length;) {
-      const copied = bytes.copy(block, this.#used, at);
-      at += copied;
-      this.#used += copied;
-      if (this.#used === BLOCK_BYTES) this.#writeBlock();
-    }
+  #handOver(): void {
+    const pieces = this.#pieces;
+    const position = this.#position;
+    for (const piece of pieces) this.#hash.update(piece);
+    this.#position += this.#pieceBytes;
+    this.#pieces = [];
+    this.#pieceBytes = 0;
+    this.#writing = this.#writing.then(() => writePieces(this.#file, pieces, position));
+    // It is awaited by `drain` and `finish`.
+    this.#writing.catch(() => undefined);
   }
 
-  #writeBlock(): void {
-    if (!this.#block || this.#used === 0) return;
-    const bytes = this.#block.subarray(0, this.#used);
-    this.#used = 0;
-    this.#write(this.#gzip ? gzipSync(bytes, GZIP) : bytes);
+  /** Waits until all that was handed over is written. @throws a system error */
+  async drain(): Promise<void> {
+    await this.#writing;
   }
 
-  #write(bytes: Buffer): void {
-    writeBytes(this.#fd, bytes, this.#position);
-    this.#hash.update(bytes);
-    this.#position += bytes.length;
-  }
-
-  /** Writes everything that was added. Ends a gzip member. */
-  flush(): void {
-    this.#endRun();
-    this.#writeBlock();
-  }
-
-  /** Flushes. */
+  /** Hands over what was added. */
   mark(): Mark {
-    this.flush();
-    return { length: this.#length, position: this.#position, hash: this.#hash.copy() };
+    this.#endRun();
+    if (this.#pieceBytes > 0) this.#handOver();
+    return { position: this.#position, hash: this.#hash.copy() };
   }
 
   /** Removes what was added after `mark`. */
-  rollback({ length, position, hash }: Mark): void {
+  async rollback({ position, hash }: Mark): Promise<void> {
     this.#run = undefined;
-    this.#used = 0;
-    this.#length = length;
+    this.#pieces = [];
+    this.#pieceBytes = 0;
     this.#hash = hash;
     this.#position = position;
-    ftruncateSync(this.#fd, position);
+    await this.drain();
+    await this.#file.truncate(position);
   }
 
   /** Writes what is left and closes the file. */
-  finish(): FileSum {
-    this.flush();
-    // A file without any byte is not gzip.
-    if (this.#gzip && this.#position === 0) this.#write(gzipSync(Buffer.alloc(0), GZIP));
-    this.close();
-    return { bytes: this.#position, sha256: this.#hash.digest('hex') };
+  async finish(): Promise<FileSum> {
+    const { position, hash } = this.mark();
+    await this.drain();
+    await this.close();
+    return { bytes: position, sha256: hash.digest('hex') };
   }
 
-  close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    closeSync(this.#fd);
+  /** Waits for writes that are on their way, whatever becomes of them. */
+  async close(): Promise<void> {
+    await this.#writing.catch(() => undefined);
+    await this.#file.close();
   }
 }
 

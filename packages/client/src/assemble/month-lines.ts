@@ -1,13 +1,13 @@
-import { closeSync, renameSync, rmSync } from 'node:fs';
-import type { FileSum } from '../disk/entries.ts';
+import { rename, rm } from 'node:fs/promises';
+import { writeContent } from '../disk/content.ts';
+import { openForReading, type FileSum } from '../disk/entries.ts';
 import type { Members } from '../json/members.ts';
 import { ObjectReader } from '../json/object-reader.ts';
-import { CHUNK_BYTES, openForReadingSync, readBytes } from './files.ts';
 import { findRepeated, NumberList, type HashId } from './ids.ts';
 import type { AssemblyJob } from './job.ts';
 import { LinesWriter } from './lines-writer.ts';
 import { ObjectIndex } from './object-index.ts';
-import { readLinesSync } from './read-lines.ts';
+import { CHUNK_BYTES, readLines } from './read-lines.ts';
 import type { Counter } from './tally.ts';
 
 /** A finished file of lines, and the sorted hashes of its ids. */
@@ -41,11 +41,16 @@ export class MonthLines {
   #lastId = '';
   #isAscending = true;
 
-  constructor(job: AssemblyJob, hash: HashId) {
+  private constructor(job: AssemblyJob, hash: HashId, path: string, scratch: LinesWriter) {
     this.#job = job;
     this.#hash = hash;
-    this.#path = `${job.output}.tmp`;
-    this.#scratch = new LinesWriter(this.#path, { gzip: false, mode: job.mode });
+    this.#path = path;
+    this.#scratch = scratch;
+  }
+
+  static async begin(job: AssemblyJob, hash: HashId): Promise<MonthLines> {
+    const path = `${job.output}.tmp`;
+    return new MonthLines(job, hash, path, await LinesWriter.open(path, job.mode));
   }
 
   add(buffer: Buffer, start: number, end: number, members: Members): void {
@@ -63,15 +68,20 @@ export class MonthLines {
   }
 
   /** @returns a function that removes what was added since. */
-  mark(): () => void {
+  mark(): () => Promise<void> {
     const mark = this.#scratch.mark();
     const { length } = this.#hashes;
     const [time, id, isAscending] = [this.#lastTime, this.#lastId, this.#isAscending];
-    return () => {
-      this.#scratch.rollback(mark);
+    return async () => {
+      await this.#scratch.rollback(mark);
       this.#hashes.cut(length);
       [this.#lastTime, this.#lastId, this.#isAscending] = [time, id, isAscending];
     };
+  }
+
+  /** Bounds what waits to be written. @throws a system error */
+  async drain(): Promise<void> {
+    await this.#scratch.drain();
   }
 
   /** All objects since the last call came from `source`: `EXISTING`, or the number of an export, from 1. */
@@ -81,13 +91,13 @@ export class MonthLines {
 
   /** @throws ExportError DUPLICATE_ID when one export holds an id twice. */
   async finish(context: FinishContext): Promise<FinishedLines> {
-    const written = this.#scratch.finish();
+    const written = await this.#scratch.finish();
     // The hashes are not needed in the order of the lines any more.
     const hashes = this.#hashes.sorted();
     const repeated = findRepeated(hashes);
     if (!this.#isAscending || repeated.size > 0) return this.#sort(hashes, repeated, context);
-    if (this.#job.gzip) return { ...this.#copy([[0, this.#scratch.length]], context), hashes };
-    renameSync(this.#path, this.#job.output);
+    if (this.#job.gzip) return { ...(await this.#copy([[0, written.bytes]], context)), hashes };
+    await rename(this.#path, this.#job.output);
     return { ...written, hashes };
   }
 
@@ -101,18 +111,18 @@ export class MonthLines {
       (id) => repeated.has(this.#hash(id)),
       context.exportName,
     );
-    this.#uncount(index, dropped, context.counter);
+    await this.#uncount(index, dropped, context.counter);
     context.counter.setSpan(index.createdTime(kept[0]), index.createdTime(kept.at(-1)));
-    const summary = this.#copy(joinLines(index, kept), context);
+    const sum = await this.#copy(joinLines(index, kept), context);
     const left = Float64Array.from(kept, (i) => this.#hash(index.id(i))).sort();
-    return { ...summary, hashes: left };
+    return { ...sum, hashes: left };
   }
 
   async #makeIndex(count: number, throwIfAborted: () => void): Promise<ObjectIndex> {
     const index = new ObjectIndex(count);
     let line = 0;
     let run = 0;
-    await readLinesSync(
+    await readLines(
       this.#path,
       false,
       (_buffer, start, end, members) => {
@@ -125,48 +135,46 @@ export class MonthLines {
     return index;
   }
 
-  #uncount(index: ObjectIndex, dropped: readonly number[], counter: Counter): void {
+  async #uncount(index: ObjectIndex, dropped: readonly number[], counter: Counter): Promise<void> {
     const reader = new ObjectReader('lines', (_buffer, _start, _end, m) => counter.remove(m));
-    const fd = openForReadingSync(this.#path);
-    try {
-      for (const object of dropped) {
-        const { start, end } = index.bounds(object);
-        reader.push(readBytes(fd, end - start, start));
-      }
-      reader.end();
-    } finally {
-      closeSync(fd);
+    await using file = await openForReading(this.#path);
+    for (const object of dropped) {
+      const { start, end } = index.bounds(object);
+      const { buffer } = await file.read(Buffer.allocUnsafe(end - start), 0, end - start, start);
+      reader.push(buffer);
     }
+    reader.end();
   }
 
   /** Copies pieces of the scratch file to the output, one behind the other. */
-  #copy(
+  async #copy(
     pieces: Iterable<readonly [start: number, end: number]>,
     { throwIfAborted }: FinishContext,
-  ): FileSum {
-    const output = new LinesWriter(this.#job.output, this.#job);
-    const fd = openForReadingSync(this.#path);
-    try {
+  ): Promise<FileSum> {
+    await using file = await openForReading(this.#path);
+    const chunks = async function* (): AsyncGenerator<Buffer, void, void> {
       for (const [start, end] of pieces)
         for (let position = start; position < end;) {
           throwIfAborted();
-          const bytes = readBytes(fd, Math.min(CHUNK_BYTES, end - position), position);
-          if (bytes.length === 0)
-            throw new Error('a scratch file became shorter while it was read');
-          output.lines(bytes);
-          position += bytes.length;
+          const length = Math.min(CHUNK_BYTES, end - position);
+          const { buffer, bytesRead } = await file.read(
+            Buffer.allocUnsafe(length),
+            0,
+            length,
+            position,
+          );
+          if (bytesRead === 0) throw new Error('a scratch file became shorter while it was read');
+          yield buffer.subarray(0, bytesRead);
+          position += bytesRead;
         }
-      return output.finish();
-    } finally {
-      output.close();
-      closeSync(fd);
-    }
+    };
+    return writeContent(this.#job.output, chunks(), this.#job);
   }
 
   /** Closes and removes the scratch file. */
-  close(): void {
-    this.#scratch.close();
-    rmSync(this.#path, { force: true });
+  async close(): Promise<void> {
+    await this.#scratch.close();
+    await rm(this.#path, { force: true });
   }
 }
 

@@ -1,13 +1,17 @@
 import { parentPort } from 'node:worker_threads';
 import { Assembly } from './assembly.ts';
 import { packError, type Answer, type Calls, type Request } from './protocol.ts';
+import { readAhead, type PartContent } from './read-part.ts';
 import { findSharedIds } from './shared-ids.ts';
 
 /** The thread that assembles: an entry of the package, started by `AssemblyThread`. */
 
 let assembly: Assembly | undefined;
 
-async function answer(request: Request): Promise<Calls[keyof Calls]['output']> {
+async function answer(
+  request: Request,
+  ahead: Promise<PartContent> | undefined,
+): Promise<Calls[keyof Calls]['output']> {
   switch (request.name) {
     case 'begin': {
       const { job, aborted } = request.input;
@@ -15,14 +19,14 @@ async function answer(request: Request): Promise<Calls[keyof Calls]['output']> {
       return undefined;
     }
     case 'add':
-      return begun().add(request.input);
+      return begun().add(request.input, ahead);
     case 'finish': {
       const file = await begun().finish();
       assembly = undefined;
       return file;
     }
     case 'abort':
-      assembly?.abort();
+      await assembly?.abort();
       assembly = undefined;
       return undefined;
     case 'shared':
@@ -38,11 +42,14 @@ function begun(): Assembly {
 const port = parentPort;
 let previous = Promise.resolve();
 port?.on('message', (request: Request) => {
+  // The next part is read while this thread is busy with the one before.
+  const ahead = request.name === 'add' ? readAhead(request.input) : undefined;
+  ahead?.catch(() => undefined);
   previous = previous.then(async () => {
     const { id } = request;
     let message: Answer;
     try {
-      message = { id, output: await answer(request) };
+      message = { id, output: await answer(request, ahead) };
     } catch (error) {
       message = { id, error: packError(error) };
     }

@@ -2,6 +2,7 @@ import { EXPORT_TYPES, type ExportType } from '@tillroll/contract';
 import type { FileSum } from '../disk/entries.ts';
 import { readLines } from '../assemble/read-lines.ts';
 import { addTally, Counter, emptyTally, type Tally } from '../assemble/tally.ts';
+import { throwIfAborted } from '../http/retry.ts';
 import { subtract } from '../time/ranges.ts';
 import { Zone } from '../time/zone.ts';
 import { absolutePath, DATABASE_FILE, monthName, RECEIPT_FILE } from './layout.ts';
@@ -35,7 +36,7 @@ export class Recount {
       absolutePath({ out: this.#out }, path),
       this.#gzip,
       (_buffer, _start, _end, members) => counter.add(members),
-      signal,
+      () => throwIfAborted(signal),
     );
     const { tally } = counter;
     addTally(this.tallies[type], tally);

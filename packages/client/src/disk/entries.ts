@@ -106,9 +106,11 @@ export async function refuseLinks(folder: string): Promise<void> {
   }
 }
 
-/** Opens a file for reading. The system refuses a symbolic link, and a pipe does not block. */
+/** The system refuses a symbolic link, and a pipe does not block. */
+export const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
 export async function openForReading(path: string): Promise<FileHandle> {
-  return open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  return open(path, READ_FLAGS);
 }
 
 /** A file as it is on disk: length and hex SHA-256. */

@@ -1,4 +1,4 @@
-import { chmod, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { dirname } from 'node:path';
 import { checkFolder } from './entries.ts';
@@ -52,11 +52,22 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
+/** Opens an empty file in the place of any other; the system refuses a symbolic link. @param mode whatever the umask is. */
+export async function openForWriting(path: string, mode: number): Promise<FileHandle> {
+  const { O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
+  const file = await open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode);
+  try {
+    await file.chmod(mode);
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
 /** Writes a file and makes it durable. Unlike a single `write`, it fails when the disk fills half-way. */
 export async function writeSynced(path: string, text: string, mode: number): Promise<void> {
-  const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
-  await using file = await open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode);
-  await file.chmod(mode);
+  await using file = await openForWriting(path, mode);
   await file.writeFile(text);
   await file.sync();
 }
@@ -89,4 +100,19 @@ export async function replaceText(
     throw error;
   }
   await syncDirectory(dirname(path));
+}
+
+/** Writes pieces one behind the other. Unlike a single `writev`, it fails when the disk fills half-way. */
+export async function writePieces(
+  file: FileHandle,
+  pieces: Buffer[],
+  position: number,
+): Promise<void> {
+  let { bytesWritten: done } = await file.writev(pieces, position);
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  if (done === length) return;
+  // The disk is nearly full: the next write tells.
+  const bytes = Buffer.concat(pieces);
+  while (done < length)
+    done += (await file.write(bytes, done, length - done, position + done)).bytesWritten;
 }

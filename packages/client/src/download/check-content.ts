@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import type { ExportFile } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';
 import { ObjectReader, type OnObject } from '../json/object-reader.ts';
@@ -22,18 +22,23 @@ export function contentLimit(expected: ExportFile | undefined): number {
 /** Checks the content of one file, `{"elements":[...]}`, while its inflated bytes go by. */
 export class ContentChecker {
   readonly #expected: ExportFile | undefined;
-  readonly #hash = createHash('sha256');
+  /** Undefined when the sum is known or not needed. */
+  readonly #hash: Hash | undefined;
+  readonly #sha256: string | undefined;
   readonly #reader: ObjectReader;
   #bytes = 0;
 
-  constructor(expected: ExportFile | undefined, onObject: OnObject) {
+  /** @param sha256 of the whole content, where it was computed before. */
+  constructor(expected: ExportFile | undefined, onObject: OnObject, sha256?: string) {
     this.#expected = expected;
+    this.#sha256 = sha256;
+    if (expected && sha256 === undefined) this.#hash = createHash('sha256');
     this.#reader = new ObjectReader('elements', onObject);
   }
 
   /** @param chunk must not be written to afterwards. @throws ExportError BAD_FILE */
   push(chunk: Buffer): void {
-    if (this.#expected) this.#hash.update(chunk);
+    this.#hash?.update(chunk);
     this.#bytes += chunk.length;
     this.#reader.push(chunk);
   }
@@ -41,7 +46,7 @@ export class ContentChecker {
   /** @throws ExportError BAD_FILE when it is incomplete, or not the file of the manifest. */
   end(): FileContent {
     this.#reader.end();
-    const sha256 = this.#expected && this.#hash.digest('hex');
+    const sha256 = this.#sha256 ?? this.#hash?.digest('hex');
     const content = { objects: this.#reader.objects, bytes: this.#bytes, sha256 };
     verifyAgainstManifest(this.#expected, content);
     return content;

@@ -1,4 +1,3 @@
-import { lstat } from 'node:fs/promises';
 import type { ExportFile, ExportObject } from '@tillroll/contract';
 import type { LimitFunction } from 'p-limit';
 import type { ExportApi } from '../api/export-api.ts';
@@ -14,7 +13,7 @@ import {
   type ListedFile,
 } from './file-list.ts';
 import { FileUrls } from './file-urls.ts';
-import { findWhole, PartSink, removeOwnFiles, removePart } from './part-files.ts';
+import { listParts, PartSink, removeOwnFiles, removePart, type PartList } from './part-files.ts';
 import { readManifest, writeManifest } from './parts-manifest.ts';
 
 /** One file of an export, on disk as it was served. */
@@ -23,8 +22,6 @@ export interface Part {
   position: number;
   /** Absolute. A file whose name ends with `.json` may still be gzip. */
   path: string;
-  /** Length on disk. */
-  bytes: number;
   /** What the service announced: about the content, inflated. */
   expected: ExportFile | undefined;
 }
@@ -70,9 +67,9 @@ export interface ExportPartsOptions {
 export async function openExportParts(options: ExportPartsOptions): Promise<ExportParts> {
   const { api, exportId, folder, signal, onWaiting, isNeeded = () => true } = options;
   await makeRealDirectory(folder);
-  let whole = await findWhole(folder);
+  let list = await listParts(folder);
   const saved = await readManifest(folder, exportId);
-  const isComplete = saved?.every((_, position) => whole.has(position) || !isNeeded(position));
+  const isComplete = saved?.every((_, position) => list.whole.has(position) || !isNeeded(position));
   let listed: ListedFile[] | undefined;
   if (options.exported || !isComplete) {
     const exported = options.exported ?? (await readDone(api, exportId, { signal, onWaiting }));
@@ -83,12 +80,12 @@ export async function openExportParts(options: ExportPartsOptions): Promise<Expo
   if (!files) throw filesGoneError(exportId);
   if (files === listed) {
     // Other files than before: what is there belongs to none of them.
-    if (whole.size > 0 || saved) await removeOwnFiles(folder);
-    whole = new Map();
+    if (list.whole.size > 0 || saved) await removeOwnFiles(folder);
+    list = { whole: new Map(), begun: new Set() };
     await writeManifest(folder, exportId, files);
   }
   const parts = new Parts(options, files, listed);
-  parts.begin(whole, isNeeded);
+  parts.begin(list, isNeeded);
   return parts;
 }
 
@@ -96,7 +93,7 @@ export async function openExportParts(options: ExportPartsOptions): Promise<Expo
 export async function hasAllParts(folder: string, exportId: string): Promise<boolean> {
   const files = await readManifest(folder, exportId);
   if (!files) return false;
-  const whole = await findWhole(folder);
+  const { whole } = await listParts(folder);
   return files.every((_, position) => whole.has(position));
 }
 
@@ -122,6 +119,7 @@ class Parts implements ExportParts {
   readonly #signal: AbortSignal;
   readonly #inFlight = new Set<Promise<unknown>>();
   readonly #damaged = new Map<number, number>();
+  #begun: Set<number> = new Set();
   #failure: unknown;
 
   constructor(
@@ -141,7 +139,8 @@ class Parts implements ExportParts {
     this.#signal.addEventListener('abort', onAbort, { once: true });
   }
 
-  begin(whole: ReadonlyMap<number, string>, isNeeded: (position: number) => boolean): void {
+  begin({ whole, begun }: PartList, isNeeded: (position: number) => boolean): void {
+    this.#begun = begun;
     if (this.#signal.aborted) this.#fail(interrupted(this.#signal.reason));
     for (let position = 0; position < this.count; position++) {
       const path = whole.get(position);
@@ -198,9 +197,7 @@ class Parts implements ExportParts {
   async #settle(position: number, find: () => Promise<string>): Promise<void> {
     try {
       const path = await find();
-      const { size: bytes } = await lstat(path);
-      const part = { position, path, bytes, expected: this.expected(position) };
-      this.#slot(position).resolve(part);
+      this.#slot(position).resolve({ position, path, expected: this.expected(position) });
     } catch (error) {
       this.#fail(error);
     }
@@ -220,7 +217,10 @@ class Parts implements ExportParts {
     if (!file) throw new RangeError(`export ${this.exportId} has no file ${position}`);
     const name = this.#nameOf(position);
     for (;;) {
-      const sink = await PartSink.open(folder, position);
+      const isBegun = this.#begun.delete(position);
+      const sink = isBegun
+        ? await PartSink.resume(folder, position)
+        : new PartSink(folder, position);
       try {
         const options = { signal: this.#signal, onWaiting, onBytes };
         await fetchFile(api, { ...file, name }, this.#urls, sink, options);

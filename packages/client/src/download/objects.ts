@@ -1,7 +1,7 @@
 import type { ExportObject, ExportRequest, ExportType } from '@tillroll/contract';
 import type { CallOptions, ExportApi } from '../api/export-api.ts';
 import { duplicateIdError, ExportError } from '../errors.ts';
-import { inflate, tryInflateWhole } from '../json/inflate.ts';
+import { inflate, inflateWhole } from '../json/inflate.ts';
 import { parseSpan, type SpanOptions } from '../time/span.ts';
 import { exportRanges, Zone } from '../time/zone.ts';
 import { BoundaryMerger, type Keyed } from './boundary.ts';
@@ -125,7 +125,7 @@ async function parseObjects<T>(served: Buffer, { expected }: FileToFetch): Promi
     objects.push(JSON.parse(buffer.toString('utf8', start, end)) as T);
   });
   const limit = contentLimit(expected);
-  const whole = tryInflateWhole(served, Math.min(limit, WHOLE_BYTES));
+  const whole = await inflateWhole(served, Math.min(limit, WHOLE_BYTES));
   if (whole) checker.push(whole);
   else for await (const chunk of inflate([served], limit)) checker.push(chunk);
   checker.end();

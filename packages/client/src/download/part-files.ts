@@ -1,37 +1,49 @@
 import { constants } from 'node:fs';
-import { lstat, open, readdir, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import { open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkFile, readText } from '../disk/entries.ts';
+import { checkFile, findEntry, readText } from '../disk/entries.ts';
+import { openForWriting, writePieces } from '../disk/write.ts';
 import type { FileEncoding, FileHead, Sink } from './sink.ts';
 
 /** Nobody else reads what is temporary. */
 export const PRIVATE_FILE = 0o600;
 const { O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
 
+/** Written at once. What is less is fetched again after a kill: most files are no longer. */
+const HELD_BYTES = 256 * 1024;
+
 /** The names in a folder of parts: whole files, temporary ones, sidecars, and the manifest. */
 const OWN_NAME = /^(?:\d{4,6}\.(?:json|json\.gz|part|part\.json)|manifest\.json)$/;
-const WHOLE_NAME = /^(\d{4,6})\.json(\.gz)?$/;
+const WHOLE_NAME = /^\d{4,6}\.json(?:\.gz)?$/;
 const SUFFIX = { gzip: '.json.gz', identity: '.json' } as const;
 
 function baseName(position: number): string {
   return String(position).padStart(4, '0');
 }
 
-/**
- * Finds the files that are whole, by position.
- * @throws ExportError DIRECTORY when one of our names is a link, a folder or the like.
- */
-export async function findWhole(folder: string): Promise<Map<number, string>> {
-  const found = new Map<number, string>();
+/** What is in a folder of parts, by position. */
+export interface PartList {
+  /** Absolute paths of whole files. */
+  whole: Map<number, string>;
+  /** Files that can be resumed. */
+  begun: Set<number>;
+}
+
+/** @throws ExportError DIRECTORY when one of our names is a link, a folder or the like. */
+export async function listParts(folder: string): Promise<PartList> {
+  const whole = new Map<number, string>();
+  const begun = new Set<number>();
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     if (!OWN_NAME.test(entry.name)) continue;
-    await checkFile(join(folder, entry.name));
-    const [, position, gz] = WHOLE_NAME.exec(entry.name) ?? [];
+    const path = join(folder, entry.name);
+    if (!entry.isFile()) await checkFile(path);
+    const position = Number.parseInt(entry.name, 10);
+    if (entry.name.endsWith('.part.json')) begun.add(position);
+    const isGzip = entry.name.endsWith('.gz');
     // Of two encodings of one file the gzip is kept.
-    if (position === undefined || (gz === undefined && found.has(Number(position)))) continue;
-    found.set(Number(position), join(folder, entry.name));
+    if (WHOLE_NAME.test(entry.name) && (isGzip || !whole.has(position))) whole.set(position, path);
   }
-  return found;
+  return { whole, begun };
 }
 
 /** Removes every file that this module makes. */
@@ -56,17 +68,22 @@ export class PartSink implements Sink {
   #file: FileHandle | undefined;
   #head: FileHead | undefined;
   #received = 0;
+  /** The last bytes that were received, and are not written yet. */
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+  #hasSidecar = false;
 
-  private constructor(folder: string, position: number) {
+  constructor(folder: string, position: number) {
     this.#base = join(folder, baseName(position));
     this.#path = `${this.#base}.part`;
   }
 
   /** Takes up what an earlier run received, if its sidecar allows that. */
-  static async open(folder: string, position: number): Promise<PartSink> {
+  static async resume(folder: string, position: number): Promise<PartSink> {
     const sink = new PartSink(folder, position);
+    sink.#hasSidecar = true;
     const head = await readSidecar(`${sink.#path}.json`);
-    const found = await lstat(sink.#path).catch(() => undefined);
+    const found = await findEntry(sink.#path);
     if (!head || !found?.isFile() || found.size > (head.length ?? Infinity)) return sink;
     sink.#head = head;
     sink.#received = found.size;
@@ -83,39 +100,47 @@ export class PartSink implements Sink {
 
   async begin(head: FileHead): Promise<void> {
     await this.close();
-    this.#file = await open(this.#path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, PRIVATE_FILE);
+    // A sidecar must not describe the bytes of another try.
+    if (this.#hasSidecar) await rm(`${this.#path}.json`, { force: true });
+    this.#hasSidecar = false;
     this.#head = head;
     this.#received = 0;
-    // Only now: a sidecar must not describe the bytes of an earlier try.
-    if (head.etag === null) await rm(`${this.#path}.json`, { force: true });
-    else
-      await writeFile(`${this.#path}.json`, JSON.stringify(head), {
-        mode: PRIVATE_FILE,
-        flag: (O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW) as unknown as string,
-      });
+    this.#held = [];
+    this.#heldBytes = 0;
   }
 
   async write(chunk: Buffer): Promise<void> {
-    this.#file ??= await open(this.#path, O_WRONLY | O_NOFOLLOW);
-    for (let done = 0; done < chunk.length;) {
-      const { bytesWritten } = await this.#file.write(
-        chunk,
-        done,
-        chunk.length - done,
-        this.#received,
-      );
-      done += bytesWritten;
-      this.#received += bytesWritten;
-    }
+    this.#received += chunk.length;
+    this.#held.push(chunk);
+    this.#heldBytes += chunk.length;
+    if (this.#heldBytes < HELD_BYTES) return;
+    await this.#writeHeld();
+    if (!this.#hasSidecar && this.#head?.etag) await this.#writeSidecar(this.#head);
+  }
+
+  async #writeHeld(): Promise<void> {
+    const position = this.#received - this.#heldBytes;
+    const flags = O_WRONLY | O_NOFOLLOW | (position === 0 ? O_CREAT | O_TRUNC : 0);
+    this.#file ??= await open(this.#path, flags, PRIVATE_FILE);
+    await writePieces(this.#file, this.#held, position);
+    this.#held = [];
+    this.#heldBytes = 0;
+  }
+
+  async #writeSidecar(head: FileHead): Promise<void> {
+    this.#hasSidecar = true;
+    await using sidecar = await openForWriting(`${this.#path}.json`, PRIVATE_FILE);
+    await sidecar.writeFile(JSON.stringify(head));
   }
 
   /** Gives the whole file its name. @returns its path. */
   async finish(): Promise<string> {
+    await this.#writeHeld();
     await this.close();
     const encoding: FileEncoding = this.#head?.encoding ?? 'identity';
     const path = this.#base + SUFFIX[encoding];
     await rename(this.#path, path);
-    await rm(`${this.#path}.json`, { force: true });
+    if (this.#hasSidecar) await rm(`${this.#path}.json`, { force: true });
     return path;
   }
 

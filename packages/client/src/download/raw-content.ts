@@ -1,11 +1,8 @@
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { PassThrough } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGzip } from 'node:zlib';
 import type { ExportFile } from '@tillroll/contract';
+import { writeContent } from '../disk/content.ts';
 import { openForReading, type FileSum } from '../disk/entries.ts';
+import { sealFile } from '../disk/write.ts';
 import { inflate } from '../json/inflate.ts';
 import { ContentChecker, contentLimit } from './check-content.ts';
 
@@ -15,8 +12,6 @@ export interface CheckedFile extends FileSum {
 }
 
 const READ_BYTES = 256 * 1024;
-/** Files are read seldom: half the time of the usual level, a few percent more bytes. */
-const GZIP = { level: 4 };
 
 /** Reads a file; a symbolic link is refused. */
 async function* readChunks(path: string): AsyncGenerator<Buffer, void, void> {
@@ -62,25 +57,8 @@ export async function copyChecked(
       yield chunk;
     }
   };
-  const { O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
-  await using file = await open(
-    target.path,
-    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW,
-    target.mode,
-  );
-  const hash = createHash('sha256');
-  let bytes = 0;
-  const write = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
-    for await (const chunk of chunks) {
-      hash.update(chunk);
-      bytes += chunk.length;
-      // Unlike a single `write`, it fails when the disk fills half-way.
-      await file.appendFile(chunk);
-    }
-  };
-  await pipeline(content(), target.gzip ? createGzip(GZIP) : new PassThrough(), write);
+  const sum = await writeContent(target.path, content(), target);
   const { objects } = checker.end();
-  await file.chmod(target.mode);
-  await file.sync();
-  return { objects, bytes, sha256: hash.digest('hex') };
+  await sealFile(target.path, target.mode);
+  return { objects, ...sum };
 }

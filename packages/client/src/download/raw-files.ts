@@ -10,7 +10,7 @@ import { ExportError, usageError } from '../errors.ts';
 import { throwIfAborted } from '../http/retry.ts';
 import { openExportParts, type ExportParts } from './export-parts.ts';
 import { listFiles, orderAs } from './file-list.ts';
-import { findWhole, PRIVATE_FILE } from './part-files.ts';
+import { listParts, PRIVATE_FILE } from './part-files.ts';
 import { readManifest } from './parts-manifest.ts';
 import { checkFile, copyChecked } from './raw-content.ts';
 import { readRawManifest, writeRawManifest, type RawFile } from './raw-manifest.ts';
@@ -163,8 +163,8 @@ class RawDownload {
     const listed = listFiles(this.#exported);
     if (!saved || (listed && orderAs(saved, listed) === listed)) return new Map();
     const { gzip = false } = this.#options;
-    const found = [...(await findWhole(this.#out))];
-    return new Map(found.filter(([, path]) => path.endsWith('.gz') === gzip));
+    const { whole } = await listParts(this.#out);
+    return new Map([...whole].filter(([, path]) => path.endsWith('.gz') === gzip));
   }
 
   async #finish(

@@ -1,5 +1,6 @@
 import { constants } from 'node:buffer';
-import { createGunzip, gunzipSync, type Gunzip } from 'node:zlib';
+import { promisify } from 'node:util';
+import { createGunzip, gunzip, type Gunzip } from 'node:zlib';
 import { ExportError } from '../errors.ts';
 
 /** A body may be gzip as a content encoding, and its content a gzip file besides. */
@@ -10,6 +11,8 @@ const MAX_RATIO = 1032;
 const OUTPUT_BYTES = 256 * 1024;
 const MAX_OUTPUT_BYTES = 32 * 1024 * 1024;
 
+const gunzipAsync = promisify(gunzip);
+
 type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
 export function isGzip(bytes: Uint8Array): boolean {
@@ -18,24 +21,18 @@ export function isGzip(bytes: Uint8Array): boolean {
 
 /**
  * Inflates gzip of one or several members, with zero bytes as padding behind each, also where the content
- * is gzip again. Returns other bytes as they are.
- * @throws ExportError BAD_FILE: damaged, cut off, followed by something else, or longer than `limit` bytes.
+ * is gzip again; beside the calling thread. Returns other bytes as they are.
+ * @returns undefined when the content is longer than `limit` bytes.
+ * @throws ExportError BAD_FILE: damaged, cut off, or followed by something else.
  */
-export function inflateWhole(bytes: Buffer, limit = Number.POSITIVE_INFINITY): Buffer {
-  const inflated = tryInflateWhole(bytes, limit);
-  if (!inflated) throw tooLong(limit);
-  return inflated;
-}
-
-/** As `inflateWhole`. @returns undefined when the content is longer than `limit` bytes. */
-export function tryInflateWhole(bytes: Buffer, limit: number): Buffer | undefined {
+export async function inflateWhole(bytes: Buffer, limit: number): Promise<Buffer | undefined> {
   let content: Buffer | undefined = bytes;
   for (let layer = 0; content && layer < MAX_LAYERS && isGzip(content); layer++)
-    content = inflateMembers(content, limit);
+    content = await inflateMembers(content, limit);
   return content && content.length <= limit ? content : undefined;
 }
 
-function inflateMembers(bytes: Buffer, limit: number): Buffer | undefined {
+async function inflateMembers(bytes: Buffer, limit: number): Promise<Buffer | undefined> {
   const pieces: Buffer[] = [];
   let length = 0;
   for (let at = 0; at < bytes.length; at = skipZeros(bytes, at)) {
@@ -47,7 +44,7 @@ function inflateMembers(bytes: Buffer, limit: number): Buffer | undefined {
     };
     try {
       // The types of Node know the result without `info` alone.
-      const { buffer, engine } = gunzipSync(rest, options) as unknown as {
+      const { buffer, engine } = (await gunzipAsync(rest, options)) as unknown as {
         buffer: Buffer;
         engine: Gunzip;
       };

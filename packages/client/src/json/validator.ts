@@ -49,6 +49,11 @@ const ESCAPES = new Set(Buffer.from('"\\/bfnrt'));
 /** A closing bracket's byte is its opening one's plus this. */
 const TO_CLOSING = CLOSE_ARRAY - OPEN_ARRAY;
 
+/** 1 for each byte that stands for itself in a string. */
+const PLAIN = new Uint8Array(256).fill(1, SPACE);
+PLAIN[QUOTE] = 0;
+PLAIN[BACKSLASH] = 0;
+
 const NO_ESCAPE = 0;
 const ESCAPE = 1;
 /** At least one escape may be half of a surrogate pair. */
@@ -94,10 +99,9 @@ export class Validator {
 
   /** @param p at the opening quote. */
   protected string(b: Uint8Array, p: number, end: number): number {
-    let c = 0;
     do p++;
-    while (p < end && (c = b[p] as number) !== QUOTE && c !== BACKSLASH && c >= SPACE);
-    return p < end && c === QUOTE ? p + 1 : this.#restOfString(b, p, end);
+    while (PLAIN[b[p] as number] === 1);
+    return p < end && b[p] === QUOTE ? p + 1 : this.#restOfString(b, p, end);
   }
 
   /** Continues at a byte that is not plain. */

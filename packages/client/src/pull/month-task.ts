@@ -2,7 +2,12 @@ import type { ExportObject } from '@tillroll/contract';
 import type { LimitFunction } from 'p-limit';
 import type { ExportApi } from '../api/export-api.ts';
 import type { AssemblySession } from '../assemble/assembler.ts';
-import { hasAllParts, openExportParts, type ExportParts } from '../download/export-parts.ts';
+import {
+  hasAllParts,
+  openExportParts,
+  type ExportParts,
+  type Part,
+} from '../download/export-parts.ts';
 import { obtainExport } from '../download/obtain-export.ts';
 import { ERRORS, ExportError } from '../errors.ts';
 import type { OnWaiting } from '../http/retry.ts';
@@ -16,6 +21,9 @@ import {
 import type { MonthProgress } from './events.ts';
 import { forgetExports, noteExport } from './open-exports.ts';
 import type { MonthPlan, RangePlan } from './plan.ts';
+
+/** Parts that the worker knows of: it reads the next ones while it is busy with one. */
+const PARTS_AT_ONCE = 4;
 
 /** What the months of a pull share. */
 export interface PullContext extends AssemblyContext {
@@ -245,8 +253,15 @@ export class MonthTask {
   async #addParts(session: AssemblySession, work: RangeWork): Promise<void> {
     const { parts } = work;
     try {
-      for (let position = 0; position < (parts?.count ?? 0); position++)
-        if (parts) await this.#addPart(session, parts, position);
+      const inProgress: Promise<void>[] = [];
+      for (let position = 0; parts && position < parts.count; position++) {
+        const part = await parts.part(position);
+        const adding = this.#addPart(session, parts, part);
+        adding.catch(() => undefined);
+        inProgress.push(adding);
+        if (inProgress.length >= PARTS_AT_ONCE) await inProgress.shift();
+      }
+      for (const adding of inProgress) await adding;
     } catch (error) {
       work.isGone = error instanceof ExportError && error.code === 'GONE';
       throw error;
@@ -254,9 +269,9 @@ export class MonthTask {
   }
 
   /** A part that is not what was expected is fetched again. */
-  async #addPart(session: AssemblySession, parts: ExportParts, position: number): Promise<void> {
+  async #addPart(session: AssemblySession, parts: ExportParts, first: Part): Promise<void> {
     const { exportId } = parts;
-    let part = await parts.part(position);
+    let part = first;
     for (;;) {
       try {
         const { objects, bytes } = await session.add({ ...part, exportId });
@@ -264,7 +279,7 @@ export class MonthTask {
         return;
       } catch (error) {
         if (!(error instanceof ExportError) || error.code !== 'BAD_FILE') throw error;
-        part = await parts.refetch(position, error);
+        part = await parts.refetch(part.position, error);
       }
     }
   }
