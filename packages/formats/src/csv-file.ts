@@ -1,7 +1,6 @@
-import { open, type FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { ConvertedFile } from '@tillroll/client/files';
-import { partOf, place, removePart } from './place.ts';
+import { mkdir, open, type FileHandle } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { ConvertedTable } from '@tillroll/client/files';
 import { record } from './csv-text.ts';
 import { OTHER, columnsOf, type Column, type Table } from './tables.ts';
 
@@ -14,18 +13,23 @@ export class CsvFile {
   rows = 0;
   private text: string;
   private file: FileHandle | undefined;
+  private readonly out: string;
   private readonly path: string;
   private readonly name: string;
 
-  constructor(table: Table, out: string) {
+  /** @param out absolute. @param month `2026-01`. */
+  constructor(table: Table, out: string, month: string) {
     this.columns = columnsOf(table);
     this.name = table.name;
-    this.path = join(out, `${table.name}.csv`);
+    this.out = out;
+    this.path = `${table.name}/${month}.csv`;
     this.text = `${[...this.columns.map(({ name }) => name), OTHER].join(',')}\r\n`;
   }
 
   async open(): Promise<void> {
-    this.file = await open(partOf(this.path), 'w');
+    const path = join(this.out, this.path);
+    await mkdir(dirname(path), { recursive: true });
+    this.file = await open(path, 'w');
   }
 
   /** @param values JSON texts, by column. */
@@ -42,19 +46,15 @@ export class CsvFile {
     await this.file?.writeFile(text);
   }
 
-  /** Makes the file permanent. */
-  async finish(): Promise<ConvertedFile> {
-    await place(this.path);
-    return { path: `${this.name}.csv`, table: this.name, rows: this.rows };
+  /** Writes what is left. */
+  async finish(): Promise<ConvertedTable> {
+    await this.write(true);
+    await this.close();
+    return { path: this.path, table: this.name, rows: this.rows };
   }
 
   async close(): Promise<void> {
     await this.file?.close();
     this.file = undefined;
-  }
-
-  async remove(): Promise<void> {
-    await this.close();
-    await removePart(this.path);
   }
 }

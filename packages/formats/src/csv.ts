@@ -1,11 +1,16 @@
 import type { ExportType } from '@tillroll/contract';
 import { CsvFile } from './csv-file.ts';
-import { textOf } from './csv-text.ts';
-import type { Conversion, ConvertedFile } from '@tillroll/client/files';
+import type { Conversion, ConvertedTable, LinesFile } from '@tillroll/client/files';
 import { LAYOUTS, ROWS } from './layouts.ts';
 import { walkLines } from './lines.ts';
 import { rowOf, type Row } from './rows.ts';
 import { TABLES, type TableName } from './tables.ts';
+
+/** The tables that the objects of a type give. */
+const MONTH_TABLES: Record<ExportType, readonly TableName[]> = {
+  ORDERS: ['orders', 'line_items', 'order_discounts', 'order_payments', 'order_refunds'],
+  PAYMENTS: ['payments', 'payment_tax_rates', 'payment_refunds'],
+};
 
 type Add = (table: TableName, values: readonly (string | undefined)[], row: Row) => void;
 
@@ -39,10 +44,8 @@ function addOrder(order: Row, add: Add): void {
   for (const [index, payment] of (order.lists[ORDER_PAYMENTS] ?? []).entries()) {
     add('order_payments', [id, String(index + 1), ...payment.values], payment);
   }
-  for (const refund of order.lists[ORDER_REFUNDS] ?? []) {
-    // Its own columns, and behind them the payment's id.
-    const own = refund.values.slice(0, 4);
-    add('refunds', ['"order"', id, refund.values[4], ...own], refund);
+  for (const [index, refund] of (order.lists[ORDER_REFUNDS] ?? []).entries()) {
+    add('order_refunds', [id, String(index + 1), ...refund.values], refund);
   }
 }
 
@@ -52,68 +55,51 @@ function addPayment(payment: Row, add: Add): void {
   for (const [index, rate] of (payment.lists[TAX_RATES] ?? []).entries()) {
     add('payment_tax_rates', [id, String(index + 1), ...rate.values], rate);
   }
-  for (const refund of payment.lists[PAYMENT_REFUNDS] ?? []) {
-    add('refunds', ['"payment"', payment.values[ORDER_OF_PAYMENT], id, ...refund.values], refund);
+  for (const [index, refund] of (payment.lists[PAYMENT_REFUNDS] ?? []).entries()) {
+    const order = payment.values[ORDER_OF_PAYMENT];
+    add('payment_refunds', [id, String(index + 1), order, ...refund.values], refund);
   }
 }
 
-/** One file a table. Needs no package, and no more memory than the longest line. */
-export async function toCsv(conversion: Conversion): Promise<ConvertedFile[]> {
-  const files = new Map(TABLES.map((table) => [table.name, new CsvFile(table, conversion.out)]));
+/** One file a table and month. Needs no package, and no more memory than the longest line. */
+export async function toCsv(conversion: Conversion): Promise<ConvertedTable[]> {
+  const made: ConvertedTable[] = [];
+  for (const month of conversion.months) made.push(...(await writeMonth(month, conversion)));
+  return made;
+}
+
+async function writeMonth(
+  lines: LinesFile,
+  { out, signal, onProgress }: Conversion,
+): Promise<ConvertedTable[]> {
+  const { type, month, gzip, bytes: total } = lines;
+  const tables = TABLES.filter(({ name }) => MONTH_TABLES[type].includes(name));
+  const files = new Map(tables.map((table) => [table.name, new CsvFile(table, out, month)]));
+  const layout = LAYOUTS[type];
+  const addObject = type === 'ORDERS' ? addOrder : addPayment;
+  const add: Add = (table, values, row) => files.get(table)?.add(values, row.other);
+  // What is left of a gzip file is not known from what was inflated.
+  const scale = gzip ? 0.1 : 1;
+  let read = 0;
   try {
     for (const file of files.values()) await file.open();
-    await fill(conversion, files);
-    for (const file of files.values()) {
-      await file.write(true);
-      await file.close();
-    }
-    conversion.signal.throwIfAborted();
-    const made: ConvertedFile[] = [];
+    await walkLines(
+      lines,
+      layout,
+      signal,
+      (walker, { bytes }) => addObject(rowOf(walker, layout, bytes), add),
+      async (bytes) => {
+        for (const file of files.values()) await file.write();
+        read = Math.min(total, read + bytes * scale);
+        onProgress?.(read / Math.max(1, total));
+      },
+    );
+    signal.throwIfAborted();
+    const made: ConvertedTable[] = [];
     for (const file of files.values()) made.push(await file.finish());
+    onProgress?.(1);
     return made;
-  } catch (error) {
-    for (const file of files.values()) await file.remove();
-    throw error;
-  }
-}
-
-async function fill(
-  { ranges, signal, onProgress }: Conversion,
-  files: ReadonlyMap<TableName, CsvFile>,
-): Promise<void> {
-  const refunds = new Set<string>();
-  const add: Add = (table, values, row) => {
-    if (table === 'refunds') {
-      const id = row.values[0];
-      if (id !== undefined && refunds.size === refunds.add(textOf(id)).size) return;
-    }
-    files.get(table)?.add(values, row.other);
-  };
-  const total = Math.max(
-    1,
-    ranges.reduce((sum, { bytes }) => sum + bytes, 0),
-  );
-  let done = 0;
-  // Payments first: of a refund that stands in both, the payment's copy stays.
-  for (const type of ['PAYMENTS', 'ORDERS'] as const) {
-    const layout = LAYOUTS[type];
-    const addObject = type === 'ORDERS' ? addOrder : addPayment;
-    for (const range of ranges.filter((each) => each.type === type)) {
-      // What is left of a gzip file is not known from what was inflated.
-      const scale = range.gzip ? 0.1 : 1;
-      let read = 0;
-      await walkLines(
-        range,
-        layout,
-        signal,
-        (walker, { bytes }) => addObject(rowOf(walker, layout, bytes), add),
-        async (bytes) => {
-          for (const file of files.values()) await file.write();
-          read = Math.min(range.bytes, read + bytes * scale);
-          onProgress?.({ path: `${type.toLowerCase()}.csv`, fraction: (done + read) / total });
-        },
-      );
-      done += range.bytes;
-    }
+  } finally {
+    for (const file of files.values()) await file.close();
   }
 }

@@ -1,6 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
 import { totalmem } from 'node:os';
-import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { ExportError } from '@tillroll/client';
 
@@ -15,13 +13,12 @@ export interface Database {
   close(): Promise<void>;
   /** Ends the statement that runs, if any. */
   interrupt(): void;
-  /** A directory of this conversion alone; it goes with the database. */
+  /** A directory of this conversion alone. */
   folder: string;
   threads: number;
 }
 
 /** The package, which is not installed with the client. @throws ExportError MISSING_PACKAGE */
-/** @throws ExportError `MISSING_PACKAGE`. */
 export async function loadDuckdb(): Promise<typeof import('@duckdb/node-api')> {
   try {
     return await import('@duckdb/node-api');
@@ -43,11 +40,8 @@ function memory(): number {
 }
 
 /** An empty database in memory, which never asks the network for an extension. */
-async function openDatabase(out: string, signal: AbortSignal): Promise<Database> {
+async function openDatabase(folder: string, signal: AbortSignal): Promise<Database> {
   const { DuckDBInstance } = await loadDuckdb();
-  const folder = join(out, '.tillroll', 'tmp');
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
   const instance = await DuckDBInstance.create(':memory:', {
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
@@ -72,7 +66,6 @@ async function openDatabase(out: string, signal: AbortSignal): Promise<Database>
       signal.removeEventListener('abort', interrupt);
       connection.closeSync();
       instance.closeSync();
-      await rm(folder, { recursive: true, force: true });
     },
   };
 }
@@ -82,12 +75,12 @@ async function one(connection: DuckDBConnection, sql: string): Promise<number> {
   return Number(result.getRows()[0]?.[0]);
 }
 
-/** Does `work` with a database that is closed afterwards. Node 22 has no `using` yet. */
+/** Does `work` with a database that is closed afterwards. */
 export async function withDatabase<T>(
-  { out, signal }: { out: string; signal: AbortSignal },
+  { scratch, signal }: { scratch: string; signal: AbortSignal },
   work: (database: Database) => Promise<T>,
 ): Promise<T> {
-  const database = await openDatabase(out, signal);
+  const database = await openDatabase(scratch, signal);
   try {
     return await work(database);
   } finally {

@@ -1,9 +1,4 @@
-import type {
-  Conversion,
-  ConvertedFile,
-  ConvertedFormat,
-  TableMaker,
-} from '@tillroll/client/files';
+import type { Conversion, ConvertedTable, TableFormat, TableMaker } from '@tillroll/client/files';
 import { toCsv } from './csv.ts';
 import { loadDuckdb } from './duckdb.ts';
 import { failureOf } from './failure.ts';
@@ -13,13 +8,13 @@ import { toDuckdb } from './sales.ts';
 const CONVERTERS = { csv: toCsv, parquet: toParquet, duckdb: toDuckdb } as const;
 
 /**
- * Makes tables of JSON lines: files below `conversion.out`, each written aside and then renamed.
+ * Makes tables of JSON lines: files below `conversion.out`.
  * @throws ExportError `MISSING_PACKAGE`, `BAD_FILE`, `DUPLICATE_ID`, `DISK` or `INTERRUPTED`.
  */
 export async function convert(
-  format: ConvertedFormat,
+  format: TableFormat,
   conversion: Conversion,
-): Promise<ConvertedFile[]> {
+): Promise<ConvertedTable[]> {
   try {
     return await CONVERTERS[format](conversion);
   } catch (error) {
@@ -29,7 +24,8 @@ export async function convert(
 
 /** What `pull` takes as `tables`. */
 export const tables: TableMaker = Object.freeze({
-  version: 1,
+  version: 2,
+  scope: (format) => (format === 'duckdb' ? 'directory' : 'month'),
   async require(format) {
     if (format !== 'csv') await loadDuckdb();
   },

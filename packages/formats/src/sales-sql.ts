@@ -11,8 +11,7 @@ export function tableStatements(table: Table): string[] {
     (column) => `${column.name} ${column.type}${required.has(column.name) ? ' NOT NULL' : ''}`,
   );
   lines.push(`${OTHER} JSON`);
-  if (primaryKey.length > 0) lines.push(`PRIMARY KEY (${primaryKey.join(', ')})`);
-  else lines.push('UNIQUE (id)');
+  lines.push(`PRIMARY KEY (${primaryKey.join(', ')})`);
   return [
     `CREATE TABLE ${title} (${lines.join(', ')})`,
     `COMMENT ON TABLE ${title} IS ${quoted(comment)}`,
@@ -53,8 +52,7 @@ export const INSERTS: Record<ExportType, readonly string[]> = {
       `x.line_item_id, x.line_item_position, ${list('order_discounts', 'x.d')}`,
     )}`,
     `INSERT INTO order_payments ${unnested('order_id', 'payments', list('order_payments', 'x'))}`,
-    `INSERT INTO all_refunds SELECT 'order', parent, x.payment_id, ${list('refunds', 'x')}
-      FROM (SELECT id AS parent, unnest(refunds) AS x FROM objects)`,
+    `INSERT INTO order_refunds ${unnested('order_id', 'refunds', list('order_refunds', 'x'))}`,
   ],
   PAYMENTS: [
     `INSERT INTO payments SELECT ${list('payments', 'objects')} FROM objects`,
@@ -63,14 +61,20 @@ export const INSERTS: Record<ExportType, readonly string[]> = {
       'tax_rates',
       list('payment_tax_rates', 'x'),
     )}`,
-    `INSERT INTO all_refunds SELECT 'payment', order_id, parent, ${list('refunds', 'x')}
-      FROM (SELECT order_id, id AS parent, unnest(refunds) AS x FROM objects)`,
+    `INSERT INTO payment_refunds SELECT payment_id, position, order_id, ${list('payment_refunds', 'x')}
+      FROM (SELECT id AS payment_id, order_id, unnest(refunds) AS x,
+        generate_subscripts(refunds, 1) AS position FROM objects)`,
   ],
 };
 
-/** The first copy of each refund: payments are read before orders. */
-export const INSERT_REFUNDS = `INSERT INTO refunds FROM all_refunds WHERE id IS NULL
-  OR rowid IN (SELECT min(rowid) FROM all_refunds GROUP BY id) ORDER BY rowid`;
+/** All refunds. Of one that stands in a payment and in its order, the payment's copy. */
+export const REFUNDS = `CREATE VIEW refunds AS
+SELECT 'payment' AS source, order_id, payment_id, id, amount, tax_amount, created_time, ${OTHER}
+FROM payment_refunds
+UNION ALL
+SELECT 'order', order_id, payment_id, id, amount, tax_amount, created_time, ${OTHER}
+FROM order_refunds r
+WHERE id IS NULL OR NOT EXISTS (SELECT 1 FROM payment_refunds p WHERE p.id = r.id)`;
 
 export const DAILY_TOTALS = `CREATE VIEW daily_totals AS
 WITH part AS (

@@ -237,15 +237,22 @@ export const TABLES = [
     primaryKey: ['payment_id', 'position'],
   },
   {
-    name: 'refunds',
-    comment: 'Refunds of payments and of orders, each id once',
+    name: 'order_refunds',
+    comment: 'Refunds as they stand in their order',
+    keys: orderKeys,
+    columns: ORDER_REFUND.columns,
+    primaryKey: ['order_id', 'position'],
+  },
+  {
+    name: 'payment_refunds',
+    comment: 'Refunds as they stand in their payment',
     keys: [
-      text('source', 'where it stood', '`payment` or `order`'),
-      text('order_id', "the order, or the payment's"),
-      text('payment_id', "the payment, or the refund's `payment.id`"),
+      text('payment_id', 'the payment'),
+      integer('position', 'place in the list', 'from 1'),
+      text('order_id', "the payment's order"),
     ],
-    columns: REFUND,
-    primaryKey: [],
+    columns: PAYMENT_REFUND.columns,
+    primaryKey: ['payment_id', 'position'],
   },
 ] as const satisfies readonly Table[];
 export type TableName = (typeof TABLES)[number]['name'];
