@@ -95,7 +95,7 @@ export class MonthLines {
     // The hashes are not needed in the order of the lines any more.
     const hashes = this.#hashes.sorted();
     const repeated = findRepeated(hashes);
-    if (!this.#isAscending || repeated.size > 0) return this.#sort(hashes, repeated, context);
+    if (!this.#isAscending || repeated.size > 0) return await this.#sort(hashes, repeated, context);
     if (this.#job.gzip) return { ...(await this.#copy([[0, written.bytes]], context)), hashes };
     await rename(this.#path, this.#job.output);
     return { ...written, hashes };
@@ -168,7 +168,7 @@ export class MonthLines {
           position += bytesRead;
         }
     };
-    return writeContent(this.#job.output, chunks(), this.#job);
+    return await writeContent(this.#job.output, chunks(), this.#job);
   }
 
   /** Closes and removes the scratch file. */

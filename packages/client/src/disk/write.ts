@@ -108,6 +108,7 @@ export async function writePieces(
   pieces: Buffer[],
   position: number,
 ): Promise<void> {
+  if (pieces.length === 0) return;
   let { bytesWritten: done } = await file.writev(pieces, position);
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   if (done === length) return;

@@ -9,9 +9,6 @@ import type { FileEncoding, FileHead, Sink } from './sink.ts';
 export const PRIVATE_FILE = 0o600;
 const { O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
 
-/** Written at once. What is less is fetched again after a kill: most files are no longer. */
-const HELD_BYTES = 256 * 1024;
-
 /** The names in a folder of parts: whole files, temporary ones, sidecars, and the manifest. */
 const OWN_NAME = /^(?:\d{4,6}\.(?:json|json\.gz|part|part\.json)|manifest\.json)$/;
 const WHOLE_NAME = /^\d{4,6}\.json(?:\.gz)?$/;
@@ -68,9 +65,6 @@ export class PartSink implements Sink {
   #file: FileHandle | undefined;
   #head: FileHead | undefined;
   #received = 0;
-  /** The last bytes that were received, and are not written yet. */
-  #held: Buffer[] = [];
-  #heldBytes = 0;
   #hasSidecar = false;
 
   constructor(folder: string, position: number) {
@@ -105,26 +99,18 @@ export class PartSink implements Sink {
     this.#hasSidecar = false;
     this.#head = head;
     this.#received = 0;
-    this.#held = [];
-    this.#heldBytes = 0;
   }
 
   async write(chunk: Buffer): Promise<void> {
+    await this.#writeAt(this.#received, chunk);
     this.#received += chunk.length;
-    this.#held.push(chunk);
-    this.#heldBytes += chunk.length;
-    if (this.#heldBytes < HELD_BYTES) return;
-    await this.#writeHeld();
     if (!this.#hasSidecar && this.#head?.etag) await this.#writeSidecar(this.#head);
   }
 
-  async #writeHeld(): Promise<void> {
-    const position = this.#received - this.#heldBytes;
+  async #writeAt(position: number, ...pieces: Buffer[]): Promise<void> {
     const flags = O_WRONLY | O_NOFOLLOW | (position === 0 ? O_CREAT | O_TRUNC : 0);
     this.#file ??= await open(this.#path, flags, PRIVATE_FILE);
-    await writePieces(this.#file, this.#held, position);
-    this.#held = [];
-    this.#heldBytes = 0;
+    await writePieces(this.#file, pieces, position);
   }
 
   async #writeSidecar(head: FileHead): Promise<void> {
@@ -135,7 +121,7 @@ export class PartSink implements Sink {
 
   /** Gives the whole file its name. @returns its path. */
   async finish(): Promise<string> {
-    await this.#writeHeld();
+    if (this.#received === 0) await this.#writeAt(0);
     await this.close();
     const encoding: FileEncoding = this.#head?.encoding ?? 'identity';
     const path = this.#base + SUFFIX[encoding];
