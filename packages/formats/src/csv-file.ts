@@ -1,4 +1,4 @@
-import { mkdir, open, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ConvertedTable } from '@tillroll/client/files';
 import { record } from './csv-text.ts';
@@ -56,5 +56,10 @@ export class CsvFile {
   async close(): Promise<void> {
     await this.file?.close();
     this.file = undefined;
+  }
+
+  async remove(): Promise<void> {
+    await this.close();
+    await rm(join(this.out, this.path), { force: true });
   }
 }

@@ -99,7 +99,8 @@ async function writeMonth(
     for (const file of files.values()) made.push(await file.finish());
     onProgress?.(1);
     return made;
-  } finally {
-    for (const file of files.values()) await file.close();
+  } catch (error) {
+    for (const file of files.values()) await file.remove();
+    throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Conversion, ConvertedTable } from '@tillroll/client/files';
 import { withDatabase } from './duckdb.ts';
@@ -13,9 +13,14 @@ export async function toParquet(conversion: Conversion): Promise<ConvertedTable[
       const table = lines.type.toLowerCase();
       const path = `${table}/${lines.month}.parquet`;
       await mkdir(dirname(join(out, path)), { recursive: true });
-      await writeParquet(database, lines, join(out, path), conversion, (fraction) =>
-        onProgress?.((index + fraction) / months.length),
-      );
+      try {
+        await writeParquet(database, lines, join(out, path), conversion, (fraction) =>
+          onProgress?.((index + fraction) / months.length),
+        );
+      } catch (error) {
+        await rm(join(out, path), { force: true });
+        throw error;
+      }
       made.push({ path, table, rows: lines.objects });
     }
     onProgress?.(1);

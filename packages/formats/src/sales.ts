@@ -12,7 +12,17 @@ const PATH = 'sales.duckdb';
 /** One database with all tables. */
 export async function toDuckdb(conversion: Conversion): Promise<ConvertedTable[]> {
   const path = join(conversion.out, PATH);
-  const rows = await withDatabase(conversion, (database) => fill(database, conversion, path));
+  const clear = async (): Promise<void> => {
+    for (const file of [path, `${path}.wal`]) await rm(file, { force: true });
+  };
+  await clear();
+  let rows: number[];
+  try {
+    rows = await withDatabase(conversion, (database) => fill(database, conversion, path));
+  } catch (error) {
+    await clear();
+    throw error;
+  }
   return TABLES.map(({ name }, index) => ({ path: PATH, table: name, rows: rows[index] ?? 0 }));
 }
 

@@ -1,8 +1,7 @@
-import { cp, mkdir, readFile, readdir, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { LinesFile } from '@tillroll/client/files';
 import { convert } from '../src/index.ts';
 import { conversionOf, query, rangeOf, temporary } from './formats-fixture.ts';
 
@@ -19,20 +18,20 @@ const orders = (count: number, more: object = {}) =>
 const literal = (path: string) => `'${path.replaceAll("'", "''").replaceAll(/[[*?]/g, '[$&]')}'`;
 const fromParquet = (path: string) => `read_parquet(${literal(path)}, hive_partitioning = false)`;
 
-test('Parquet: one file a range, what is nested as lists', async () => {
+test('Parquet: one file a month, what is nested as lists', async () => {
   await using folder = await temporary();
   const ranges = [
     await rangeOf(folder.path, 'ORDERS', orders(3, { z: [1] })),
-    await rangeOf(folder.path, 'ORDERS', [], { name: 'none' }),
+    await rangeOf(folder.path, 'ORDERS', [], { month: '2026-03' }),
     await rangeOf(folder.path, 'PAYMENTS', [
       { id: 'P1', createdTime: 1, amount: 5, tender: { label: 'Cash' } },
     ]),
   ];
   const made = await convert('parquet', conversionOf(folder.path, ranges));
   expect(made).toEqual([
-    { path: 'orders/2026-01-01_2026-01-31.parquet', table: 'orders', rows: 3 },
-    { path: 'orders/none.parquet', table: 'orders', rows: 0 },
-    { path: 'payments/2026-01-01_2026-01-31.parquet', table: 'payments', rows: 1 },
+    { path: 'orders/2026-01.parquet', table: 'orders', rows: 3 },
+    { path: 'orders/2026-03.parquet', table: 'orders', rows: 0 },
+    { path: 'payments/2026-01.parquet', table: 'payments', rows: 1 },
   ]);
   const [first = '', none = '', payments = ''] = made.map(({ path }) => join(folder.path, path));
   expect(
@@ -54,38 +53,7 @@ test('Parquet: one file a range, what is nested as lists', async () => {
   expect(
     await query(':memory:', `SELECT tender_label, tip_amount FROM ${fromParquet(payments)}`),
   ).toEqual([{ tender_label: 'Cash', tip_amount: null }]);
-  expect(await readdir(join(folder.path, '.tillroll'))).toEqual([]);
-});
-
-test('Parquet, incremental: keeps what did not change, removes what belongs to no range', async () => {
-  await using folder = await temporary();
-  const range = (name: string, changed: boolean, count: number) =>
-    rangeOf(folder.path, 'ORDERS', orders(count), { name, changed });
-  const run = (ranges: LinesFile[], incremental = true) =>
-    convert('parquet', conversionOf(folder.path, ranges, { incremental }));
-  const at = (name: string) => join(folder.path, 'orders', name);
-  await run([await range('a', true, 1), await range('b', true, 1), await range('c', true, 1)]);
-  await writeFile(at('old.parquet.part'), 'x');
-  await writeFile(at('notes.txt'), 'mine');
-  const long = new Date(1_000_000_000_000);
-  for (const name of ['a', 'b']) await utimes(at(`${name}.parquet`), long, long);
-
-  const made = await run([
-    await range('a', false, 1),
-    await range('b', true, 2),
-    await range('d', false, 1),
-  ]);
-  expect(made.map(({ rows }) => rows)).toEqual([1, 2, 1]);
-  expect((await readdir(join(folder.path, 'orders'))).toSorted()).toEqual([
-    'a.parquet',
-    'b.parquet',
-    'd.parquet',
-    'notes.txt',
-  ]);
-  expect((await stat(at('a.parquet'))).mtime).toEqual(long);
-  expect((await stat(at('b.parquet'))).mtime).not.toEqual(long);
-  await run([await range('a', false, 1)], false);
-  expect((await stat(at('a.parquet'))).mtime).not.toEqual(long);
+  expect(await readdir(join(folder.path, 'scratch'))).toEqual([]);
 });
 
 test('DuckDB: keys, comments and the view, whatever the file is called', async () => {
@@ -105,7 +73,7 @@ test('DuckDB: keys, comments and the view, whatever the file is called', async (
       { id: 'P2', createdTime: 1_767_225_600_000, currency: 'USD', amount: 9, result: 'FAIL' },
     ]),
   ];
-  await writeFile(join(folder.path, 'sales.duckdb.part.wal'), 'left behind');
+  await writeFile(join(folder.path, 'sales.duckdb.wal'), 'left behind');
   await convert('duckdb', conversionOf(folder.path, ranges));
   // A second time over the first.
   await convert('duckdb', conversionOf(folder.path, ranges));
@@ -180,7 +148,8 @@ test.each(['csv', 'parquet', 'duckdb'] as const)(
     });
     await expect(convert(format, conversion)).rejects.toMatchObject({ code: 'INTERRUPTED' });
     const left = await readdir(out, { recursive: true, withFileTypes: true });
-    expect(left.filter((entry) => entry.isFile()).map(({ name }) => name)).toEqual([]);
+    const made = left.filter(({ parentPath }) => !parentPath.endsWith('scratch'));
+    expect(made.filter((entry) => entry.isFile()).map(({ name }) => name)).toEqual([]);
   },
 );
 
@@ -195,10 +164,10 @@ test.each(['csv', 'parquet', 'duckdb'] as const)(
         folder.path,
         'ORDERS',
         orders(20).map((order) => ({ ...order, id: `x${order.id}`, z: 1 })),
-        { name: 'z' },
+        { month: '2026-02' },
       ),
     ];
-    const onProgress = ({ fraction }: { fraction: number }) => void seen.push(fraction);
+    const onProgress = (fraction: number) => void seen.push(fraction);
     await convert(format, conversionOf(folder.path, ranges, { onProgress }));
     expect(seen).toEqual(seen.toSorted((a, b) => a - b));
     expect(seen.at(-1)).toBe(1);
@@ -218,7 +187,7 @@ test('CSV needs no package; the others say which', async () => {
   const script = `
     import { convert } from './src/index.ts';
     for (const format of ['csv', 'parquet', 'duckdb']) {
-      const conversion = ${JSON.stringify({ ranges: [range], out: folder.path, incremental: false })};
+      const conversion = ${JSON.stringify({ months: [range], out: folder.path, scratch: folder.path })};
       conversion.signal = new AbortController().signal;
       await convert(format, conversion).then(() => console.log('made'), (error) => console.log(error.code, error.hint));
     }`;
@@ -229,5 +198,5 @@ test('CSV needs no package; the others say which', async () => {
   });
   const missing = 'MISSING_PACKAGE npm install @duckdb/node-api';
   expect(stderr + stdout).toBe(`made\n${missing}\n${missing}\n`);
-  expect(await readFile(join(folder.path, 'orders.csv'), 'utf8')).toContain('O1');
+  expect(await readFile(join(folder.path, 'orders/2026-01.csv'), 'utf8')).toContain('O1');
 });

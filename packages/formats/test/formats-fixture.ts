@@ -1,4 +1,5 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -23,34 +24,35 @@ export async function temporary(): Promise<AsyncDisposable & { path: string }> {
 }
 
 export interface RangeOptions {
-  name?: string;
+  month?: string;
   gzip?: boolean;
-  changed?: boolean;
 }
 
-/** A range of JSON lines below `folder`; `lines` are objects, or texts as they are. */
+/** A month of JSON lines below `folder`; `lines` are objects, or texts as they are. */
 export async function rangeOf(
   folder: string,
   type: ExportType,
   lines: readonly (object | string)[],
-  { name = '2026-01-01_2026-01-31', gzip = false, changed = true }: RangeOptions = {},
+  { month = '2026-01', gzip = false }: RangeOptions = {},
 ): Promise<LinesFile> {
-  const path = join(folder, `${type.toLowerCase()}-${name}.jsonl`);
+  const path = join(folder, `${type.toLowerCase()}-${month}.jsonl`);
   const texts = lines.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`);
   // Several members, as a download that was put together has.
   const data = gzip
     ? Buffer.concat(texts.map((text) => gzipSync(text)))
     : Buffer.from(texts.join(''));
   await writeFile(path, data);
-  return { type, name, path, gzip, changed, objects: lines.length, bytes: data.length };
+  return { type, month, path, gzip, objects: lines.length, bytes: data.length };
 }
 
 export function conversionOf(
   out: string,
-  ranges: readonly LinesFile[],
+  months: readonly LinesFile[],
   more: Partial<Conversion> = {},
 ): Conversion {
-  return { ranges, out, incremental: false, signal: new AbortController().signal, ...more };
+  const scratch = join(out, 'scratch');
+  mkdirSync(scratch, { recursive: true });
+  return { months, out, scratch, signal: new AbortController().signal, ...more };
 }
 
 /** RFC 4180, independent of what wrote it: a quoted empty field is a text, an unquoted one null. */
@@ -89,7 +91,14 @@ export function parseCsv(text: string): (string | null)[][] {
 export async function csvTables(out: string): Promise<Tables> {
   const tables: Tables = {};
   for (const table of TABLES) {
-    const [header = [], ...rows] = parseCsv(await readFile(join(out, `${table.name}.csv`), 'utf8'));
+    const names = await readdir(join(out, table.name)).catch((): string[] => []);
+    const rows: (string | null)[][] = [];
+    let header: (string | null)[] = [];
+    for (const name of names.toSorted()) {
+      const records = parseCsv(await readFile(join(out, table.name, name), 'utf8'));
+      header = records[0] ?? [];
+      rows.push(...records.slice(1));
+    }
     const times = new Set(timesOf(table));
     tables[table.name] = rows.map((row) => {
       if (row.length !== header.length) throw new Error(`${row.length} fields in ${table.name}`);

@@ -166,9 +166,9 @@ function rebuiltAll(tables: Tables, type: 'ORDERS' | 'PAYMENTS'): JsonObject[] {
           line_items: 'line_items',
           discounts: 'order_discounts',
           payments: 'order_payments',
-          refunds: 'refunds',
+          refunds: 'order_refunds',
         }
-      : { tax_rates: 'payment_tax_rates', refunds: 'refunds' };
+      : { tax_rates: 'payment_tax_rates', refunds: 'payment_refunds' };
   const finish = (cells: Cells, object: JsonObject): JsonObject => {
     const { other } = cells;
     if (typeof other === 'string') merge(object, JSON.parse(other) as JsonObject);

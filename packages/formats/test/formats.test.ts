@@ -4,7 +4,14 @@ import { expect, test } from 'vitest';
 import { convert } from '../src/index.ts';
 import { TABLES, columnsOf } from '../src/tables.ts';
 import { SAMPLE_ORDERS, SAMPLE_PAYMENTS } from './formats-sample.ts';
-import { bothTables, conversionOf, query, rangeOf, temporary } from './formats-fixture.ts';
+import {
+  bothTables,
+  conversionOf,
+  query,
+  rangeOf,
+  temporary,
+  type Tables,
+} from './formats-fixture.ts';
 
 const ORDER = { id: 'O1', createdTime: 1_767_225_600_001, modifiedTime: 1_767_225_600_002 };
 const PAYMENT = { id: 'P1', createdTime: 1_767_225_600_003, modifiedTime: 1_767_225_600_004 };
@@ -203,26 +210,39 @@ test('names in escapes, names that come twice, halves of pairs', async () => {
   });
 });
 
-test('a refund that stands in an order and in its payment comes once, from the payment', async () => {
+test('every refund is in the table of its list; the view has each once, from the payment', async () => {
   const refund = { id: 'R1', amount: 5, payment: { id: 'P1' } };
-  const tables = await tablesOf(
-    [
-      {
-        ...ORDER,
-        refunds: {
-          elements: [
-            { ...refund, amount: 4 },
-            { id: 'R2', amount: 1, payment: { id: 'P9' } },
-          ],
-        },
-      },
-    ],
-    [{ ...PAYMENT, order: { id: 'O1' }, refunds: { elements: [refund] } }],
-  );
-  const rest = { tax_amount: null, created_time: null, other: null, order_id: 'O1' };
-  expect(tables.refunds).toEqual([
-    { ...rest, source: 'payment', payment_id: 'P1', id: 'R1', amount: '5' },
-    { ...rest, source: 'order', payment_id: 'P9', id: 'R2', amount: '1' },
+  const order = {
+    ...ORDER,
+    refunds: {
+      elements: [
+        { ...refund, amount: 4 },
+        { id: 'R2', amount: 1, payment: { id: 'P9' } },
+      ],
+    },
+  };
+  // Two without an id, and one id twice: no money is left out.
+  const elements = [refund, { amount: 7 }, { amount: 8 }, { ...refund, amount: 9 }];
+  const payment = { ...PAYMENT, order: { id: 'O1' }, refunds: { elements } };
+  const tables = await tablesOf([order], [payment]);
+  const amounts = (rows: Tables[string] = []): (string | null | undefined)[] =>
+    rows.map(({ amount }) => amount);
+  expect(amounts(tables['order_refunds'])).toEqual(['4', '1']);
+  expect(amounts(tables['payment_refunds'])).toEqual(['5', '7', '8', '9']);
+
+  await using folder = await temporary();
+  const months = [
+    await rangeOf(folder.path, 'ORDERS', [order]),
+    await rangeOf(folder.path, 'PAYMENTS', [payment]),
+  ];
+  await convert('duckdb', conversionOf(folder.path, months));
+  const sql = 'SELECT source, id, amount::VARCHAR AS amount FROM refunds ORDER BY amount';
+  expect(await query(join(folder.path, 'sales.duckdb'), sql)).toEqual([
+    { source: 'order', id: 'R2', amount: '1' },
+    { source: 'payment', id: 'R1', amount: '5' },
+    { source: 'payment', id: null, amount: '7' },
+    { source: 'payment', id: null, amount: '8' },
+    { source: 'payment', id: 'R1', amount: '9' },
   ]);
 });
 
@@ -236,8 +256,8 @@ test('gzip of several members, several ranges, in their order', async () => {
       ids.map((id) => ({ ...ORDER, id, y: 1 })),
       { gzip: true },
     ),
-    await rangeOf(folder.path, 'ORDERS', [{ ...ORDER, id: 'A' }], { name: 'later', gzip: true }),
-    await rangeOf(folder.path, 'ORDERS', [], { name: 'none', gzip: true }),
+    await rangeOf(folder.path, 'ORDERS', [{ ...ORDER, id: 'A' }], { month: '2026-02', gzip: true }),
+    await rangeOf(folder.path, 'ORDERS', [], { month: '2026-03', gzip: true }),
   ];
   const { csv, duckdb } = await bothTables(folder.path, ranges);
   expect(duckdb).toEqual(csv);
@@ -251,11 +271,11 @@ test('CSV ends its lines with CRLF, and DuckDB reads it', async () => {
   ]);
   const made = await convert('csv', conversionOf(folder.path, [range]));
   expect(made.find(({ table }) => table === 'orders')).toEqual({
-    path: 'orders.csv',
+    path: 'orders/2026-01.csv',
     table: 'orders',
     rows: 1,
   });
-  const path = join(folder.path, 'orders.csv');
+  const path = join(folder.path, 'orders/2026-01.csv');
   expect(await readFile(path, 'utf8')).toMatch(/^id,currency,.*,other\r\nO1,.*\r\n$/s);
   expect(await readFile(path, 'utf8')).toContain('2026-01-01T00:00:00.001Z');
   const literal = path.replaceAll("'", "''").replaceAll(/[[*?]/g, '[$&]');
