@@ -119,7 +119,9 @@ test('DuckDB: keys, comments and the view, whatever the file is called', async (
     'line_items',
     'order_discounts',
     'order_payments',
+    'order_refunds',
     'orders',
+    'payment_refunds',
     'payment_tax_rates',
     'payments',
   ]);
