@@ -6,16 +6,13 @@ const MEMORY = /Out of Memory Error/;
 const TWICE = /duplicate key "([^"]*)"/i;
 const NOT_JSON = /Malformed JSON|Invalid unicode|Conversion Error/;
 
-export const isOutOfMemory = (error: unknown) =>
-  error instanceof Error && MEMORY.test(error.message);
-
 /** What a failed conversion was about, for the caller; a fault of our own stays as it is. */
 export function failureOf(cause: unknown, signal: AbortSignal, what: string): unknown {
   if (signal.aborted) return new ExportError('INTERRUPTED', `${what}: interrupted`, { cause });
   if (cause instanceof ExportError || !(cause instanceof Error)) return cause;
   const { code = '' } = cause as NodeJS.ErrnoException;
   const [line = ''] = cause.message.split('\n');
-  if (isOutOfMemory(cause)) {
+  if (MEMORY.test(cause.message)) {
     return new ExportError('DISK', `${what}: not enough memory`, {
       hint: 'Use a machine with more memory, or CSV, which needs little.',
       cause,

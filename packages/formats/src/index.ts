@@ -1,9 +1,9 @@
 import type { Conversion, ConvertedTable, TableFormat, TableMaker } from '@tillroll/client/files';
-import { toCsv } from './csv.ts';
-import { loadDuckdb } from './duckdb.ts';
+import { toCsv } from './csv/csv.ts';
+import { loadDuckdb } from './database.ts';
 import { failureOf } from './failure.ts';
-import { toParquet } from './parquet.ts';
-import { toDuckdb } from './sales.ts';
+import { toParquet } from './parquet/parquet.ts';
+import { toDuckdb } from './duckdb/duckdb.ts';
 
 const CONVERTERS = { csv: toCsv, parquet: toParquet, duckdb: toDuckdb } as const;
 

@@ -1,16 +1,23 @@
 import { createReadStream } from 'node:fs';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import type { ExportType } from '@tillroll/contract';
 import { ExportError } from '@tillroll/client';
 import type { LinesFile } from '@tillroll/client/files';
-import type { Layout } from './shape.ts';
-import { Walker } from './walk.ts';
+import { compileTable, JsonFault, Scanner, type CompiledTable } from '@tillroll/client/json';
+import { ROWS } from './tables.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 const LINE_FEED = 0x0a;
 
+/** What the scanner finds in an object of a type: columns, and members that none holds. */
+export const COMPILED: Record<ExportType, CompiledTable> = {
+  ORDERS: compileTable(ROWS.ORDERS, true),
+  PAYMENTS: compileTable(ROWS.PAYMENTS, true),
+};
+
 /** The file's text, in buffers that begin and end with a line. */
-async function* blocks(
+async function* readBlocks(
   { path, gzip, bytes }: LinesFile,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
@@ -35,7 +42,7 @@ async function* blocks(
   if (left.length > 0) yield Buffer.concat(left);
 }
 
-/** A line that the walker has just walked; without its line feed. */
+/** A line that was scanned; without its line feed. */
 export interface Line {
   bytes: Buffer;
   start: number;
@@ -43,40 +50,38 @@ export interface Line {
 }
 
 /**
- * Walks all lines of a file, in order. `atLine` is called for each; false ends it. `atBlock` is
+ * Scans all lines of a file, in order. `onLine` is called for each; false ends it. `onBlock` is
  * awaited between them, every megabyte or so.
+ * @throws ExportError BAD_FILE
  */
-export async function walkLines(
+export async function scanLines(
   file: LinesFile,
-  layout: Layout,
   signal: AbortSignal,
-  atLine: (walker: Walker, line: Line) => boolean | void,
-  atBlock: (bytes: number) => Promise<void> | void = () => undefined,
+  onLine: (scanner: Scanner, line: Line) => boolean | void,
+  onBlock: (bytes: number) => Promise<void> | void = () => undefined,
 ): Promise<void> {
-  const walker = new Walker(layout);
+  const scanner = new Scanner(COMPILED[file.type]);
   let number = 0;
   try {
-    for await (const bytes of blocks(file, signal)) {
+    for await (const bytes of readBlocks(file, signal)) {
       for (let start = 0; start < bytes.length;) {
         const feed = bytes.indexOf(LINE_FEED, start);
         const end = feed === -1 ? bytes.length : feed;
         number++;
-        if (end > start) {
-          walker.walk(bytes, start, end);
-          if (atLine(walker, { bytes, start, end }) === false) return;
-        }
+        if (scanner.scan(bytes, start, end) !== end) throw new JsonFault(end, 'one object');
+        if (onLine(scanner, { bytes, start, end }) === false) return;
         start = end + 1;
       }
-      await atBlock(bytes.length);
+      await onBlock(bytes.length);
     }
   } catch (cause) {
-    const damaged =
+    const isDamaged =
       cause instanceof Error && 'code' in cause && String(cause.code).startsWith('Z_');
-    if (!damaged && !(cause instanceof SyntaxError)) throw cause;
-    const what = damaged ? 'the gzip file is damaged' : 'not a JSON object';
+    if (!isDamaged && !(cause instanceof JsonFault)) throw cause;
+    const what = isDamaged ? 'the gzip file is damaged' : 'not a JSON object';
     throw new ExportError('BAD_FILE', `${file.path}, line ${number}: ${what}`, {
       cause,
-      hint: 'Remove the file and pull the range again.',
+      hint: 'Delete the file and run the pull again.',
     });
   }
 }

@@ -3,6 +3,8 @@
  * and DuckDB and the table in docs/formats.md all follow from what stands here.
  */
 
+import type { ExportType } from '@tillroll/contract';
+
 export type ColumnType = 'VARCHAR' | 'BIGINT' | 'BOOLEAN' | 'TIMESTAMP';
 
 export interface Column {
@@ -121,7 +123,7 @@ const TAX_RATE = rows([
   money('tax_amount', 'taxAmount'),
 ]);
 
-export const ORDER = rows(
+const ORDER = rows(
   [
     text('id'),
     text('currency'),
@@ -151,7 +153,7 @@ export const ORDER = rows(
   ],
 );
 
-export const PAYMENT = rows(
+const PAYMENT = rows(
   [
     text('id'),
     text('order_id', 'order.id'),
@@ -183,6 +185,9 @@ export const PAYMENT = rows(
     { from: 'refunds', name: 'refunds', rows: PAYMENT_REFUND },
   ],
 );
+
+/** What one object of a type gives. */
+export const ROWS: Record<ExportType, Rows> = { ORDERS: ORDER, PAYMENTS: PAYMENT };
 
 const orderKeys = [
   text('order_id', 'the order'),

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ROWS } from '../src/layouts.ts';
+import { ROWS } from '../src/tables.ts';
 import type { Column, Rows } from '../src/tables.ts';
 import { convert } from '../src/index.ts';
 import {

@@ -290,8 +290,8 @@ test('CSV ends its lines with CRLF, and DuckDB reads it', async () => {
 });
 
 test.each(['csv', 'parquet', 'duckdb'] as const)('%s: a line that is no object', async (format) => {
-  await using folder = await temporary();
   for (const line of ['[]', '{"id":"O1"', '{"id":"O1"}x', '{"id"}', 'nonsense']) {
+    await using folder = await temporary();
     const range = await rangeOf(folder.path, 'ORDERS', [ORDER, line]);
     await expect(convert(format, conversionOf(folder.path, [range]))).rejects.toMatchObject({
       code: 'BAD_FILE',

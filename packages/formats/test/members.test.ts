@@ -1,6 +1,6 @@
 import { MEMBERS, type Member, type MemberKind, type Members } from '@tillroll/contract';
 import { expect, test } from 'vitest';
-import { ROWS } from '../src/layouts.ts';
+import { ROWS } from '../src/tables.ts';
 import type { ColumnType, Rows } from '../src/tables.ts';
 
 /** What loading must check of a member, so that a column of this type reads it as everyone does. */

@@ -18,7 +18,7 @@ export interface LinesFile {
 export interface Conversion {
   /** One month for a format of scope `month`; all of them, by type and time, for `directory`. */
   months: readonly LinesFile[];
-  /** Absolute path of an empty folder. Tables are written there, under their final relative paths. */
+  /** Absolute path of an empty folder. Tables are written there, under their final relative paths; the caller removes it when they fail. */
   out: string;
   /** Absolute path of an empty folder for temporary files; the caller removes it. */
   scratch: string;

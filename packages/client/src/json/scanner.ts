@@ -47,6 +47,8 @@ export class Scanner extends Validator {
   tape = new Int32Array(1024);
   /** Used numbers of `tape`: four for each entry. */
   length = 0;
+  /** Whether a member was recorded that no column holds. */
+  hasUnmapped = false;
   /** Whether a name was written with escapes, in an object of which members are known. */
   hasEscapedNames = false;
   readonly #table: CompiledTable;
@@ -68,6 +70,7 @@ export class Scanner extends Validator {
     this.hasBreaks = false;
     this.hasSurrogates = false;
     this.hasEscapedNames = false;
+    this.hasUnmapped = false;
     this.#rootIdEnd = this.#rootId = 0;
     if (b[start] !== OPEN_OBJECT) throw new JsonFault(start, 'an object');
     return this.#object(b, start, end, this.#table.root, 1);
@@ -104,7 +107,7 @@ export class Scanner extends Validator {
       if (index === -1) {
         p = this.value(b, p, end, depth);
         if (p === INCOMPLETE) return p;
-        if (recordsUnmapped) this.#push(TAPE.OTHER, shape.index, name, p);
+        if (recordsUnmapped) this.#pushUnmapped(shape, name, p);
       } else {
         shape.next[before] = index;
         before = index + 1;
@@ -116,7 +119,7 @@ export class Scanner extends Validator {
         if (p === MISMATCH) {
           this.length = recorded;
           p = this.value(b, value, end, depth);
-          if (recordsUnmapped) this.#push(TAPE.OTHER, shape.index, name, p);
+          if (recordsUnmapped) this.#pushUnmapped(shape, name, p);
           else if (field.kind === 'value') this.#push(TAPE.VALUE, field.column, 0, 0);
         } else seen |= 1 << index;
         if (p === INCOMPLETE) return p;
@@ -223,6 +226,11 @@ export class Scanner extends Validator {
     // Flag 2: an escape from \ud000 to \udfff.
     if ((this.escapes & 2) === 0 || after === INCOMPLETE) return after;
     return parseText(b, p, after).isWellFormed() ? after : MISMATCH;
+  }
+
+  #pushUnmapped(shape: Shape, start: number, end: number): void {
+    this.hasUnmapped = true;
+    this.#push(TAPE.OTHER, shape.index, start, end);
   }
 
   #push(operation: number, a: number, start: number, end: number): void {

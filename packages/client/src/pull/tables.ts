@@ -50,6 +50,10 @@ async function stageTables(
     }
     const files = [...measured.keys()].map((path) => ({ staged: join(out, path), path }));
     return { tables, files };
+  } catch (error) {
+    // What is half made must not fill the disk while other months go on.
+    await rm(out, { recursive: true, force: true });
+    throw error;
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }

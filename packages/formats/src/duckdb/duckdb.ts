@@ -1,34 +1,24 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Conversion, ConvertedTable } from '@tillroll/client/files';
-import { withDatabase, type Database } from './duckdb.ts';
-import { writeParquet } from './parquet-file.ts';
-import { DAILY_TOTALS, INSERTS, REFUNDS, tableStatements } from './sales-sql.ts';
-import { pattern, quoted } from './sql.ts';
-import { TABLES } from './tables.ts';
+import { withDatabase, type Database } from '../database.ts';
+import { writeParquet } from '../parquet/parquet-file.ts';
+import { DAILY_TOTALS, INSERTS, REFUNDS, tableStatements } from './tables-sql.ts';
+import { quote, quotePattern } from '../quote.ts';
+import { TABLES } from '../tables.ts';
 
 const PATH = 'sales.duckdb';
 
 /** One database with all tables. */
 export async function toDuckdb(conversion: Conversion): Promise<ConvertedTable[]> {
   const path = join(conversion.out, PATH);
-  const clear = async (): Promise<void> => {
-    for (const file of [path, `${path}.wal`]) await rm(file, { force: true });
-  };
-  await clear();
-  let rows: number[];
-  try {
-    rows = await withDatabase(conversion, (database) => fill(database, conversion, path));
-  } catch (error) {
-    await clear();
-    throw error;
-  }
+  const rows = await withDatabase(conversion, (database) => fill(database, conversion, path));
   return TABLES.map(({ name }, index) => ({ path: PATH, table: name, rows: rows[index] ?? 0 }));
 }
 
 async function fill(database: Database, conversion: Conversion, path: string): Promise<number[]> {
-  const { months, onProgress } = conversion;
-  await database.run(`ATTACH ${quoted(path)} AS sales (TYPE duckdb)`);
+  const { months, signal, onProgress } = conversion;
+  await database.run(`ATTACH ${quote(path)} AS sales (TYPE duckdb)`);
   await database.run('USE sales');
   for (const table of TABLES) for (const sql of tableStatements(table)) await database.run(sql);
   const total = Math.max(
@@ -38,12 +28,12 @@ async function fill(database: Database, conversion: Conversion, path: string): P
   let done = 0;
   for (const lines of months) {
     const staged = join(database.folder, 'objects.parquet');
-    await writeParquet(database, lines, staged, conversion, (fraction) =>
+    await writeParquet(database, lines, staged, signal, (fraction) =>
       onProgress?.(Math.min(1, (done + 0.6 * fraction * lines.bytes) / total)),
     );
     await database.run(
       `CREATE OR REPLACE TEMP VIEW objects AS
-        FROM read_parquet(${pattern(staged)}, hive_partitioning = false)`,
+        FROM read_parquet(${quotePattern(staged)}, hive_partitioning = false)`,
     );
     for (const sql of INSERTS[lines.type]) await database.run(sql);
     await rm(staged);

@@ -11,8 +11,6 @@ export interface Database {
   /** The single number that a query gives. */
   count(sql: string): Promise<number>;
   close(): Promise<void>;
-  /** Ends the statement that runs, if any. */
-  interrupt(): void;
   /** A directory of this conversion alone. */
   folder: string;
   threads: number;
@@ -60,7 +58,6 @@ async function openDatabase(folder: string, signal: AbortSignal): Promise<Databa
       signal.throwIfAborted();
       await connection.run(sql);
     },
-    interrupt,
     count: (sql) => one(connection, sql),
     async close() {
       signal.removeEventListener('abort', interrupt);

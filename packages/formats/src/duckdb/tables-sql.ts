@@ -1,6 +1,6 @@
 import type { ExportType } from '@tillroll/contract';
-import { quoted } from './sql.ts';
-import { OTHER, TABLES, columnsOf, type Table, type TableName } from './tables.ts';
+import { quote } from '../quote.ts';
+import { OTHER, TABLES, columnsOf, type Table, type TableName } from '../tables.ts';
 
 /** `CREATE TABLE` and its comments. */
 export function tableStatements(table: Table): string[] {
@@ -14,10 +14,10 @@ export function tableStatements(table: Table): string[] {
   lines.push(`PRIMARY KEY (${primaryKey.join(', ')})`);
   return [
     `CREATE TABLE ${title} (${lines.join(', ')})`,
-    `COMMENT ON TABLE ${title} IS ${quoted(comment)}`,
+    `COMMENT ON TABLE ${title} IS ${quote(comment)}`,
     ...columns.map(
       ({ name: column, from, unit }) =>
-        `COMMENT ON COLUMN ${title}.${column} IS ${quoted(unit === '' ? from : `${from}; ${unit}`)}`,
+        `COMMENT ON COLUMN ${title}.${column} IS ${quote(unit === '' ? from : `${from}; ${unit}`)}`,
     ),
     `COMMENT ON COLUMN ${title}.${OTHER} IS 'JSON object of the members that no column holds'`,
   ];

@@ -1,26 +1,21 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Conversion, ConvertedTable } from '@tillroll/client/files';
-import { withDatabase } from './duckdb.ts';
+import { withDatabase } from '../database.ts';
 import { writeParquet } from './parquet-file.ts';
 
 /** One file a month. */
 export async function toParquet(conversion: Conversion): Promise<ConvertedTable[]> {
-  const { months, out, onProgress } = conversion;
+  const { months, out, signal, onProgress } = conversion;
   return withDatabase(conversion, async (database) => {
     const made: ConvertedTable[] = [];
     for (const [index, lines] of months.entries()) {
       const table = lines.type.toLowerCase();
       const path = `${table}/${lines.month}.parquet`;
       await mkdir(dirname(join(out, path)), { recursive: true });
-      try {
-        await writeParquet(database, lines, join(out, path), conversion, (fraction) =>
-          onProgress?.((index + fraction) / months.length),
-        );
-      } catch (error) {
-        await rm(join(out, path), { force: true });
-        throw error;
-      }
+      await writeParquet(database, lines, join(out, path), signal, (fraction) =>
+        onProgress?.((index + fraction) / months.length),
+      );
       made.push({ path, table, rows: lines.objects });
     }
     onProgress?.(1);

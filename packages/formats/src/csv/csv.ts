@@ -1,0 +1,89 @@
+import type { ExportType } from '@tillroll/contract';
+import type { Conversion, ConvertedTable, LinesFile } from '@tillroll/client/files';
+import { COMPILED, scanLines } from '../lines.ts';
+import { readRow, type Row } from '../row.ts';
+import { ROWS, TABLES, type TableName } from '../tables.ts';
+import { CsvFile } from './csv-file.ts';
+
+/** The tables that the objects of a type give. */
+const TABLES_OF: Record<ExportType, readonly TableName[]> = {
+  ORDERS: ['orders', 'line_items', 'order_discounts', 'order_payments', 'order_refunds'],
+  PAYMENTS: ['payments', 'payment_tax_rates', 'payment_refunds'],
+};
+/** How much longer JSON lines are than their gzip file, about. */
+const GZIP_RATIO = 10;
+
+/** @param keys the columns that say where the row belongs: JSON texts. */
+type Add = (table: TableName, row: Row, keys: Record<string, string | undefined>) => void;
+
+const ADD_OBJECT: Record<ExportType, (object: Row, add: Add) => void> = {
+  ORDERS(order, add) {
+    const order_id = order.values.id;
+    const addAll = (table: TableName, rows: readonly Row[] = []) => {
+      for (const [index, row] of rows.entries())
+        add(table, row, { order_id, position: String(index + 1) });
+    };
+    const { line_items = [], discounts = [], payments, refunds } = order.lists;
+    add('orders', order, {});
+    addAll('line_items', line_items);
+    let count = 0;
+    const addDiscounts = (rows: readonly Row[], keys: Record<string, string | undefined>) => {
+      for (const row of rows)
+        add('order_discounts', row, { ...keys, order_id, position: String(++count) });
+    };
+    addDiscounts(discounts, {});
+    for (const [index, { values, lists }] of line_items.entries())
+      addDiscounts(lists.discounts ?? [], {
+        line_item_id: values.id,
+        line_item_position: String(index + 1),
+      });
+    addAll('order_payments', payments);
+    addAll('order_refunds', refunds);
+  },
+  PAYMENTS(payment, add) {
+    const { id: payment_id, order_id } = payment.values;
+    add('payments', payment, {});
+    for (const [index, row] of (payment.lists.tax_rates ?? []).entries())
+      add('payment_tax_rates', row, { payment_id, position: String(index + 1) });
+    for (const [index, row] of (payment.lists.refunds ?? []).entries())
+      add('payment_refunds', row, { payment_id, position: String(index + 1), order_id });
+  },
+};
+
+/** One file a table and month. Needs no package, and no more memory than the longest line. */
+export async function toCsv(conversion: Conversion): Promise<ConvertedTable[]> {
+  const made: ConvertedTable[] = [];
+  for (const month of conversion.months) made.push(...(await writeMonth(month, conversion)));
+  return made;
+}
+
+async function writeMonth(
+  lines: LinesFile,
+  { out, signal, onProgress }: Conversion,
+): Promise<ConvertedTable[]> {
+  const { type, month } = lines;
+  await using files = new AsyncDisposableStack();
+  const byTable = new Map<TableName, CsvFile>();
+  for (const table of TABLES)
+    if (TABLES_OF[type].includes(table.name))
+      byTable.set(table.name, files.use(await CsvFile.create(table, out, month)));
+  const add: Add = (table, row, keys) => byTable.get(table)?.add(row, keys);
+  const total = Math.max(1, lines.bytes * (lines.gzip ? GZIP_RATIO : 1));
+  let read = 0;
+  await scanLines(
+    lines,
+    signal,
+    (scanner, { bytes }) =>
+      ADD_OBJECT[type](readRow(scanner, COMPILED[type], ROWS[type], bytes), add),
+    async (bytes) => {
+      for (const file of byTable.values()) await file.write();
+      read = Math.min(total, read + bytes);
+      onProgress?.(read / total);
+    },
+  );
+  const made: ConvertedTable[] = [];
+  for (const file of byTable.values()) made.push(await file.finish());
+  signal.throwIfAborted();
+  onProgress?.(1);
+  return made;
+}
