@@ -37,9 +37,9 @@ test('whole numbers', () => {
 test('permissions are octal', () => {
   expect(parseFileMode('--file-mode', '640')).toBe(0o640);
   expect(parseFileMode('--file-mode', '0600')).toBe(0o600);
-  for (const text of ['', '64', '680', '0o640', '1640', 'rw-r-----'])
+  for (const text of ['', '64', '680', '0o640', '1640', '440', '777', 'rw-r-----'])
     expect(() => parseFileMode('--file-mode', text)).toThrow(
-      `--file-mode must be permissions of three octal digits, such as 600 or 640; got "${text}"`,
+      `--file-mode must be permissions of three octal digits with which you can read and write the files, such as 600 or 640; got "${text}"`,
     );
 });
 

@@ -22,7 +22,15 @@ function recorded() {
 }
 
 function plan(months: MonthProgress[]): PullEvent {
-  return { event: 'plan', from: JANUARY, to: FEBRUARY, timezone: 'UTC', out: '/data/s', months };
+  return {
+    event: 'plan',
+    from: JANUARY,
+    to: FEBRUARY,
+    timezone: 'UTC',
+    out: '/data/s',
+    format: 'jsonl',
+    months,
+  };
 }
 
 test('a month is a line for each long stage', () => {
@@ -42,7 +50,7 @@ test('a month is a line for each long stage', () => {
   expect(texts()).toEqual([
     `${NAME} exporting`,
     `${NAME} downloading`,
-    `${NAME} done: 300,000 objects, 420 MB`,
+    `${NAME} done: 300,000 objects, 420 MB received`,
   ]);
 });
 

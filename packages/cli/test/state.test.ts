@@ -10,18 +10,19 @@ const PLAN = {
   to: FEBRUARY,
   timezone: 'UTC',
   out: '/data/sales',
+  format: 'jsonl',
 } as const;
 const names = Array.from({ length: 250 }, (_, i) => `orders/${i}`);
 const draw = drawBar(['#', '.']);
 
-function planned(converts = false): PullState {
-  const state = new PullState(converts, 0);
-  state.apply({ ...PLAN, months: names.map((name) => month(name)) }, 0);
+function planned(format: 'jsonl' | 'duckdb' = 'jsonl'): PullState {
+  const state = new PullState(0);
+  state.apply({ ...PLAN, format, months: names.map((name) => month(name)) }, 0);
   return state;
 }
 
 test('a kept month counts as done, and not as received', () => {
-  const state = new PullState(false, 0);
+  const state = new PullState(0);
   const kept = month('orders/0', { stage: 'kept', objects: 1000, bytes: 1_000_000 });
   state.apply({ ...PLAN, months: [kept, month('orders/1')] }, 0);
   const { fraction, ended, objects, bytesPerSecond } = state.snapshot(1000);
@@ -80,7 +81,7 @@ test('a wait is shown until its end, or until the server accepts what waited', (
 });
 
 test('before the plan there is a line only for what is waited for', () => {
-  const state = new PullState(false, 0);
+  const state = new PullState(0);
   const size = { width: 79, rows: 6 };
   expect(layout(state.snapshot(0), size, draw, 0)).toEqual([]);
   const message = 'sales may be in use by another process; waiting up to 30 s to see';
@@ -91,7 +92,7 @@ test('before the plan there is a line only for what is waited for', () => {
 });
 
 test('a table of the whole directory is a part of the whole', () => {
-  const state = planned(true);
+  const state = planned('duckdb');
   for (const name of names)
     state.apply({ event: 'month', month: month(name, { stage: 'done' }) }, 1);
   expect(state.snapshot(2).fraction).toBe(0.75);

@@ -216,7 +216,7 @@ describe('odd and broken objects', () => {
     ['number', /an object expected/],
     ['string', /an object expected/],
     ['array', /an object expected/],
-    ['invalid-utf8', /object \w{13} is no UTF-8/],
+    ['invalid-utf8', /object \w{13} is not UTF-8/],
     ['raw-newline', /a character that may stand in a string/],
     ['deep', /nesting of at most 512/],
     ['unbalanced', /no JSON|ends too early/],

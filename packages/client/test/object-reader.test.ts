@@ -224,7 +224,7 @@ describe('a file as served', () => {
       [0xff],
       [0xe2, 0x82],
     ])
-      expect(refusal('elements', around(bytes)), bytes.join()).toMatch(/object A is no UTF-8/);
+      expect(refusal('elements', around(bytes)), bytes.join()).toMatch(/object A is not UTF-8/);
     expect(refusal('elements', around([0xe2, 0x82, 0xac]))).toBeUndefined();
   });
 

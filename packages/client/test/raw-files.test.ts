@@ -203,7 +203,7 @@ describe('refused', () => {
 
   test('an export that is not DONE, or not there', async () => {
     await using made = await make({ faults: { unfinished: {} } });
-    expect((await failureOf(made.download(), 'EXPORT_FAILED')).message).toMatch(
+    expect((await failureOf(made.download(), 'UNAVAILABLE')).message).toMatch(
       /IN_PROGRESS, not DONE/,
     );
     const { out } = made.scene;

@@ -24,7 +24,7 @@ function pinnedNode() {
   } catch (error) {
     return undefined;
   }
-  // A pinned Node that is too old would run this file again, and again.
+  // A pinned Node that is too old would run this file for ever.
   if (!isNewEnough(JSON.parse(readFileSync(manifest, 'utf8')).version)) return undefined;
   const name = process.platform === 'win32' ? 'node.exe' : 'node';
   const path = join(dirname(manifest), 'bin', name);
@@ -66,7 +66,7 @@ if (!process.env.UV_THREADPOOL_SIZE)
   process.env.UV_THREADPOOL_SIZE = String(Math.max(4, cpus().length));
 
 // What comes off the database's socket is garbage a moment later. A young generation that does not
-// grow frees it soon: measured, a worker needs 60 MB less. It must be said before anything is loaded.
+// grow frees it soon: measured, a worker needs 60 MB less. It has to be set before anything is loaded.
 // Answering requests alone leaves little garbage behind, and collecting it that often would cost a
 // tenth of the time.
 if (process.argv[2] !== 'serve') setFlagsFromString('--semi-space-growth-factor=1');

@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import type { Format, PullEvent, PullOptions, PullResult } from '@tillroll/client/files';
+import type { Format, PullOptions, PullResult } from '@tillroll/client/files';
 import { addConnectionOptions, type ConnectionFlags } from '../connection/flags.ts';
 import type { Context } from '../context.ts';
 import { chooseDisplay, type DisplayFlags } from '../display/choose.ts';
@@ -59,7 +59,7 @@ export function addPull(root: Command, context: Context): void {
     .option('--from <when>', 'first day or instant: 2026-01-31 or 2026-01-31T09:00:00Z')
     .option('--to <when>', 'end, exclusive (default: now)')
     .option('--out <dir>', 'the directory; created when it does not exist')
-    .option('--types <list>', "default: the directory's types; orders,payments for a new one")
+    .option('--types <list>', "default: orders,payments; with --since-last, the directory's types")
     .addOption(
       new Option(
         '--format <format>',
@@ -126,7 +126,7 @@ async function pull(flags: PullFlags, context: Context): Promise<void> {
   ]);
   const client = await connect(flags, context, { wait: flags.wait, timeoutMs });
   context.whenInterrupted = 'interrupted. Run the same command again to continue';
-  const display = await chooseDisplay(context, flags, flags.format === 'duckdb');
+  const display = await chooseDisplay(context, flags);
   const startedAt = performance.now();
   let result: PullResult;
   try {
@@ -134,9 +134,7 @@ async function pull(flags: PullFlags, context: Context): Promise<void> {
       ...options,
       tables,
       signal: context.signal,
-      onProgress: (event) => {
-        if (!isEcho(event, flags, context)) display.event(event);
-      },
+      onProgress: (event) => display.event(event),
     });
   } catch (error) {
     if (flags.json) printEvent(context, failureEvent(error));
@@ -146,11 +144,6 @@ async function pull(flags: PullFlags, context: Context): Promise<void> {
   }
   context.exitCode = chooseExitCode(result);
   printResult(result, flags, context, performance.now() - startedAt);
-}
-
-/** Ctrl-C fails the months in progress, which is not news to the person who pressed it. */
-function isEcho(event: PullEvent, { json }: PullFlags, { signal }: Context): boolean {
-  return !json && signal.aborted && event.event === 'month' && event.month.stage === 'failed';
 }
 
 function printResult(

@@ -10,20 +10,13 @@ export interface DisplayFlags {
   quiet?: boolean;
 }
 
-/**
- * The display for the options and the kind of output.
- * @param converts whether a table of the whole directory is made at the end.
- */
-export async function chooseDisplay(
-  context: Context,
-  flags: DisplayFlags,
-  converts: boolean,
-): Promise<Display> {
+/** The display for the options and the kind of output. */
+export async function chooseDisplay(context: Context, flags: DisplayFlags): Promise<Display> {
   if (flags.json) return jsonDisplay(context);
   if (flags.quiet) return SILENT;
   const terminal = detectTerminal(context);
   if (flags.plain || !terminal.live) return plainDisplay((line) => context.stderr.write(line));
   // log-update is loaded only on a terminal.
   const { liveDisplay } = await import('./live.ts');
-  return liveDisplay(context, terminal, converts);
+  return liveDisplay(context, terminal);
 }

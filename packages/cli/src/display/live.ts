@@ -11,10 +11,9 @@ const MAX_LINES = 6;
 
 /**
  * Progress that is drawn over in place. Warnings and failures stay above it.
- * @param converts whether a table of the whole directory is made at the end.
  */
-export function liveDisplay(context: Context, terminal: Terminal, converts: boolean): Display {
-  const state = new PullState(converts, Date.now());
+export function liveDisplay(context: Context, terminal: Terminal): Display {
+  const state = new PullState(Date.now());
   const bar = drawBar(terminal.blocks);
   const area = startLiveArea(context, ({ width, rows }) => {
     const now = Date.now();

@@ -51,7 +51,8 @@ const ESTIMATE_AFTER_FRACTION = 0.005;
 /** Collects the events of a pull. */
 export class PullState {
   readonly #months = new Map<string, MonthProgress>();
-  readonly #converts: boolean;
+  /** Whether a table of the whole directory is made at the end. */
+  #converts = false;
   readonly #samples: { at: number; bytes: number }[] = [];
   #waiting: (Waiting & { since: number }) | null = null;
   #converting: { path: string; fraction: number } | null = null;
@@ -60,9 +61,7 @@ export class PullState {
   /** Time in which the server was closed: it does not count for the time left. */
   #closedMs = 0;
 
-  /** @param converts whether a table of the whole directory is made at the end. */
-  constructor(converts: boolean, startedAt: number) {
-    this.#converts = converts;
+  constructor(startedAt: number) {
     this.#startedAt = startedAt;
   }
 
@@ -71,6 +70,7 @@ export class PullState {
       case 'plan':
         this.#endWait(at);
         this.#months.clear();
+        this.#converts = event.format === 'duckdb';
         for (const month of event.months) this.#months.set(month.name, month);
         this.#startedAt = at;
         this.#startFraction = this.#fraction();

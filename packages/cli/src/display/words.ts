@@ -46,8 +46,9 @@ export function monthText(month: MonthProgress): string {
     case 'downloading':
       return `${Math.floor(percent)} %, ${count(files)}${filesTotal === null ? '' : ` of ${count(filesTotal)}`} files, ${counted(objects, 'object')}`;
     case 'done':
+      return `${counted(objects, 'object')}, ${byteSize(bytes)} received`;
     case 'kept':
-      return `${counted(objects, 'object')}, ${byteSize(bytes)}`;
+      return counted(objects, 'object');
     case 'failed':
       return message ?? 'no reason given';
   }

@@ -15,8 +15,8 @@ export function parseNumber(option: string, text: string, least = 1): number {
  * @throws UsageError
  */
 export function parseFileMode(option: string, text: string): number {
-  if (/^0?[0-7]{3}$/.test(text)) return Number.parseInt(text, 8);
+  if (/^0?6[0246]{2}$/.test(text)) return Number.parseInt(text, 8);
   throw new UsageError(
-    `${option} must be permissions of three octal digits, such as 600 or 640; got ${quoted(text)}`,
+    `${option} must be permissions of three octal digits with which you can read and write the files, such as 600 or 640; got ${quoted(text)}`,
   );
 }

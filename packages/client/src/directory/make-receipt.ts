@@ -77,7 +77,7 @@ interface MonthPart extends TimeRange {
 }
 
 function splitByMonth(type: ExportType, span: TimeRange, zone: Zone): MonthPart[] {
-  return zone.months(span).map(({ name, startTime, endTime }) => ({
+  return [...zone.months(span)].map(({ name, startTime, endTime }) => ({
     type,
     month: name,
     startTime: Math.max(startTime, span.startTime),

@@ -20,7 +20,7 @@ export interface IterateOptions extends SpanOptions, CallOptions {}
 
 /**
  * Gives each object of a span once, by `createdTime` and `id` where the service orders them so. Memory
- * holds two files at most: one is read while the next one is fetched.
+ * holds two files at most, one being read while the next one is fetched, and the ids of one export.
  */
 export async function* iterateObjects<T extends Keyed>(
   api: ExportApi,

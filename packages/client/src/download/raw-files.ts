@@ -10,6 +10,7 @@ import { ExportError, usageError } from '../errors.ts';
 import { throwIfAborted } from '../http/retry.ts';
 import { openExportParts, type ExportParts } from './export-parts.ts';
 import { listFiles, orderAs } from './file-list.ts';
+import { checkCount, checkFileMode, DEFAULT_DOWNLOADS, MAX_DOWNLOADS } from './limits.ts';
 import { listParts, PRIVATE_FILE } from './part-files.ts';
 import { readManifest } from './parts-manifest.ts';
 import { checkFile, copyChecked } from './raw-content.ts';
@@ -42,11 +43,12 @@ export interface RawFilesResult {
 
 /** Temporary: what was served and is not checked yet. */
 const PARTS_FOLDER = '.tillroll-parts';
-const MAX_DOWNLOADS = 16;
+
 /**
  * Downloads the files of one DONE export, `0000.json` and so on. Each is checked before it gets its name;
  * `manifest.json` says at the end that all are there. The same call again continues where it stopped.
- * @throws ExportError EXPORT_FAILED when it is not DONE, GONE, BAD_FILE, DIRECTORY, USAGE, ...
+ * @throws ExportError UNAVAILABLE when it is not DONE yet, EXPORT_FAILED when it ended otherwise, GONE,
+ *   BAD_FILE, DIRECTORY, USAGE, ...
  */
 export async function downloadRawFiles(
   api: ExportApi,
@@ -63,10 +65,7 @@ export async function downloadRawFiles(
     return toResult(begun.files);
   }
   const exported = await api.show(exportId, { signal, onWaiting });
-  if (exported.status !== 'DONE')
-    throw new ExportError('EXPORT_FAILED', `export ${exportId} is ${exported.status}, not DONE`, {
-      hint: 'Wait for it first',
-    });
+  if (exported.status !== 'DONE') throw notDone(exported);
   const { type, startTime, endTime } = exported;
   const head = { export: exportId, type, startTime, endTime, gzip };
   const files = await new RawDownload(api, exported, out, options).run(() =>
@@ -77,26 +76,26 @@ export async function downloadRawFiles(
   return toResult(files);
 }
 
+function notDone({ id, status }: ExportObject): ExportError {
+  const isLater = status === 'PENDING' || status === 'IN_PROGRESS';
+  return new ExportError(
+    isLater ? 'UNAVAILABLE' : 'EXPORT_FAILED',
+    `export ${id} is ${status}, not DONE`,
+    { hint: isLater ? 'Wait until it is done, then try again' : 'Create another export' },
+  );
+}
+
 async function removeParts(out: string): Promise<void> {
   await rm(join(out, PARTS_FOLDER), { recursive: true, force: true });
 }
 
-function checkOptions(exportId: string, { downloads = 1, fileMode = 0 }: RawFilesOptions): void {
+function checkOptions(exportId: string, { downloads, fileMode }: RawFilesOptions): void {
   if (!EXPORT_ID.test(exportId))
     throw usageError(`must be the id of an export; got ${JSON.stringify(exportId)}`, {
       option: 'exportId',
     });
-  if (!Number.isInteger(downloads) || downloads < 1 || downloads > MAX_DOWNLOADS)
-    throw usageError(
-      `must be a whole number from 1 to ${MAX_DOWNLOADS}; got ${String(downloads)}`,
-      {
-        option: 'downloads',
-      },
-    );
-  if (!Number.isInteger(fileMode) || fileMode < 0 || fileMode > 0o777)
-    throw usageError(`must be permissions such as 0o640; got ${String(fileMode)}`, {
-      option: 'fileMode',
-    });
+  if (downloads !== undefined) checkCount('downloads', downloads, MAX_DOWNLOADS);
+  if (fileMode !== undefined) checkFileMode(fileMode);
 }
 
 function toResult(files: RawFile[]): RawFilesResult {
@@ -129,7 +128,11 @@ class RawDownload {
 
   /** @param onOpened is called when it is known that the files can be had. */
   async run(onOpened: () => Promise<void>): Promise<RawFile[]> {
-    const { downloads = 4, signal = new AbortController().signal, onWaiting } = this.#options;
+    const {
+      downloads = DEFAULT_DOWNLOADS,
+      signal = new AbortController().signal,
+      onWaiting,
+    } = this.#options;
     const folder = join(this.#out, PARTS_FOLDER);
     const finished = await this.#findFinished(folder);
     await using parts = await openExportParts({

@@ -226,7 +226,7 @@ export class ObjectReader {
     if (!(m.createdTime >= 0 && m.createdTime <= MAX_TIME_MS))
       throw this.#fault(`object ${m.id} has no createdTime in whole milliseconds`, start);
     if (Number.isNaN(m.modifiedTime)) m.modifiedTime = m.createdTime;
-    if (!isUtf8(b.subarray(start, end))) throw this.#fault(`object ${m.id} is no UTF-8`, start);
+    if (!isUtf8(b.subarray(start, end))) throw this.#fault(`object ${m.id} is not UTF-8`, start);
     if (++this.#objects > MAX_FILE_OBJECTS && this.#layout === 'elements')
       throw this.#fault(`it holds more than ${MAX_FILE_OBJECTS} objects`, start);
     this.#onObject(b, start, end, m);

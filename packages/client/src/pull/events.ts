@@ -62,8 +62,9 @@ export interface MonthProgress {
   stage: MonthStage;
   /** 0 to 100 of its present stage. */
   percent: number;
+  /** Objects that were read so far; for `done` and `kept`, all of the month. */
   objects: number;
-  /** Bytes of the served files that were read so far, inflated. */
+  /** Bytes of the served files that this pull read so far, inflated. */
   bytes: number;
   /** Served files that were read so far. */
   files: number;
@@ -81,6 +82,7 @@ export type PullEvent =
       to: number;
       timezone: string;
       out: string;
+      format: Format;
       months: MonthProgress[];
     }
   | { event: 'month'; month: MonthProgress }

@@ -56,6 +56,8 @@ export class MonthTask {
   readonly #spanEnd: number;
   readonly #context: PullContext;
   readonly #progress: MonthProgress;
+  /** How far the exports that were created are, in per cent. */
+  readonly #exportPercents = new Map<RangePlan, number>();
   #work: RangeWork[] = [];
 
   constructor(plan: MonthPlan, spanEnd: number, context: PullContext) {
@@ -116,7 +118,8 @@ export class MonthTask {
       this.#report({ stage: 'done', percent: 100 });
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      this.#report({ stage: 'failed', message });
+      // Where the whole pull ends, this month is not the one that failed.
+      if (!this.#context.signal.aborted) this.#report({ stage: 'failed', message });
       if (error instanceof ExportError && !ERRORS[error.code].isResumable)
         await forgetExports(this.#context.directory, this.#plan.type, this.#plan.fetch);
       throw error;
@@ -153,7 +156,7 @@ export class MonthTask {
     const { api, directory, signal, onWaiting } = this.#context;
     const { type } = this.#plan;
     const { startTime, endTime, exportId } = range;
-    if (exportId === undefined) this.#report({ stage: 'creating', percent: 0 });
+    this.#reportExport(range, exportId === undefined ? undefined : 0);
     return obtainExport(
       api,
       { type, startTime, endTime },
@@ -161,11 +164,20 @@ export class MonthTask {
         exportId,
         signal,
         onWaiting,
-        onProgress: ({ percentComplete }) =>
-          this.#report({ stage: 'exporting', percent: percentComplete }),
+        onProgress: ({ percentComplete }) => this.#reportExport(range, percentComplete),
         onCreated: (id) => noteExport(directory, type, range, id),
       },
     );
+  }
+
+  /** @param percent undefined until the export was created. */
+  #reportExport(range: RangePlan, percent: number | undefined): void {
+    if (percent !== undefined) this.#exportPercents.set(range, percent);
+    const percents = [...this.#exportPercents.values()];
+    this.#report({
+      stage: percents.length === 0 ? 'creating' : 'exporting',
+      percent: percents.reduce((sum, each) => sum + each, 0) / this.#plan.fetch.length,
+    });
   }
 
   async #open(): Promise<void> {
@@ -209,6 +221,7 @@ export class MonthTask {
         for (const work of this.#work.filter(({ isGone }) => isGone)) {
           await work.parts?.[Symbol.asyncDispose]();
           await forgetExports(directory, this.#plan.type, [work.range]);
+          this.#exportPercents.delete(work.range);
           work.exported = this.#obtain(work.range);
           work.isGone = false;
         }

@@ -1,6 +1,7 @@
 import { EXPORT_TYPES } from '@tillroll/contract';
 import { FORMATS } from '../directory/layout.ts';
 import type { DirectoryHead, State } from '../directory/state.ts';
+import { checkCount, checkFileMode, DEFAULT_DOWNLOADS, MAX_DOWNLOADS } from '../download/limits.ts';
 import { ExportError, usageError } from '../errors.ts';
 import { parseSpan, parseWhen } from '../time/span.ts';
 import { Zone } from '../time/zone.ts';
@@ -9,27 +10,13 @@ import type { PullOptions } from './events.ts';
 const DAY_MS = 86_400_000;
 const DEFAULT_OVERLAP_MS = 7 * DAY_MS;
 const DEFAULT_FILE_MODE = 0o600;
-const DEFAULT_DOWNLOADS = 4;
 const MAX_CONCURRENCY = 20;
-const MAX_DOWNLOADS = 64;
 
 /** How a pull works, checked. */
 export interface CheckedOptions {
   concurrency: number;
   downloads: number;
   overlapMs: number;
-}
-
-function checkWholeNumber(
-  option: 'concurrency' | 'downloads',
-  value: number | undefined,
-  fallback: number,
-  max: number,
-): number {
-  const number = value ?? fallback;
-  if (!Number.isInteger(number) || number < 1 || number > max)
-    throw usageError(`must be a whole number from 1 to ${max}; got ${String(value)}`, { option });
-  return number;
 }
 
 /** @throws ExportError USAGE, naming the option, what was given and what is allowed. */
@@ -47,23 +34,17 @@ export function checkOptions(options: PullOptions): CheckedOptions {
     throw usageError(`must be a whole number of milliseconds; got ${overlapMs}`, {
       option: 'overlapMs',
     });
-  const isMode = fileMode === undefined || (Number.isInteger(fileMode) && fileMode <= 0o666);
-  if (!isMode || (fileMode !== undefined && (fileMode & 0o600) !== 0o600))
-    throw usageError(
-      `must be permissions such as 0o600 or 0o640, with which you can read and write the files yourself; got ${typeof fileMode === 'number' ? `0o${fileMode.toString(8)}` : String(fileMode)}`,
-      { option: 'fileMode' },
-    );
+  if (fileMode !== undefined) checkFileMode(fileMode);
   if (!sinceLast && from === undefined)
     throw usageError('is missing', { option: 'from', hint: 'Give the start of the span' });
   if (sinceLast && from !== undefined)
     throw usageError('and from exclude each other: the directory knows where to continue', {
       option: 'sinceLast',
     });
-  return {
-    concurrency: checkWholeNumber('concurrency', options.concurrency, 1, MAX_CONCURRENCY),
-    downloads: checkWholeNumber('downloads', options.downloads, DEFAULT_DOWNLOADS, MAX_DOWNLOADS),
-    overlapMs,
-  };
+  const { concurrency = 1, downloads = DEFAULT_DOWNLOADS } = options;
+  checkCount('concurrency', concurrency, MAX_CONCURRENCY);
+  checkCount('downloads', downloads, MAX_DOWNLOADS);
+  return { concurrency, downloads, overlapMs };
 }
 
 /** Called before anything is asked or written. @throws ExportError USAGE */

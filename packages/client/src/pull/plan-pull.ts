@@ -1,30 +1,30 @@
 import { EXPORT_TYPES, type ExportType, type TimeRange } from '@tillroll/contract';
-import type { CallOptions, ExportApi } from '../api/export-api.ts';
 import type { State, TypeState } from '../directory/state.ts';
 import { ExportError, usageError } from '../errors.ts';
 import { instantText, parseWhen } from '../time/span.ts';
 import type { Zone } from '../time/zone.ts';
 import type { PullOptions } from './events.ts';
+import type { PullContext } from './month-task.ts';
 import { findCoveredSpan, planType, type TypePlan } from './plan.ts';
 import type { DamagedMonths } from './repair.ts';
 
 /** The end of the span by the server's clock: as asked, but not in the future. @throws ExportError */
 export async function chooseEnd(
-  api: ExportApi,
+  { api, directory, zone, signal, onWaiting, warn }: PullContext,
   { to }: Pick<PullOptions, 'to'>,
-  zone: Zone,
-  call: CallOptions,
-  warn: (message: string) => void,
 ): Promise<number> {
+  const asked = to === undefined ? Infinity : parseWhen('to', to, zone);
+  // What an earlier pull covered was in the past already: such a pull may need no server at all.
+  if (Object.values(directory.state.types).some(({ wanted }) => asked <= wanted.endTime))
+    return asked;
   // The hours matter little here: the answer carries the server's clock.
-  await api.availability(call).catch((error: unknown) => {
+  await api.availability({ signal, onWaiting }).catch((error: unknown) => {
     if (error instanceof ExportError && ['NETWORK', 'INTERRUPTED'].includes(error.code))
       throw error;
   });
   const now = Math.floor(api.now() / 1000) * 1000;
-  if (to === undefined) return now;
-  const asked = parseWhen('to', to, zone);
   if (asked <= now) return asked;
+  if (to === undefined) return now;
   warn(`to is in the future; the pull ends now, at ${instantText(now)}`);
   return now;
 }
@@ -54,7 +54,7 @@ export function planPull(input: PullPlanInput): TypePlan[] {
     if (options.sinceLast && !known)
       throw usageError(
         `needs a pull before it: ${options.out} holds no ${type.toLowerCase()} yet`,
-        { option: 'sinceLast', hint: 'Pull once with from, then with sinceLast' },
+        { option: 'sinceLast', hint: 'Pull a span first; later pulls can continue it' },
       );
     const span =
       options.sinceLast && known

@@ -71,7 +71,7 @@ function planRanges(area: TimeRange, open: readonly OpenExport[], zone: Zone): R
     exportId: id,
   }));
   const begun = subtract(area, used)
-    .flatMap((rest) => exportRanges(rest, zone))
+    .flatMap((rest) => [...exportRanges(rest, zone)])
     .map((range) => ({ ...range, exportId: undefined }));
   return [...continued, ...begun].toSorted((a, b) => a.startTime - b.startTime);
 }
@@ -93,7 +93,7 @@ export function planType(input: PlanInput): TypePlan {
       },
     );
   const span = covered ? coverRanges([covered, wanted]) : wanted;
-  const months = zone.months(span).map(({ name, startTime, endTime }): MonthPlan => {
+  const months = [...zone.months(span)].map(({ name, startTime, endTime }): MonthPlan => {
     const part = {
       startTime: Math.max(startTime, span.startTime),
       endTime: Math.min(endTime, span.endTime),

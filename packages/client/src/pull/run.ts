@@ -1,5 +1,4 @@
 import pLimit from 'p-limit';
-import { isPlainHttp } from '../api/connection.ts';
 import type { ExportApi } from '../api/export-api.ts';
 import { Assembler } from '../assemble/assembler.ts';
 import type { Directory } from '../directory/directory.ts';
@@ -50,24 +49,14 @@ export class PullRun implements AsyncDisposable {
 
   /** @throws ExportError when the whole pull failed. */
   async run(): Promise<PullResult> {
-    const { directory, api, options, checked, signal } = this.#run;
-    if (isPlainHttp(api.base))
-      this.#warn(`${api.base.origin} is not encrypted: others on the way can read token and data`);
+    const { directory, options, checked } = this.#run;
     try {
       const damaged = await repairMonths(this.#context);
-      const zone = this.#zone;
-      const warn = this.#context.warn;
-      const { onWaiting } = this.#context;
-      const endTime = await chooseEnd(api, options, zone, { signal, onWaiting }, warn);
+      const endTime = await chooseEnd(this.#context, options);
+      const { zone } = this.#context;
       const { overlapMs } = checked;
-      const plans = planPull({
-        options,
-        overlapMs,
-        state: directory.state,
-        zone,
-        endTime,
-        damaged,
-      });
+      const { state } = directory;
+      const plans = planPull({ options, overlapMs, state, zone, endTime, damaged });
       await this.#notePlans(plans);
       await this.#fetch(plans);
     } catch (error) {
@@ -149,6 +138,7 @@ export class PullRun implements AsyncDisposable {
       to: Math.max(...plans.map(({ span }) => span.endTime)),
       timezone: this.#zone.name,
       out: directory.out,
+      format: directory.state.format,
       months: this.#tasks.map(({ progress }) => progress),
     });
     await this.#runAll(this.#tasks.filter(({ isKept }) => !isKept));

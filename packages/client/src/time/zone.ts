@@ -66,14 +66,12 @@ export class Zone {
   }
 
   /** All months, whole, that hold an instant of `span`, in order. */
-  months(span: TimeRange): Month[] {
-    const months: Month[] = [];
+  *months(span: TimeRange): Generator<Month, void, void> {
     for (let time = span.startTime; time < span.endTime;) {
       const month = this.month(time);
-      months.push(month);
+      yield month;
       time = month.endTime;
     }
-    return months;
   }
 
   #month(month: Temporal.PlainYearMonth): Month {
@@ -110,21 +108,21 @@ export function monthOf(name: string, zone: Zone): Month {
 /**
  * Cuts a span into ranges that exports may have: never across a month's end, and at most 30 days. A
  * month that is longer is cut where its 16th day begins, whatever part of it is in the span: so a
- * longer span asks for the same ranges again.
+ * longer span asks for the same ranges again. One at a time: a span may have a far end.
  * @throws RangeError when a bound is not an integer or `startTime >= endTime`.
  */
-export function exportRanges(span: TimeRange, zone: Zone): TimeRange[] {
+export function* exportRanges(span: TimeRange, zone: Zone): Generator<TimeRange, void, void> {
   const { startTime, endTime } = span;
   if (!Number.isSafeInteger(startTime) || !Number.isSafeInteger(endTime) || startTime >= endTime)
     throw new RangeError(`not a range of time: ${startTime} to ${endTime}`);
-  return zone
-    .months(span)
-    .flatMap((month) => cutMonth(month, zone))
-    .map((range) => ({
-      startTime: Math.max(range.startTime, startTime),
-      endTime: Math.min(range.endTime, endTime),
-    }))
-    .filter((range) => range.startTime < range.endTime);
+  for (const month of zone.months(span))
+    for (const range of cutMonth(month, zone)) {
+      const part = {
+        startTime: Math.max(range.startTime, startTime),
+        endTime: Math.min(range.endTime, endTime),
+      };
+      if (part.startTime < part.endTime) yield part;
+    }
 }
 
 function cutMonth(month: Month, zone: Zone): TimeRange[] {
