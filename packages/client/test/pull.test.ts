@@ -420,3 +420,28 @@ describe('sinceLast', () => {
     expect(error.message).toMatch(/holds no orders yet/);
   });
 });
+
+describe('a pull', () => {
+  test.concurrent('of what is there needs no server', async () => {
+    await using scene = await Scene.begin();
+    await scene.pull();
+    const before = await contents(scene.out);
+    await scene.far.close();
+    expect(await scene.pull()).toMatchObject({ complete: true, failed: [] });
+    expect(await contents(scene.out)).toEqual(before);
+  });
+
+  test.concurrent('that ends as a whole says so of the month that ended it alone', async () => {
+    await using scene = await Scene.begin({
+      ...MANY,
+      faults: { status: { on: 'create', status: 403 } },
+    });
+    const failed: string[] = [];
+    const onProgress = (event: PullEvent): void => {
+      if (event.event === 'month' && event.month.stage === 'failed')
+        failed.push(`${event.month.name}: ${event.month.message}`);
+    };
+    await failureOf(scene.pull({ ...LONG, concurrency: 3, onProgress }), 'REFUSED');
+    expect(failed).toEqual([expect.stringMatching(/^orders\/2026-01: .*403/)]);
+  });
+});
