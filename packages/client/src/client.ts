@@ -13,7 +13,7 @@ import {
   type ListOptions,
   type WaitOptions,
 } from './api/export-api.ts';
-import { iterateObjects, type IterateOptions } from './download/objects.ts';
+import type { IterateOptions } from './download/objects.ts';
 import type { RawFilesOptions, RawFilesResult } from './download/raw-files.ts';
 import { interrupted } from './http/retry.ts';
 import type { PullOptions, PullResult } from './pull/events.ts';
@@ -64,13 +64,15 @@ export class ExportClient {
   }
 
   /** The orders of any span, each once, by `createdTime` and `id` where the service orders them so. */
-  orders(options: IterateOptions): AsyncGenerator<Order, void, void> {
-    return iterateObjects<Order>(this.#api, 'ORDERS', options);
+  async *orders(options: IterateOptions): AsyncGenerator<Order, void, void> {
+    const { iterateObjects } = await import('./download/objects.ts');
+    yield* iterateObjects<Order>(this.#api, 'ORDERS', options);
   }
 
   /** The payments of any span, each once. */
-  payments(options: IterateOptions): AsyncGenerator<Payment, void, void> {
-    return iterateObjects<Payment>(this.#api, 'PAYMENTS', options);
+  async *payments(options: IterateOptions): AsyncGenerator<Payment, void, void> {
+    const { iterateObjects } = await import('./download/objects.ts');
+    yield* iterateObjects<Payment>(this.#api, 'PAYMENTS', options);
   }
 
   /** Fetches a span into a directory of files, resumable, with a receipt. */

@@ -24,5 +24,5 @@ export type {
   PullOptions,
   PullResult,
 } from './pull/events.ts';
-export { instantText, parseSpan, type SpanOptions, type When } from './time/span.ts';
+export type { SpanOptions, When } from './time/span.ts';
 export type { ExportObject, ExportRequest, ExportType, Order, Payment } from '@tillroll/contract';

@@ -38,7 +38,7 @@ async function create(flags: CreateFlags, context: Context): Promise<void> {
   const type = parseType(flags.type);
   const { from, to, timezone, wait } = flags;
   const [{ parseSpan }, { connect }] = await Promise.all([
-    import('@tillroll/client'),
+    import('@tillroll/client/time'),
     import('../connection/connect.ts'),
   ]);
   const span = parseSpan({ from, to, timezone });

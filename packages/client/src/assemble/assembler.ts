@@ -28,6 +28,7 @@ export class Assembler implements AsyncDisposable {
   #thread: AssemblyThread | undefined;
   /** Settles when no session is open. */
   #turn: Promise<void> = Promise.resolve();
+  readonly #disposal = Promise.withResolvers<void>();
   #isDisposed = false;
 
   /**
@@ -39,7 +40,7 @@ export class Assembler implements AsyncDisposable {
     const turn = this.#turn;
     this.#turn = turn.then(() => ended.promise);
     try {
-      await turn;
+      await Promise.race([turn, this.#disposal.promise]);
       const session = new Session(this.#startedThread(), ended.resolve);
       await session.begin(job);
       return session;
@@ -63,6 +64,7 @@ export class Assembler implements AsyncDisposable {
   /** Ends the thread at once: calls that wait are rejected with INTERRUPTED. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isDisposed = true;
+    this.#disposal.resolve();
     await this.#thread?.terminate();
   }
 }

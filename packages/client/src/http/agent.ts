@@ -1,4 +1,4 @@
-import { Agent, EnvHttpProxyAgent, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import { usageError } from '../errors.ts';
 
 /** `environment`: the proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name. `none`: no proxy. */
@@ -21,32 +21,47 @@ export function isLoopback({ hostname }: URL): boolean {
   );
 }
 
+/** Addresses of proxies; undefined where there is none. */
+export interface Proxies {
+  http: string | undefined;
+  https: string | undefined;
+  /** Hosts that are reached without a proxy, as NO_PROXY lists them. */
+  exceptions: string;
+}
+
+/** @throws ExportError USAGE when a variable is not the address of a proxy. */
+export function readProxies(mode: ProxyMode, env: NodeJS.ProcessEnv = process.env): Proxies {
+  const isUsed = mode === 'environment';
+  return {
+    http: isUsed ? findProxy('http:', env) : undefined,
+    https: isUsed ? findProxy('https:', env) : undefined,
+    exceptions: env['no_proxy'] || env['NO_PROXY'] || '',
+  };
+}
+
 /**
  * Makes the connections of one client; this machine is always reached without a proxy.
  * @param silenceMs longest time for connecting.
  * @returns a function that finds the dispatcher for a URL.
- * @throws ExportError USAGE when a variable is not the address of a proxy.
  */
 export function createDispatcherFor(
-  proxy: ProxyMode,
+  { Agent, EnvHttpProxyAgent }: typeof import('undici'),
+  { http, https, exceptions }: Proxies,
   silenceMs: number,
-  env: NodeJS.ProcessEnv = process.env,
 ): (url: URL) => Dispatcher {
   // HTTP/1.1: files arrive side by side on connections of their own.
   const options = { connectTimeout: silenceMs, allowH2: false };
   const direct = new Agent(options);
-  const httpProxy = proxy === 'environment' ? findProxy('http:', env) : undefined;
-  const httpsProxy = proxy === 'environment' ? findProxy('https:', env) : undefined;
-  if (httpProxy === undefined && httpsProxy === undefined) return () => direct;
+  if (http === undefined && https === undefined) return () => direct;
   const proxied = new EnvHttpProxyAgent({
     ...options,
     // Without a proxy of their own, https requests would take the one for http.
-    httpProxy: httpProxy ?? '',
-    httpsProxy: httpsProxy ?? '',
-    noProxy: env['no_proxy'] || env['NO_PROXY'] || '',
+    httpProxy: http ?? '',
+    httpsProxy: https ?? '',
+    noProxy: exceptions,
   });
   return (url) => {
-    const hasProxy = (url.protocol === 'https:' ? httpsProxy : httpProxy) !== undefined;
+    const hasProxy = (url.protocol === 'https:' ? https : http) !== undefined;
     return hasProxy && !isLoopback(url) ? proxied : direct;
   };
 }

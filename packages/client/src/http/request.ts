@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { request, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import { ExportError } from '../errors.ts';
-import { createDispatcherFor, type ProxyMode } from './agent.ts';
+import { createDispatcherFor, readProxies, type Proxies, type ProxyMode } from './agent.ts';
 import { interrupted, throwIfAborted } from './retry.ts';
 
 export interface HttpRequest {
@@ -20,18 +20,34 @@ export interface HttpAnswer {
   discard(): void;
 }
 
+interface Transport {
+  request: typeof import('undici').request;
+  dispatcherFor: (url: URL) => Dispatcher;
+}
+
 /** Sends requests over the connections of one client. */
 export class HttpSender {
-  readonly #dispatcherFor: (url: URL) => Dispatcher;
+  readonly #proxies: Proxies;
   readonly #silenceMs: number;
+  #transport: Promise<Transport> | undefined;
 
   /**
    * @param silenceMs how long a server may be silent: until connected, until the headers, and between
    * two chunks of the body.
+   * @throws ExportError USAGE when a variable of the environment is not the address of a proxy.
    */
   constructor(proxy: ProxyMode, silenceMs: number) {
-    this.#dispatcherFor = createDispatcherFor(proxy, silenceMs);
+    this.#proxies = readProxies(proxy);
     this.#silenceMs = silenceMs;
+  }
+
+  /** Loads undici with the first request: it takes longer than all of this library. */
+  #connect(): Promise<Transport> {
+    this.#transport ??= import('undici').then((undici) => ({
+      request: undici.request,
+      dispatcherFor: createDispatcherFor(undici, this.#proxies, this.#silenceMs),
+    }));
+    return this.#transport;
   }
 
   /**
@@ -46,12 +62,13 @@ export class HttpSender {
     throwIfAborted(signal);
     const toError = (error: unknown): ExportError => networkError(error, signal, this.#silenceMs);
     try {
+      const { request, dispatcherFor } = await this.#connect();
       const answer = await request(url, {
         method,
         headers,
         body: body ?? null,
         signal: signal ?? null,
-        dispatcher: this.#dispatcherFor(url),
+        dispatcher: dispatcherFor(url),
         headersTimeout: this.#silenceMs,
         bodyTimeout: this.#silenceMs,
       });
