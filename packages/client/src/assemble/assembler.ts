@@ -31,6 +31,11 @@ export class Assembler implements AsyncDisposable {
   readonly #disposal = Promise.withResolvers<void>();
   #isDisposed = false;
 
+  /** Starts the thread, so that it is there when it is needed. */
+  start(): void {
+    this.#startedThread();
+  }
+
   /**
    * Begins a month's file, after the session before has ended.
    * @throws ExportError DIRECTORY when the existing file was altered; INTERRUPTED; system errors.

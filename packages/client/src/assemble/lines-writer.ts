@@ -8,6 +8,10 @@ const CR = 13;
 const LINE_END = Buffer.from([LF]);
 /** Bytes of one write. */
 const BLOCK_BYTES = 4 * 1024 * 1024;
+/** Writes that may be on their way while more is made. */
+const MAX_WRITES = 2;
+/** Bytes after which the disk is asked to take them, so that it is busy all along, and not at the end. */
+const SYNC_BYTES = 32 * 1024 * 1024;
 
 /** A state of the file to which it can be cut back. */
 export interface Mark {
@@ -24,7 +28,10 @@ export class LinesWriter {
   #hash: Hash = createHash('sha256');
   /** Bytes that were handed over for writing. */
   #position = 0;
-  #writing: Promise<void> = Promise.resolve();
+  /** The writes in their order: each begins when the one before has ended. */
+  #writes: Promise<void>[] = [];
+  #syncing: Promise<void> = Promise.resolve();
+  #synced = 0;
   #pieces: Buffer[] = [];
   #pieceBytes = 0;
   /** Neighbouring objects of one buffer are written as one piece. */
@@ -80,14 +87,26 @@ export class LinesWriter {
     this.#position += this.#pieceBytes;
     this.#pieces = [];
     this.#pieceBytes = 0;
-    this.#writing = this.#writing.then(() => writePieces(this.#file, pieces, position));
-    // It is awaited by `drain` and `finish`.
-    this.#writing.catch(() => undefined);
+    const before = this.#writes.at(-1) ?? Promise.resolve();
+    const write = before.then(() => writePieces(this.#file, pieces, position));
+    // They are awaited by `drain` and `finish`.
+    write.catch(() => undefined);
+    this.#writes.push(write);
+    if (this.#position - this.#synced >= SYNC_BYTES) this.#sync(write);
   }
 
-  /** Waits until all that was handed over is written. @throws a system error */
-  async drain(): Promise<void> {
-    await this.#writing;
+  #sync(write: Promise<void>): void {
+    this.#synced = this.#position;
+    this.#syncing = Promise.all([this.#syncing, write]).then(() => this.#file.datasync());
+    this.#syncing.catch(() => undefined);
+  }
+
+  /** Bounds what waits to be written. @throws a system error */
+  async drain(most = MAX_WRITES): Promise<void> {
+    while (this.#writes.length > most) {
+      await this.#writes[0];
+      this.#writes.shift();
+    }
   }
 
   /** Hands over what was added. */
@@ -104,21 +123,23 @@ export class LinesWriter {
     this.#pieceBytes = 0;
     this.#hash = hash;
     this.#position = position;
-    await this.drain();
+    await this.drain(0);
     await this.#file.truncate(position);
+    this.#synced = Math.min(this.#synced, position);
   }
 
   /** Writes what is left and closes the file. */
   async finish(): Promise<FileSum> {
     const { position, hash } = this.mark();
-    await this.drain();
+    await this.drain(0);
+    await this.#syncing;
     await this.close();
     return { bytes: position, sha256: hash.digest('hex') };
   }
 
   /** Waits for writes that are on their way, whatever becomes of them. */
   async close(): Promise<void> {
-    await this.#writing.catch(() => undefined);
+    await Promise.allSettled([...this.#writes, this.#syncing]);
     await this.#file.close();
   }
 }

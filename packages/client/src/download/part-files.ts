@@ -5,6 +5,13 @@ import { checkFile, findEntry, readText } from '../disk/entries.ts';
 import { openForWriting, writePieces } from '../disk/write.ts';
 import type { FileEncoding, FileHead, Sink } from './sink.ts';
 
+/**
+ * What arrives is gathered until it is so many bytes, or so many ms old: most files are written at once, and
+ * a kill loses little.
+ */
+const GATHER_BYTES = 256 * 1024;
+const GATHER_MS = 250;
+
 /** Nobody else reads what is temporary. */
 export const PRIVATE_FILE = 0o600;
 const { O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
@@ -65,6 +72,10 @@ export class PartSink implements Sink {
   #file: FileHandle | undefined;
   #head: FileHead | undefined;
   #received = 0;
+  /** What is not written yet: the last of the received bytes. */
+  #gathered: Buffer[] = [];
+  #gatheredBytes = 0;
+  #gatheredSince = 0;
   #hasSidecar = false;
 
   constructor(folder: string, position: number) {
@@ -93,6 +104,8 @@ export class PartSink implements Sink {
   }
 
   async begin(head: FileHead): Promise<void> {
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
     await this.close();
     // A sidecar must not describe the bytes of another try.
     if (this.#hasSidecar) await rm(`${this.#path}.json`, { force: true });
@@ -102,18 +115,29 @@ export class PartSink implements Sink {
   }
 
   async write(chunk: Buffer): Promise<void> {
-    await this.#writeAt(this.#received, chunk);
+    const now = performance.now();
+    if (this.#gathered.length === 0) this.#gatheredSince = now;
+    this.#gathered.push(chunk);
+    this.#gatheredBytes += chunk.length;
     this.#received += chunk.length;
-    if (!this.#hasSidecar && this.#head?.etag) await this.#writeSidecar(this.#head);
+    if (this.#gatheredBytes < GATHER_BYTES && now - this.#gatheredSince < GATHER_MS) return;
+    await this.#writeGathered();
+    await this.#writeSidecar();
   }
 
-  async #writeAt(position: number, ...pieces: Buffer[]): Promise<void> {
+  async #writeGathered(): Promise<void> {
+    const position = this.#received - this.#gatheredBytes;
+    const pieces = this.#gathered;
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
     const flags = O_WRONLY | O_NOFOLLOW | (position === 0 ? O_CREAT | O_TRUNC : 0);
     this.#file ??= await open(this.#path, flags, PRIVATE_FILE);
     await writePieces(this.#file, pieces, position);
   }
 
-  async #writeSidecar(head: FileHead): Promise<void> {
+  async #writeSidecar(): Promise<void> {
+    const head = this.#head;
+    if (this.#hasSidecar || !head?.etag) return;
     this.#hasSidecar = true;
     await using sidecar = await openForWriting(`${this.#path}.json`, PRIVATE_FILE);
     await sidecar.writeFile(JSON.stringify(head));
@@ -121,8 +145,8 @@ export class PartSink implements Sink {
 
   /** Gives the whole file its name. @returns its path. */
   async finish(): Promise<string> {
-    if (this.#received === 0) await this.#writeAt(0);
-    await this.close();
+    await this.#writeGathered();
+    await this.#closeFile();
     const encoding: FileEncoding = this.#head?.encoding ?? 'identity';
     const path = this.#base + SUFFIX[encoding];
     await rename(this.#path, path);
@@ -130,8 +154,19 @@ export class PartSink implements Sink {
     return path;
   }
 
-  /** Closes the handle; what is on disk is kept, so that a later run can resume. */
+  /** Writes what was received and closes the handle, so that a later run can resume. */
   async close(): Promise<void> {
+    try {
+      if (this.#gatheredBytes > 0) {
+        await this.#writeGathered();
+        await this.#writeSidecar();
+      }
+    } finally {
+      await this.#closeFile();
+    }
+  }
+
+  async #closeFile(): Promise<void> {
     const file = this.#file;
     this.#file = undefined;
     await file?.close();

@@ -23,7 +23,7 @@ import { forgetExports, noteExport } from './open-exports.ts';
 import type { MonthPlan, RangePlan } from './plan.ts';
 
 /** Parts that the worker knows of: it reads the next ones while it is busy with one. */
-const PARTS_AT_ONCE = 4;
+const PARTS_AT_ONCE = 6;
 
 /** What the months of a pull share. */
 export interface PullContext extends AssemblyContext {

@@ -141,7 +141,9 @@ export class PullRun implements AsyncDisposable {
       format: directory.state.format,
       months: this.#tasks.map(({ progress }) => progress),
     });
-    await this.#runAll(this.#tasks.filter(({ isKept }) => !isKept));
+    const tasks = this.#tasks.filter(({ isKept }) => !isKept);
+    if (tasks.length > 0) this.#assembler.start();
+    await this.#runAll(tasks);
     if (this.#failed.length === 0)
       await directory.update(({ types }) => {
         for (const { type } of plans) {
