@@ -16,7 +16,7 @@ for (const exported of done) {
   );
 }
 console.log(parts.length, parts[0]);
-for (let round = 0; round < 3; round++) {
+for (let round = 0; round < Number(process.env.R ?? 3); round++) {
   const t = performance.now();
   const a = await Assembly.begin({
     type: 'ORDERS',

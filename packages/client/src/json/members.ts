@@ -73,7 +73,11 @@ export function readMembers({ tape, length, hasBreaks }: Scanner, b: Buffer, m: 
     const start = tape[at + 2] as number;
     const end = tape[at + 3] as number;
     if (column < TEXT_MEMBERS.length)
-      setText(m, column, start === end ? '' : textAt(b, start, end));
+      setText(
+        m,
+        column,
+        start === end ? '' : column === 0 ? textAt(b, start, end) : labelAt(b, start, end),
+      );
     else setNumber(m, column, start === end ? Number.NaN : integerAt(b, start, end));
   }
 }
@@ -97,6 +101,22 @@ function setNumber(m: Members, column: number, value: number): void {
 function textAt(b: Buffer, start: number, end: number): string {
   const text = b.toString('utf8', start + 1, end - 1);
   return text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text;
+}
+
+/** The last short texts, by length: an object's currency and result are mostly those of the object before. */
+const labels: { bytes: Buffer; text: string }[] = [];
+
+function labelAt(b: Buffer, start: number, end: number): string {
+  const length = end - start;
+  const known = labels[length];
+  if (known) {
+    let same = 0;
+    while (same < length && b[start + same] === known.bytes[same]) same++;
+    if (same === length) return known.text;
+  }
+  const text = textAt(b, start, end);
+  if (length < 32) labels[length] = { bytes: Buffer.from(b.subarray(start, end)), text };
+  return text;
 }
 
 /** NaN when the number is not a safe integer; `1250.0` is one. */

@@ -57,6 +57,8 @@ export class ObjectReader {
   /** Position of the pending bytes in the whole. */
   #offset = 0;
   #objects = 0;
+  /** Whether all of the present buffer is valid UTF-8. */
+  #isText = false;
   #blanks = 0;
 
   constructor(layout: Layout, onObject: OnObject) {
@@ -154,6 +156,8 @@ export class ObjectReader {
   /** @returns how many bytes are done with. */
   #read(b: Buffer): number {
     const end = b.length;
+    // One look at all is cheaper than one at each object; a character that is cut at the end fails it.
+    this.#isText = isUtf8(b);
     let p = 0;
     if (this.#state === OPEN) {
       const opening = OPENING.exec(b.toString('latin1', 0, 4096))?.[0];
@@ -226,7 +230,8 @@ export class ObjectReader {
     if (!(m.createdTime >= 0 && m.createdTime <= MAX_TIME_MS))
       throw this.#fault(`object ${m.id} has no createdTime in whole milliseconds`, start);
     if (Number.isNaN(m.modifiedTime)) m.modifiedTime = m.createdTime;
-    if (!isUtf8(b.subarray(start, end))) throw this.#fault(`object ${m.id} is not UTF-8`, start);
+    if (!this.#isText && !isUtf8(b.subarray(start, end)))
+      throw this.#fault(`object ${m.id} is not UTF-8`, start);
     if (++this.#objects > MAX_FILE_OBJECTS && this.#layout === 'elements')
       throw this.#fault(`it holds more than ${MAX_FILE_OBJECTS} objects`, start);
     this.#onObject(b, start, end, m);
