@@ -87,6 +87,7 @@ export class Assembly {
     }
     addTally(this.#counter.tally, counter.tally);
     this.#lines.endSource(source);
+    if (content.whole) this.#lines.release(content.whole);
     return added;
   }
 

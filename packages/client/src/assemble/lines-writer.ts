@@ -2,6 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import type { FileSum } from '../disk/entries.ts';
 import { openForWriting, writePieces } from '../disk/write.ts';
+import { freeBuffer } from './free-buffer.ts';
 
 const LF = 10;
 const CR = 13;
@@ -109,10 +110,21 @@ export class LinesWriter {
     }
   }
 
-  /** Hands over what was added. */
-  mark(): Mark {
+  /** Frees a buffer whose objects were added, when they are written. It must not be used any more. */
+  release(buffer: Buffer): void {
+    this.#flush();
+    const free = (): void => freeBuffer(buffer);
+    (this.#writes.at(-1) ?? Promise.resolve()).then(free, free);
+  }
+
+  #flush(): void {
     this.#endRun();
     if (this.#pieceBytes > 0) this.#handOver();
+  }
+
+  /** Hands over what was added. */
+  mark(): Mark {
+    this.#flush();
     return { position: this.#position, hash: this.#hash.copy() };
   }
 

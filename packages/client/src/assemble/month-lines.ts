@@ -89,6 +89,11 @@ export class MonthLines {
     this.#runs.push({ source, end: this.#hashes.length });
   }
 
+  /** Frees a buffer whose objects were added, when they are written. */
+  release(buffer: Buffer): void {
+    this.#scratch.release(buffer);
+  }
+
   /** @throws ExportError DUPLICATE_ID when one export holds an id twice. */
   async finish(context: FinishContext): Promise<FinishedLines> {
     const written = await this.#scratch.finish();

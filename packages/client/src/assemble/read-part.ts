@@ -4,6 +4,7 @@ import { errnoOf } from '../disk/errors.ts';
 import { contentLimit } from '../download/check-content.ts';
 import { ExportError } from '../errors.ts';
 import { inflate, inflateWhole } from '../json/inflate.ts';
+import { freeBuffer } from './free-buffer.ts';
 import type { PartInput } from './job.ts';
 import { CHUNK_BYTES } from './read-lines.ts';
 
@@ -43,7 +44,10 @@ export async function takeContent(
 /** @returns undefined when the content is longer than `limit`, or may be. */
 async function readWhole(path: string, limit: number): Promise<Buffer | undefined> {
   const served = readSmall(path, limit);
-  return served && inflateWhole(served, limit);
+  if (!served) return undefined;
+  const content = await inflateWhole(served, limit);
+  if (content !== served) freeBuffer(served);
+  return content;
 }
 
 /** Synchronously: for small files that saves a fifth of the worker's time. @returns undefined for larger ones. */
