@@ -2,7 +2,8 @@
  * Frees the memory of a buffer that nobody uses any more: garbage collection would let dozens of them pile up.
  * One that shares its memory with others is left alone.
  */
-export function freeBuffer({ buffer, byteOffset }: Buffer): void {
-  const isOwn = byteOffset === 0 && buffer.byteLength > Buffer.poolSize;
+export function freeBuffer({ buffer, byteOffset, length }: Buffer): void {
+  // Node cuts small buffers from a larger piece of memory, each less than half of it.
+  const isOwn = byteOffset === 0 && length > buffer.byteLength / 2;
   if (isOwn && buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
