@@ -106,7 +106,7 @@ export class LinesWriter {
   async drain(most = MAX_WRITES): Promise<void> {
     while (this.#writes.length > most) {
       await this.#writes[0];
-      this.#writes.shift();
+      this.#writes = this.#writes.slice(1);
     }
   }
 
