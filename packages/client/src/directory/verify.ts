@@ -116,7 +116,7 @@ async function findPending(out: string, faults: Fault[]): Promise<Set<string>> {
     if (paths.size > 0)
       faults.push({
         path: STATE,
-        message: `the last pull was interrupted while it replaced ${count} files; run it again`,
+        message: `the last pull was interrupted while it replaced ${count} ${count === 1 ? 'file' : 'files'}; run it again`,
       });
     return paths;
   } catch (error) {
