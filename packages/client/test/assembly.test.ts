@@ -60,8 +60,13 @@ class Bench {
     options: AssemblyOptions = {},
   ): Promise<AssembledFile> {
     const assembly = await Assembly.begin(this.job(more), options);
-    for (const part of parts) await assembly.add(part);
-    return assembly.finish();
+    try {
+      for (const part of parts) await assembly.add(part);
+      return await assembly.finish();
+    } catch (error) {
+      await assembly.abort();
+      throw error;
+    }
   }
 
   /** A month's file that is there already. */
@@ -239,6 +244,18 @@ describe('a month', () => {
         'export E holds the id "A" twice',
       );
   });
+});
+
+test('one object of 60 MB, between others and out of order', { timeout: 60_000 }, async () => {
+  const bench = new Bench();
+  const large = sale('L', 5, { note: 'é"'.repeat(12_000_000) });
+  const parts = [bench.part('E', [sale('A', 9), large, sale('B', 1)])];
+  await bench.assemble(parts, { existing: bench.existing([sale('C', 3)]) });
+  expect(idsOf(bench.lines())).toEqual(['B', 'C', 'L', 'A']);
+  const expected = linesOf([sale('B', 1), sale('C', 3), large, sale('A', 9)]);
+  expect(sha256(readFileSync(bench.output))).toBe(sha256(Buffer.from(expected)));
+  const beyond = sale('M', 6, { note: 'x'.repeat(65 * 1024 * 1024) });
+  await failureOf(bench.assemble([bench.part('E', [beyond])]), 'BAD_FILE');
 });
 
 describe('a bad part', () => {

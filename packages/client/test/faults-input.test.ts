@@ -170,7 +170,9 @@ describe('the directory', () => {
     expect(await contents(scene.out)).toEqual(before);
   });
 
-  test('a full disk: reported as such; with room, the same call continues', async ({ skip }) => {
+  test('a disk that fills while parts are assembled: reported as such; with room, the same call continues', async ({
+    skip,
+  }) => {
     await using scene = await Scene.begin({ orders: 1500, perFile: 100 });
     await mkdir(scene.out);
     skip(!isRoot || !tmpfs(scene.out, '512k'), 'needs to mount a tmpfs');

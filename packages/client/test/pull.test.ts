@@ -7,6 +7,7 @@ import {
   contents,
   expectComplete,
   failureOf,
+  FROM,
   inflatedContents,
   linesOf,
   LONG,
@@ -16,6 +17,7 @@ import {
   LONG_TO,
   RETRY,
   Scene,
+  TO,
 } from './scene.ts';
 
 const TYPES: ExportType[] = ['ORDERS', 'PAYMENTS'];
@@ -422,6 +424,40 @@ describe('sinceLast', () => {
 });
 
 describe('a pull', () => {
+  test.concurrent('of 3,000 files is complete', { timeout: 120_000 }, async () => {
+    await using scene = await Scene.begin({ orders: 3000, perFile: 1 });
+    await expectComplete(scene, scene.pull());
+    expect(scene.count('file')).toBe(3000);
+  });
+
+  test.concurrent('beside another one of the same client is told its own waits alone', async () => {
+    await using scene = await Scene.begin({
+      payments: 45,
+      faults: { status: { on: 'file', status: 500, per: 'path', times: 1 } },
+    });
+    const client = scene.client();
+    const waits: Record<string, string[]> = { ORDERS: [], PAYMENTS: [] };
+    const pulls = (['ORDERS', 'PAYMENTS'] as const).map((type) =>
+      client.pull({
+        types: [type],
+        from: FROM,
+        to: TO,
+        out: join(scene.directory, type),
+        onProgress: (event) => {
+          if (event.event === 'waiting') waits[type]?.push(event.message);
+        },
+      }),
+    );
+    const results = await Promise.all(pulls);
+    for (const { complete, receipt } of results) {
+      expect(complete).toBe(true);
+      const [file] = receipt.files;
+      const told = waits[file?.type ?? ''] ?? [];
+      expect(told.length).toBeGreaterThan(0);
+      for (const message of told) expect(message).toContain(`of export ${file?.exports[0]}:`);
+    }
+  });
+
   test.concurrent('of what is there needs no server', async () => {
     await using scene = await Scene.begin();
     await scene.pull();
