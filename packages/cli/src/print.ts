@@ -1,3 +1,4 @@
+import { stringifyExact } from '@tillroll/contract';
 import type { Context } from './context.ts';
 
 /** What JSON.stringify leaves as it is and a terminal may obey: DEL, C1, line separators, bidi controls. */
@@ -5,7 +6,7 @@ const UNSAFE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /** JSON in which no character controls a terminal. Such characters occur in texts alone, where an escape means the same. */
 export function safeJson(value: unknown, indent?: number): string {
-  return JSON.stringify(value, null, indent).replaceAll(
+  return stringifyExact(value, indent).replaceAll(
     UNSAFE,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );

@@ -20,9 +20,20 @@ export function month(name: string, part: Partial<MonthProgress> = {}): MonthPro
   };
 }
 
+const NO_REFUNDS = { refunds: 0, refundAmount: 0, uncounted: 0 };
+
+export function monthTotals(
+  name: string,
+  objects: number,
+  amount: number,
+): Receipt['months'][number] {
+  const money = { amount, refundAmount: 0, net: amount };
+  return { type: 'ORDERS', month: name, currency: 'USD', objects, ...money };
+}
+
 export function receipt(part: Partial<Receipt> = {}): Receipt {
   return {
-    receipt: 2,
+    receipt: 3,
     complete: true,
     source: { url: 'https://exports.example.com', merchant: 'SHOP' },
     format: 'jsonl',
@@ -48,7 +59,7 @@ export function receipt(part: Partial<Receipt> = {}): Receipt {
     ],
     tables: [],
     totals: {
-      orders: [{ currency: 'USD', objects: 1234, total: 1_234_567 }],
+      orders: [{ currency: 'USD', objects: 1234, total: 1_234_567, ...NO_REFUNDS, net: 1_234_567 }],
       payments: [
         {
           currency: 'JPY',
@@ -57,13 +68,12 @@ export function receipt(part: Partial<Receipt> = {}): Receipt {
           amount: 4500,
           tipAmount: 0,
           taxAmount: 409,
+          ...NO_REFUNDS,
+          net: 4500,
         },
       ],
     },
-    months: [
-      { type: 'ORDERS', month: '2026-01', currency: 'USD', objects: 1000, amount: 1_000_000 },
-      { type: 'ORDERS', month: '2026-02', currency: 'USD', objects: 234, amount: 234_567 },
-    ],
+    months: [monthTotals('2026-01', 1000, 1_000_000), monthTotals('2026-02', 234, 234_567)],
     missing: [],
     ...part,
   };

@@ -29,8 +29,11 @@ test.each([
   // A division by 100 would give ...991.00.
   [9_007_199_254_740_991, 'USD', '90,071,992,547,409.91'],
   // Not a currency's code: what is unknown is not divided by a guess.
-  [1234, '', '1234 minor units'],
-  [1234, 'US dollars', '1234 minor units'],
+  [1234, '', '1,234 minor units'],
+  [1234, 'US dollars', '1,234 minor units'],
+  [1234, 'XAU', '1,234 (no minor unit)'],
+  [-123_456, 'HUF', '-1,234.56'],
+  [123_456, 'CLF', '12.3456'],
 ])('%d of %s is %s', (minor, currency, text) => {
   expect(money(minor, currency)).toBe(text);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { monthCharts } from '../src/summary/months.ts';
 import { failureLines, summaryLines } from '../src/summary/summary.ts';
-import { receipt, result } from './fixture.ts';
+import { monthTotals, receipt, result } from './fixture.ts';
 
 const terminal = {
   width: 80,
@@ -22,6 +22,34 @@ test('the summary says what is there', () => {
     'orders, USD',
     `  2026-01  ${'#'.repeat(50)}  10,000.00  1,000`,
     `  2026-02  ${'#'.repeat(12).padEnd(50)}   2,345.67    234`,
+  ]);
+});
+
+test('refunds, what is left of the sales, and what is in no sum', () => {
+  const { totals } = receipt();
+  const [orders] = totals.orders;
+  const [payments] = totals.payments;
+  if (!orders || !payments) throw new Error('no totals');
+  const lines = summaryLines(
+    result({
+      receipt: receipt({
+        totals: {
+          orders: [
+            { ...orders, currency: null, uncounted: 2 },
+            { ...orders, currency: 'HUF', total: 2n ** 60n, refunds: 1, refundAmount: 5, net: 1 },
+          ],
+          payments: [{ ...payments, currency: '\u20ac', result: null, uncounted: 1 }],
+        },
+      }),
+    }),
+    { elapsedMs: 1, terminal },
+  );
+  expect(lines.slice(5, 10)).toEqual([
+    '  orders    (none)          1,234  total 1,234,567 minor units      refunds 0 minor units  net 1,234,567 minor units',
+    '  orders    HUF             1,234  total 11,529,215,046,068,469.76  refunds 0.05           net 0.01',
+    '  payments  \u20ac       (none)      7  amount 4,500 minor units         refunds 0 minor units  net 4,500 minor units      tips 0 minor units  tax 409 minor units',
+    '  2 orders with an amount that is missing or not a whole number: it is in no sum',
+    '  1 payment with an amount that is missing or not a whole number: it is in no sum',
   ]);
 });
 
@@ -93,13 +121,7 @@ test('bars fit the terminal, and leave it where it is too narrow', () => {
 
 test('refunds have no bar, and small sales have one', () => {
   const amounts = [-500, 0, 1, 100_000];
-  const months = amounts.map((amount, index) => ({
-    type: 'PAYMENTS' as const,
-    month: `2026-0${index + 1}`,
-    currency: 'USD',
-    objects: 1,
-    amount,
-  }));
+  const months = amounts.map((amount, index) => monthTotals(`2026-0${index + 1}`, 1, amount));
   const bars = monthCharts(months, 60, '#')
     .slice(2)
     .map((line) => line.split('#').length - 1);
@@ -108,13 +130,9 @@ test('refunds have no bar, and small sales have one', () => {
 });
 
 test('ten years of months do not fill ten screens', () => {
-  const months = Array.from({ length: 120 }, (_, i) => ({
-    type: 'ORDERS' as const,
-    month: `${2016 + Math.floor(i / 12)}-${String((i % 12) + 1).padStart(2, '0')}`,
-    currency: 'USD',
-    objects: 1,
-    amount: 100,
-  }));
+  const months = Array.from({ length: 120 }, (_, i) =>
+    monthTotals(`${2016 + Math.floor(i / 12)}-${String((i % 12) + 1).padStart(2, '0')}`, 1, 100),
+  );
   const lines = monthCharts(months.toReversed(), 80, '#');
   expect(lines).toHaveLength(2 + 1 + 36);
   expect(lines[2]).toBe('  (84 earlier months are in receipt.json)');

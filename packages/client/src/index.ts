@@ -25,4 +25,11 @@ export type {
   PullResult,
 } from './pull/events.ts';
 export type { SpanOptions, When } from './time/span.ts';
-export type { ExportObject, ExportRequest, ExportType, Order, Payment } from '@tillroll/contract';
+export type {
+  Amount,
+  ExportObject,
+  ExportRequest,
+  ExportType,
+  Order,
+  Payment,
+} from '@tillroll/contract';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { NUMBER_MEMBERS, TEXT_MEMBERS, type Members } from '../src/json/members.ts';
+import { AMOUNT_MEMBERS, TEXT_MEMBERS, TIME_MEMBERS, type Members } from '../src/json/members.ts';
 
 /** JSON as text, in all the ways in which it may be written; `JSON.parse` is the judge of what it means. */
 
@@ -76,7 +76,7 @@ const numberText = fc.oneof(
 );
 
 /** The names of members, as they are and with some of their characters escaped; and names that are close. */
-const memberName = fc.constantFrom(...TEXT_MEMBERS, ...NUMBER_MEMBERS);
+const memberName = fc.constantFrom(...TEXT_MEMBERS, ...TIME_MEMBERS, ...AMOUNT_MEMBERS);
 const keyText = fc.oneof(
   { weight: 5, arbitrary: memberName.map((name) => `"${name}"`) },
   {
@@ -142,14 +142,47 @@ const { object } = fc.letrec<{ value: string; object: string; array: string }>((
 /** An object without blanks around it; names repeat. */
 export const objectText: fc.Arbitrary<string> = object;
 
-/** What `Members` should be of an object, by `JSON.parse`. */
+/** An amount that is beyond this is none. */
+const MAX_AMOUNT = 2n ** 63n - 1n;
+
+function amountOf(member: unknown): number | bigint | null {
+  if (member === undefined || member === null) return null;
+  if (!(member instanceof JsonNumber)) return Number.NaN;
+  const { value, source } = member;
+  if (Number.isSafeInteger(value)) return value + 0;
+  if (!/^-?\d+$/.test(source)) return Number.NaN;
+  const large = BigInt(source);
+  return large >= -MAX_AMOUNT && large <= MAX_AMOUNT ? large : Number.NaN;
+}
+
+/** A number of JSON with its text. */
+class JsonNumber {
+  readonly value: number;
+  readonly source: string;
+  constructor(value: number, source: string) {
+    this.value = value;
+    this.source = source;
+  }
+}
+
+/** What `Members` should be of an object without refunds, by `JSON.parse`. */
 export function membersOf(text: string): Members {
-  const parsed = JSON.parse(text) as Record<string, unknown>;
-  const members: Record<string, unknown> = { hasBreaks: /[\r\n]/.test(text) };
+  const parsed = JSON.parse(text, (_key, value, { source = '' }) =>
+    typeof value === 'number' ? new JsonNumber(value, source) : value,
+  ) as Record<string, unknown>;
+  const members: Record<string, unknown> = {
+    hasBreaks: /[\r\n]/.test(text),
+    refunds: 0,
+    refundAmount: 0,
+    refundsWithoutAmount: 0,
+  };
   for (const name of TEXT_MEMBERS)
-    members[name] = typeof parsed[name] === 'string' ? parsed[name] : '';
-  for (const name of NUMBER_MEMBERS)
-    members[name] = Number.isSafeInteger(parsed[name]) ? parsed[name] : Number.NaN;
+    members[name] = typeof parsed[name] === 'string' ? parsed[name] : name === 'id' ? '' : null;
+  for (const name of TIME_MEMBERS) {
+    const amount = amountOf(parsed[name]);
+    members[name] = typeof amount === 'number' ? amount : Number.NaN;
+  }
+  for (const name of AMOUNT_MEMBERS) members[name] = amountOf(parsed[name]);
   return members as unknown as Members;
 }
 

@@ -11,9 +11,9 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import type { ExportType } from '@tillroll/contract';
+import { stringifyExact, type ExportType } from '@tillroll/contract';
 import { onTestFinished } from 'vitest';
-import { Counter } from '../src/assemble/tally.ts';
+import { Counter, type Tally } from '../src/assemble/tally.ts';
 import { absolutePath, linesPath, type Layout } from '../src/directory/layout.ts';
 import type { DirectoryHead, MonthRecord } from '../src/directory/state.ts';
 import { emptyMembers } from '../src/json/members.ts';
@@ -107,4 +107,10 @@ export function filesBelow(out: string): string[] {
 /** Orders as all files do: by createdTime, then by id as bytes. */
 export function inOrder(a: Sale, b: Sale): number {
   return a.createdTime - b.createdTime || Buffer.compare(Buffer.from(a.id), Buffer.from(b.id));
+}
+
+/** A tally with its sums in one order, whatever came first. */
+export function ordered(tally: Tally): Tally {
+  const byText = (a: object, b: object): number => (stringifyExact(a) < stringifyExact(b) ? -1 : 1);
+  return { ...tally, sums: tally.sums.toSorted(byText), months: tally.months.toSorted(byText) };
 }

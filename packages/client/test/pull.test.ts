@@ -97,29 +97,51 @@ describe('the receipt', () => {
     const payments = scene.far.objects('PAYMENTS').map((text) => JSON.parse(text) as Payment);
     const sum = (values: (number | undefined)[]): number =>
       Number(values.reduce((all, value) => all + BigInt(value ?? 0), 0n));
+    const refundsOf = (objects: readonly { refunds?: { elements: { amount?: number }[] } }[]) => {
+      const all = objects.flatMap(({ refunds }) => refunds?.elements ?? []);
+      return { refunds: all.length, refundAmount: sum(all.map(({ amount }) => amount)) };
+    };
+    const total = sum(orders.map((order) => order.total));
+    const refunded = refundsOf(orders);
     expect(receipt.totals.orders).toEqual([
-      { currency: 'USD', objects: 3000, total: sum(orders.map(({ total }) => total)) },
+      {
+        currency: 'USD',
+        objects: 3000,
+        total,
+        ...refunded,
+        net: total - refunded.refundAmount,
+        uncounted: 0,
+      },
     ]);
     expect(receipt.totals.payments).toEqual(
       ['FAIL', 'SUCCESS'].map((result) => {
         const of = payments.filter((payment) => payment.result === result);
+        const amount = sum(of.map((payment) => payment.amount));
+        const refunds = refundsOf(of);
         return {
           currency: 'USD',
           result,
           objects: of.length,
-          amount: sum(of.map(({ amount }) => amount)),
+          amount,
+          ...refunds,
+          net: (result === 'SUCCESS' ? amount : 0) - refunds.refundAmount,
+          uncounted: 0,
           tipAmount: sum(of.map(({ tipAmount }) => tipAmount)),
           taxAmount: sum(of.map(({ taxAmount }) => taxAmount)),
         };
       }),
     );
     const january = orders.filter(({ createdTime }) => createdTime < LONG_EDGES[0]);
+    const amount = sum(january.map((order) => order.total));
+    const { refundAmount } = refundsOf(january);
     expect(receipt.months.filter(({ type }) => type === 'ORDERS')[0]).toEqual({
       type: 'ORDERS',
       month: '2026-01',
       currency: 'USD',
       objects: january.length,
-      amount: sum(january.map(({ total }) => total)),
+      amount,
+      refundAmount,
+      net: amount - refundAmount,
     });
     expect(receipt.files).toHaveLength(6);
     for (const file of receipt.files) {
@@ -407,7 +429,7 @@ describe('sinceLast', () => {
       linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO),
     );
     const orders = scene.far.objects('ORDERS').map((text) => JSON.parse(text) as Order);
-    expect(result.receipt.totals.orders).toEqual([
+    expect(result.receipt.totals.orders).toMatchObject([
       {
         currency: 'USD',
         objects: orders.length,

@@ -76,6 +76,14 @@ async function receiptOf(
 function members<T>(all: Record<keyof T, true>): string[] {
   return Object.keys(all).toSorted();
 }
+const TOTALS = {
+  currency: true,
+  objects: true,
+  refunds: true,
+  refundAmount: true,
+  net: true,
+  uncounted: true,
+} as const;
 const ON_DISK = { path: true, bytes: true, sha256: true } as const;
 const itemsOf = (name: string): Schema | undefined => schema.properties?.[name]?.items;
 const SHAPES: [string, string[], Schema | undefined][] = [
@@ -141,15 +149,14 @@ const SHAPES: [string, string[], Schema | undefined][] = [
   ],
   [
     'OrderTotals',
-    members<OrderTotals>({ currency: true, objects: true, total: true }),
+    members<OrderTotals>({ ...TOTALS, total: true }),
     schema.properties?.['totals']?.properties?.['orders']?.items,
   ],
   [
     'PaymentTotals',
     members<PaymentTotals>({
-      currency: true,
+      ...TOTALS,
       result: true,
-      objects: true,
       amount: true,
       tipAmount: true,
       taxAmount: true,
@@ -158,7 +165,15 @@ const SHAPES: [string, string[], Schema | undefined][] = [
   ],
   [
     'MonthTotals',
-    members<MonthTotals>({ type: true, month: true, currency: true, objects: true, amount: true }),
+    members<MonthTotals>({
+      type: true,
+      month: true,
+      currency: true,
+      objects: true,
+      amount: true,
+      refundAmount: true,
+      net: true,
+    }),
     itemsOf('months'),
   ],
   [
@@ -205,7 +220,7 @@ describe('the JSON Schema of receipt.json', () => {
         const described =
           member.description ?? schema.$defs?.[member.$ref?.split('/').at(-1) ?? '']?.description;
         expect(described, name).toMatch(/\S/);
-        if (/amount|total$/i.test(name)) expect(described, name).toMatch(/minor units/i);
+        if (/amount|total$|^net$/i.test(name)) expect(described, name).toMatch(/minor units/i);
         if (name.endsWith('Time')) expect(described, name).toMatch(/epoch milliseconds/);
         if (name === 'bytes') expect(described, name).toMatch(/bytes/);
       }
@@ -267,25 +282,35 @@ describe('a receipt', () => {
       { type: 'ORDERS', from: '2026-01-01T00:00:00Z', to: '2026-03-01T00:00:00Z' },
       { type: 'PAYMENTS', from: '2026-01-01T00:00:00Z', to: '2026-02-01T00:00:00Z' },
     ]);
+    const noRefunds = { refunds: 0, refundAmount: 0 };
+    const order = (currency: string | null, total: number): object => {
+      return { currency, objects: 1, total, ...noRefunds, net: total, uncounted: 0 };
+    };
     expect(receipt.totals.orders).toEqual([
-      { currency: '?', objects: 1, total: 5 },
-      { currency: 'EUR', objects: 1, total: -5 },
-      { currency: 'USD', objects: 1, total: 1250 },
-      { currency: '__proto____', objects: 1, total: 1 },
+      order(null, 5),
+      order('EUR', -5),
+      order('USD', 1250),
+      order('__proto__ $', 1),
     ]);
     expect(
-      receipt.totals.payments.map(({ currency, result, amount }) => [currency, result, amount]),
+      receipt.totals.payments.map(({ currency, result, amount, net, uncounted }) => [
+        currency,
+        result,
+        amount,
+        net,
+        uncounted,
+      ]),
     ).toEqual([
-      ['?', 'SUCCESS', 9],
-      ['EUR', 'FAIL', 7],
-      ['USD', 'SUCCESS', 1250],
-      ['__proto____', '?', 0],
+      [null, 'SUCCESS', 9, 9, 0],
+      ['EUR', 'FAIL', 7, 0, 0],
+      ['USD', 'SUCCESS', 1250, 1250, 0],
+      ['__proto__ $', null, 0, 0, 1],
     ]);
-    for (const month of [
-      { type: 'ORDERS', month: '2026-02', currency: '?', objects: 1, amount: 5 },
-      { type: 'PAYMENTS', month: '2026-01', currency: 'EUR', objects: 1, amount: 0 },
-    ])
-      expect(receipt.months).toContainEqual(month);
+    const february = { month: '2026-02', currency: null, objects: 1, refundAmount: 0 };
+    expect(receipt.months).toContainEqual({ type: 'ORDERS', ...february, amount: 5, net: 5 });
+    // A month of payments counts what it sums.
+    const euros = receipt.months.filter(({ currency }) => currency === 'EUR');
+    expect(euros.map(({ type }) => type)).toEqual(['ORDERS']);
   });
 
   test('says what a pull was to cover, also where that is missing', () => {

@@ -174,4 +174,37 @@ describe('an object', () => {
     // A name that only looks like one with an escape.
     expect(scanned('{"\\\\u0069d":"b"}').members.id).toBe('');
   });
+
+  test('tells amounts that are absent, wrong, and too long for a number apart', () => {
+    const { members } = scanned(
+      '{"total":null,"amount":"5","tipAmount":9007199254740993,"taxAmount":1e300}',
+    );
+    expect(members).toMatchObject({
+      total: null,
+      amount: Number.NaN,
+      tipAmount: 9007199254740993n,
+      taxAmount: Number.NaN,
+    });
+    expect(scanned('{"total":1250.0,"total":null}').members.total).toBeNull();
+  });
+
+  test('sums its refunds, each of them', () => {
+    const refunds = [
+      '{"id":"R","amount":5}',
+      '{"id":"R","amount":5}',
+      '{"amount":9007199254740991}',
+      '{"id":"none"}',
+      '{"amount":null}',
+      '{"amount":"7"}',
+      '{"amount":-1,"payment":{"amount":99}}',
+    ];
+    const { members } = scanned(`{"id":"P","refunds":{"elements":[${refunds.join(',')}]}}`);
+    expect(members).toMatchObject({
+      refunds: 7,
+      refundAmount: 9007199254741000n,
+      refundsWithoutAmount: 3,
+    });
+    for (const none of ['null', '[]', '{}', '{"elements":null}', '{"elements":[]}'])
+      expect(scanned(`{"refunds":${none}}`).members.refunds).toBe(0);
+  });
 });

@@ -1,3 +1,5 @@
+export * from './amounts.ts';
+export * from './currencies.ts';
 export * from './errors.ts';
 export * from './failures.ts';
 export * from './hours.ts';

@@ -19,16 +19,18 @@ export function monthCharts(
   width: number,
   block: string,
 ): string[] {
-  const charts = Map.groupBy(months, ({ type, currency }) =>
-    oneLine(`${type.toLowerCase()}, ${currency}`),
-  );
-  return [...charts].flatMap(([title, rows]) => ['', title, ...chart(rows, width, block)]);
+  const charts = Map.groupBy(months, ({ type, currency }) => JSON.stringify([type, currency]));
+  return [...charts.values()].flatMap((rows) => {
+    const { type = '', currency = null } = rows[0] ?? {};
+    const title = oneLine(`${type.toLowerCase()}, ${currency ?? '(none)'}`);
+    return ['', title, ...chart(rows, width, block)];
+  });
 }
 
 function chart(all: readonly MonthTotals[], width: number, block: string): string[] {
   const sorted = all.toSorted((a, b) => (a.month < b.month ? -1 : 1));
   const rows = sorted.slice(-MAX_MONTHS);
-  const most = Math.max(...rows.map(({ amount }) => amount));
+  const most = Math.max(...rows.map(({ amount }) => Number(amount)));
   const amounts = rows.map(({ amount, currency }) => money(amount, currency));
   const objects = rows.map((row) => count(row.objects));
   const amountWidth = Math.max(...amounts.map((text) => text.length));
@@ -36,7 +38,7 @@ function chart(all: readonly MonthTotals[], width: number, block: string): strin
   // "  2026-01  BAR  AMOUNT  OBJECTS"
   const room = Math.min(MAX_BAR, width - 1 - 13 - amountWidth - 2 - objectWidth);
   const lines = rows.map(({ month, amount }, index) => {
-    const bar = room < MIN_BAR ? '' : barOf(amount, most, room, block).padEnd(room + 2);
+    const bar = room < MIN_BAR ? '' : barOf(Number(amount), most, room, block).padEnd(room + 2);
     const [sum = '', many = ''] = [amounts[index], objects[index]];
     return `  ${oneLine(month)}  ${bar}${sum.padStart(amountWidth)}  ${many.padStart(objectWidth)}`;
   });

@@ -6,6 +6,8 @@ import { money } from './money.ts';
 import { monthCharts } from './months.ts';
 import { table } from './table.ts';
 
+type Totals = Receipt['totals']['orders' | 'payments'][number];
+
 export interface SummaryOptions {
   elapsedMs: number;
   terminal: Pick<Terminal, 'width' | 'blocks' | 'paint'>;
@@ -56,25 +58,51 @@ function seconds(ms: number): string {
 }
 
 function totalLines({ totals }: Receipt): string[] {
+  const hasRefunds = [...totals.orders, ...totals.payments].some(({ refunds }) => refunds > 0);
+  const cells = (
+    { currency, objects, refundAmount, net }: Totals,
+    type: string,
+    result: string,
+    amount: string,
+  ): string[] => [
+    `  ${type}`,
+    label(currency),
+    result,
+    count(objects),
+    amount,
+    ...(hasRefunds
+      ? [`refunds ${money(refundAmount, currency)}`, `net ${money(net, currency)}`]
+      : []),
+  ];
   const rows = [
-    ...totals.orders.map(({ currency, objects, total }) => [
-      '  orders',
-      oneLine(currency),
-      '',
-      count(objects),
-      `total ${money(total, currency)}`,
-    ]),
+    ...totals.orders.map((row) =>
+      cells(row, 'orders', '', `total ${money(row.total, row.currency)}`),
+    ),
     ...totals.payments.map((row) => [
-      '  payments',
-      oneLine(row.currency),
-      oneLine(row.result),
-      count(row.objects),
-      `amount ${money(row.amount, row.currency)}`,
+      ...cells(row, 'payments', label(row.result), `amount ${money(row.amount, row.currency)}`),
       `tips ${money(row.tipAmount, row.currency)}`,
       `tax ${money(row.taxAmount, row.currency)}`,
     ]),
   ];
-  return rows.length === 0 ? [] : ['', ...table(rows, [3])];
+  return rows.length === 0 ? [] : ['', ...table(rows, [3]), ...uncountedLines(totals)];
+}
+
+function uncountedLines({ orders, payments }: Receipt['totals']): string[] {
+  const uncounted = (rows: readonly Totals[]): number =>
+    rows.reduce((sum, row) => sum + row.uncounted, 0);
+  return Object.entries({ order: uncounted(orders), payment: uncounted(payments) }).flatMap(
+    ([name, number]) =>
+      number === 0
+        ? []
+        : [
+            `  ${counted(number, name)} with an amount that is missing or not a whole number: it is in no sum`,
+          ],
+  );
+}
+
+/** A currency or a result, or what stands for none. */
+function label(text: string | null): string {
+  return text === null ? '(none)' : oneLine(text);
 }
 
 /** A line for each month or table that is missing, and what to do. */

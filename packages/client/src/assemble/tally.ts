@@ -1,23 +1,45 @@
-import type { ExportType, TimeRange } from '@tillroll/contract';
+import { createHash } from 'node:crypto';
+import {
+  addAmounts,
+  type Amount,
+  type ExportType,
+  isAmount,
+  subtractAmounts,
+  type TimeRange,
+} from '@tillroll/contract';
+import { ExportError } from '../errors.ts';
 import type { Members } from '../json/members.ts';
 import type { Month, Zone } from '../time/zone.ts';
 
-/** Sums of one currency (and one result, for payments); money in minor units. */
+/** Sums of one currency (and one result, for payments); money in minor units, exact. */
 export interface Sums {
+  /** As the server wrote it; null where the objects have none. Those of a wrong type count as none. */
+  currency: string | null;
+  /** Null for orders. */
+  result: string | null;
   objects: number;
-  total: number;
-  amount: number;
-  tipAmount: number;
-  taxAmount: number;
+  /** Orders: of `total`. Payments: of `amount`, without tips. */
+  amount: Amount;
+  tipAmount: Amount;
+  taxAmount: Amount;
+  /** Refunds in these objects, and the sum of their amounts. */
+  refunds: number;
+  refundAmount: Amount;
+  /** Objects and refunds of which some amount is in no sum: it is missing, or not a whole number of 64 bits. */
+  uncounted: number;
 }
 
+/** Sums of one month and one currency: of all orders, of payments whose result is SUCCESS. */
 export interface MonthSums {
+  /** `2026-01` */
+  month: string;
+  currency: string | null;
   objects: number;
-  /** Orders: `total`. Payments: `amount` where the result is SUCCESS. */
-  amount: number;
+  amount: Amount;
+  refundAmount: Amount;
 }
 
-/** Counts and sums of objects, as JSON. Tallies of parts can be added up. */
+/** Counts and sums of objects. Tallies of parts can be added up. */
 export interface Tally {
   objects: number;
   /** Objects whose `createdTime` is outside all ranges that the file covers. */
@@ -25,32 +47,40 @@ export interface Tally {
   /** The lowest and the highest `createdTime`, epoch ms; null without objects. */
   first: number | null;
   last: number | null;
-  /** By `currency` and `result`, separated by a blank; the result is empty for orders. */
-  sums: Record<string, Sums>;
-  /** By month and currency, separated by a blank. */
-  months: Record<string, MonthSums>;
+  /** By currency and result. */
+  sums: Sums[];
+  /** By month and currency. */
+  months: MonthSums[];
 }
-
-const NO_SUMS: Readonly<Sums> = { objects: 0, total: 0, amount: 0, tipAmount: 0, taxAmount: 0 };
 
 export function emptyTally(): Tally {
-  return { objects: 0, outside: 0, first: null, last: null, sums: {}, months: {} };
+  return { objects: 0, outside: 0, first: null, last: null, sums: [], months: [] };
 }
 
-/** Adds `part` to `whole`. */
+/** A till has a few currencies. More kinds than this would fill memory. */
+const MAX_KINDS = 1000;
+/** A currency or result that is longer is shown by its beginning and a checksum: two stay two. */
+const MAX_LABEL = 64;
+
+/** Adds `part` to `whole`. @throws ExportError BAD_FILE */
 export function addTally(whole: Tally, part: Tally): void {
   whole.objects += part.objects;
   whole.outside += part.outside;
   whole.first = choose(Math.min, whole.first, part.first);
   whole.last = choose(Math.max, whole.last, part.last);
-  for (const [key, sums] of Object.entries(part.sums)) {
-    const to = (whole.sums[key] ??= { ...NO_SUMS });
-    for (const member of Object.keys(NO_SUMS) as (keyof Sums)[]) to[member] += sums[member];
-  }
-  for (const [key, sums] of Object.entries(part.months)) {
-    const to = (whole.months[key] ??= { objects: 0, amount: 0 });
+  for (const sums of part.sums) {
+    const to = findSums(whole.sums, sums.currency, sums.result);
     to.objects += sums.objects;
-    to.amount += sums.amount;
+    to.refunds += sums.refunds;
+    to.uncounted += sums.uncounted;
+    for (const member of ['amount', 'tipAmount', 'taxAmount', 'refundAmount'] as const)
+      to[member] = addAmounts(to[member], sums[member]);
+  }
+  for (const sums of part.months) {
+    const to = findMonth(whole.months, sums.month, sums.currency);
+    to.objects += sums.objects;
+    to.amount = addAmounts(to.amount, sums.amount);
+    to.refundAmount = addAmounts(to.refundAmount, sums.refundAmount);
   }
 }
 
@@ -62,49 +92,75 @@ function choose(
   return a === null ? b : b === null ? a : pick(a, b);
 }
 
-function numberOrZero(value: number): number {
-  return Number.isNaN(value) ? 0 : value;
+function findSums(all: Sums[], currency: string | null, result: string | null): Sums {
+  const found = all.find((each) => each.currency === currency && each.result === result);
+  if (found) return found;
+  return addKind(all, {
+    currency,
+    result,
+    objects: 0,
+    amount: 0,
+    tipAmount: 0,
+    taxAmount: 0,
+    refunds: 0,
+    refundAmount: 0,
+    uncounted: 0,
+  });
 }
 
-/** A currency or result comes from the server: it is kept short and without blanks. */
-function label(text: string): string {
-  return text === '' ? '?' : text.replaceAll(/[^\w.-]/g, '_').slice(0, 32);
+function findMonth(all: MonthSums[], month: string, currency: string | null): MonthSums {
+  const found = all.find((each) => each.month === month && each.currency === currency);
+  return found ?? addKind(all, { month, currency, objects: 0, amount: 0, refundAmount: 0 });
+}
+
+function addKind<T>(all: T[], kind: T): T {
+  if (all.length === MAX_KINDS)
+    throw new ExportError('BAD_FILE', `it holds over ${MAX_KINDS} kinds of currency and result`);
+  all.push(kind);
+  return kind;
+}
+
+function label(text: string | null): string | null {
+  if (text === null || text.length <= MAX_LABEL) return text;
+  const sum = createHash('sha256').update(text).digest('hex').slice(0, 12);
+  return `${text.slice(0, MAX_LABEL - 16)}... ${sum}`;
 }
 
 /** Counts objects one by one. */
 export class Counter {
   readonly tally = emptyTally();
-  readonly #isOrder: boolean;
+  readonly #type: ExportType;
   readonly #covers: readonly TimeRange[];
   readonly #zone: Zone;
   #month: Month = { name: '', startTime: 0, endTime: 0 };
-  #currency: string | undefined;
-  #result: string | undefined;
-  #sums: Sums = { ...NO_SUMS };
-  #monthSums: MonthSums = { objects: 0, amount: 0 };
+  #currency: string | null | undefined;
+  #result: string | null = null;
+  #sums: Sums | undefined;
+  #monthSums: MonthSums | undefined;
 
   /** @param covers half-open ranges; what was created outside of all of them counts as `outside`. */
   constructor(type: ExportType, covers: readonly TimeRange[], zone: Zone) {
-    this.#isOrder = type === 'ORDERS';
+    this.#type = type;
     this.#covers = covers;
     this.#zone = zone;
   }
 
+  /** @throws ExportError BAD_FILE when there are too many kinds of currency and result. */
   add(m: Members): void {
     const { tally } = this;
     const time = m.createdTime;
     if (tally.first === null || time < tally.first) tally.first = time;
     if (tally.last === null || time > tally.last) tally.last = time;
-    this.#apply(m, 1);
+    this.#apply(m, 1, addAmounts);
   }
 
   /** Undoes `add` of an equal object, except for `first` and `last`. */
   remove(m: Members): void {
-    this.#apply(m, -1);
-    if (this.#sums.objects > 0 && this.#monthSums.objects > 0) return;
+    this.#apply(m, -1, subtractAmounts);
+    if (this.#sums?.objects && (this.#monthSums?.objects ?? 1)) return;
     const { tally } = this;
-    tally.sums = withoutEmpty(tally.sums);
-    tally.months = withoutEmpty(tally.months);
+    tally.sums = tally.sums.filter(({ objects }) => objects > 0);
+    tally.months = tally.months.filter(({ objects }) => objects > 0);
     // The sums of the last object may be among those that are gone.
     this.#currency = undefined;
   }
@@ -115,43 +171,50 @@ export class Counter {
     this.tally.last = last;
   }
 
-  #apply(m: Members, sign: 1 | -1): void {
+  #apply(m: Members, sign: 1 | -1, change: (sum: Amount, amount: Amount) => Amount): void {
     const { tally } = this;
     tally.objects += sign;
     if (!isCovered(this.#covers, m.createdTime)) tally.outside += sign;
-    this.#selectSums(m);
-    const isOrder = this.#isOrder;
-    const sums = this.#sums;
+    const sums = this.#selectSums(m);
+    const amount = this.#type === 'ORDERS' ? m.total : m.amount;
     sums.objects += sign;
-    if (isOrder) sums.total += sign * numberOrZero(m.total);
-    sums.amount += sign * numberOrZero(m.amount);
-    sums.tipAmount += sign * numberOrZero(m.tipAmount);
-    sums.taxAmount += sign * numberOrZero(m.taxAmount);
+    sums.refunds += sign * m.refunds;
+    sums.uncounted += sign * (m.refundsWithoutAmount + (isUncounted(m, amount) ? 1 : 0));
+    if (isAmount(amount)) sums.amount = change(sums.amount, amount);
+    if (isAmount(m.tipAmount)) sums.tipAmount = change(sums.tipAmount, m.tipAmount);
+    if (isAmount(m.taxAmount)) sums.taxAmount = change(sums.taxAmount, m.taxAmount);
+    if (m.refunds > 0) sums.refundAmount = change(sums.refundAmount, m.refundAmount);
     const month = this.#monthSums;
+    if (!month) return;
     month.objects += sign;
-    if (isOrder) month.amount += sign * numberOrZero(m.total);
-    else if (m.result === 'SUCCESS') month.amount += sign * numberOrZero(m.amount);
+    if (isAmount(amount)) month.amount = change(month.amount, amount);
+    if (m.refunds > 0) month.refundAmount = change(month.refundAmount, m.refundAmount);
   }
 
   /** Finds the sums that an object belongs to; mostly they are those of the object before. */
-  #selectSums({ createdTime: time, currency, result }: Members): void {
+  #selectSums({ createdTime: time, currency, result }: Members): Sums {
     const isMonth = time >= this.#month.startTime && time < this.#month.endTime;
-    if (isMonth && currency === this.#currency && result === this.#result) return;
+    const isSame = isMonth && currency === this.#currency && result === this.#result;
+    if (isSame && this.#sums) return this.#sums;
     if (!isMonth) this.#month = this.#zone.month(time);
     this.#currency = currency;
     this.#result = result;
     const name = label(currency);
-    const { sums, months } = this.tally;
-    this.#sums = sums[this.#isOrder ? `${name} ` : `${name} ${label(result)}`] ??= { ...NO_SUMS };
-    this.#monthSums = months[`${this.#month.name} ${name}`] ??= { objects: 0, amount: 0 };
+    const isOrder = this.#type === 'ORDERS';
+    this.#monthSums =
+      isOrder || result === 'SUCCESS'
+        ? findMonth(this.tally.months, this.#month.name, name)
+        : undefined;
+    return (this.#sums = findSums(this.tally.sums, name, isOrder ? null : label(result)));
   }
+}
+
+/** Whether one of an object's amounts is in no sum. Tips and taxes may be absent: then there are none. */
+function isUncounted({ tipAmount, taxAmount }: Members, amount: Amount | null): boolean {
+  return !isAmount(amount) || Number.isNaN(tipAmount) || Number.isNaN(taxAmount);
 }
 
 function isCovered(covers: readonly TimeRange[], time: number): boolean {
   for (const { startTime, endTime } of covers) if (time >= startTime && time < endTime) return true;
   return false;
-}
-
-function withoutEmpty<T extends { objects: number }>(all: Record<string, T>): Record<string, T> {
-  return Object.fromEntries(Object.entries(all).filter(([, { objects }]) => objects > 0));
 }

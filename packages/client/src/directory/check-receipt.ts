@@ -1,4 +1,4 @@
-import { EXPORT_TYPES } from '@tillroll/contract';
+import { EXPORT_TYPES, parseExact } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';
 import { Zone } from '../time/zone.ts';
 import * as is from './check.ts';
@@ -11,7 +11,15 @@ const isTimeOrNull = is.optional(is.isTime);
 const isInstant: is.Check = (value) =>
   is.isText(value) && is.isTime(Date.parse(value as string)) && (value as string).endsWith('Z');
 const FILE = { path: is.isText, bytes: is.isCount, sha256: is.isSha256 };
-const isAmount: is.Check = Number.isFinite;
+const isLabel = is.optional(is.isText);
+const TOTALS = {
+  currency: isLabel,
+  objects: is.isCount,
+  refunds: is.isCount,
+  refundAmount: is.isAmount,
+  net: is.isAmount,
+  uncounted: is.isCount,
+};
 
 const isReceiptShape = is.shape({
   receipt: is.oneOf(RECEIPT_VERSION),
@@ -37,10 +45,28 @@ const isReceiptShape = is.shape({
   ),
   tables: is.list(is.shape({ ...FILE, table: is.matches(TABLE), rows: is.isCount })),
   totals: is.shape({
-    orders: is.list(is.shape({ currency: is.isText, objects: is.isCount, total: isAmount })),
-    payments: is.list(is.shape({ currency: is.isText, result: is.isText, objects: is.isCount })),
+    orders: is.list(is.shape({ ...TOTALS, total: is.isAmount })),
+    payments: is.list(
+      is.shape({
+        ...TOTALS,
+        result: isLabel,
+        amount: is.isAmount,
+        tipAmount: is.isAmount,
+        taxAmount: is.isAmount,
+      }),
+    ),
   }),
-  months: is.list(is.shape({ type: isType, month: is.isText, currency: is.isText })),
+  months: is.list(
+    is.shape({
+      type: isType,
+      month: is.matches(MONTH),
+      currency: isLabel,
+      objects: is.isCount,
+      amount: is.isAmount,
+      refundAmount: is.isAmount,
+      net: is.isAmount,
+    }),
+  ),
   missing: is.list(
     is.shape({
       name: is.isText,
@@ -78,7 +104,7 @@ export async function readReceipt(out: string): Promise<{ receipt: Receipt; text
     });
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseExact(text);
   } catch {
     // Reported below.
   }

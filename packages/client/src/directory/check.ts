@@ -43,6 +43,8 @@ export function matches(pattern: RegExp): Check {
 export const isText: Check = (value) => typeof value === 'string' && value.length <= 10_000;
 export const isBoolean: Check = (value) => typeof value === 'boolean';
 export const isInteger: Check = Number.isSafeInteger;
+/** Minor units of a currency, as `parseExact` reads them. */
+export const isAmount: Check = (value) => typeof value === 'bigint' || isInteger(value);
 export const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 /** Epoch ms. */
 export const isTime: Check = (value) => isCount(value) && (value as number) <= MAX_TIME_MS;

@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto';
-import { EXPORT_TYPES, type ExportType, type TimeRange } from '@tillroll/contract';
-import { addTally, emptyTally, type Tally } from '../assemble/tally.ts';
+import {
+  EXPORT_TYPES,
+  type ExportType,
+  stringifyExact,
+  subtractAmounts,
+  type TimeRange,
+} from '@tillroll/contract';
+import { addTally, emptyTally, type Sums, type Tally } from '../assemble/tally.ts';
 import { subtract } from '../time/ranges.ts';
 import { instantText } from '../time/span.ts';
 import { Zone } from '../time/zone.ts';
@@ -39,14 +45,24 @@ function sortedEntries<T>(record: Record<string, T>): [string, T][] {
 /** Totals by currency, and by result for payments. */
 export function makeTotals(tallies: Record<ExportType, Tally>): Receipt['totals'] {
   return {
-    orders: sortedEntries(tallies.ORDERS.sums).map(([key, { objects, total }]) => {
-      const [currency = ''] = key.split(' ');
-      return { currency, objects, total };
-    }),
-    payments: sortedEntries(tallies.PAYMENTS.sums).map(([key, sums]) => {
-      const [currency = '', result = ''] = key.split(' ');
-      const { objects, amount, tipAmount, taxAmount } = sums;
-      return { currency, result, objects, amount, tipAmount, taxAmount };
+    orders: sortSums(tallies.ORDERS.sums).map(
+      ({ currency, objects, amount, refunds, refundAmount, uncounted }) => ({
+        currency,
+        objects,
+        total: amount,
+        refunds,
+        refundAmount,
+        net: subtractAmounts(amount, refundAmount),
+        uncounted,
+      }),
+    ),
+    payments: sortSums(tallies.PAYMENTS.sums).map((sums) => {
+      const { currency, result, objects, amount, tipAmount, taxAmount } = sums;
+      const { refunds, refundAmount, uncounted } = sums;
+      const received = result === 'SUCCESS' ? amount : 0;
+      const net = subtractAmounts(received, refundAmount);
+      const money = { amount, tipAmount, taxAmount, refunds, refundAmount, net };
+      return { currency, result, objects, ...money, uncounted };
     }),
   };
 }
@@ -54,11 +70,28 @@ export function makeTotals(tallies: Record<ExportType, Tally>): Receipt['totals'
 /** Totals by calendar month and currency. */
 export function makeMonths(tallies: Record<ExportType, Tally>): Receipt['months'] {
   return EXPORT_TYPES.flatMap((type) =>
-    sortedEntries(tallies[type].months).map(([key, { objects, amount }]) => {
-      const [month = '', currency = ''] = key.split(' ');
-      return { type, month, currency, objects, amount };
-    }),
+    tallies[type].months
+      .toSorted((a, b) => compare([a.month, a.currency], [b.month, b.currency]))
+      .map(({ month, currency, objects, amount, refundAmount }) => {
+        const net = subtractAmounts(amount, refundAmount);
+        return { type, month, currency, objects, amount, refundAmount, net };
+      }),
   );
+}
+
+function sortSums(sums: readonly Sums[]): Sums[] {
+  return sums.toSorted((a, b) => compare([a.currency, a.result], [b.currency, b.result]));
+}
+
+/** Null comes first. */
+function compare(a: readonly (string | null)[], b: readonly (string | null)[]): number {
+  for (const [i, x] of a.entries()) {
+    const y = b[i] ?? null;
+    if (x === y) continue;
+    if (x === null || y === null) return x === null ? -1 : 1;
+    return x < y ? -1 : 1;
+  }
+  return 0;
 }
 
 /** The tables that a month should have as files of its own, and has not. */
@@ -195,7 +228,7 @@ export function makeReceipt(
 }
 
 export function formatReceipt(receipt: Receipt): string {
-  return `${JSON.stringify(receipt, null, 2)}\n`;
+  return `${stringifyExact(receipt, 2)}\n`;
 }
 
 /** SHA256SUMS, as `sha256sum --check` reads it. @param text the receipt's, as it is in its file. */

@@ -1,11 +1,11 @@
-import type { ExportType, TimeRange } from '@tillroll/contract';
+import { type Amount, type ExportType, type TimeRange } from '@tillroll/contract';
 import type { Format } from './layout.ts';
 import type { Missing, TableRecord } from './state.ts';
 
 export { RECEIPT_FILE } from './layout.ts';
 
 /** The version of the receipt's shape; `receipt.schema.json` describes it. */
-export const RECEIPT_VERSION = 2;
+export const RECEIPT_VERSION = 3;
 /** The rule of every bound in a receipt. */
 export const BOUNDS = 'startTime <= createdTime < endTime';
 
@@ -35,32 +35,44 @@ export interface ReceiptTable extends TableRecord {
   path: string;
 }
 
-/** Minor units of the currency. */
-export interface OrderTotals {
-  currency: string;
+/** Sums of a currency. Money is in its minor units, exact: a bigint where a number would not be. */
+interface Totals {
+  /** As the server wrote it; null for objects without one. Longer than 64 characters: its beginning and a checksum. */
+  currency: string | null;
   objects: number;
-  total: number;
+  /** Refunds in these objects, and the sum of their amounts. */
+  refunds: number;
+  refundAmount: Amount;
+  /** What came in, less what was refunded: `total` or, with the result SUCCESS, `amount`; without tips. */
+  net: Amount;
+  /** Objects and refunds of which some amount is in no sum: it is missing, or not a whole number of 64 bits. */
+  uncounted: number;
 }
 
-/** Minor units of the currency. */
-export interface PaymentTotals {
-  currency: string;
-  result: string;
-  objects: number;
-  amount: number;
-  tipAmount: number;
-  taxAmount: number;
+export interface OrderTotals extends Totals {
+  total: Amount;
 }
 
-/** A calendar month in the receipt's time zone. */
+export interface PaymentTotals extends Totals {
+  /** As the server wrote it; null for payments without one. */
+  result: string | null;
+  amount: Amount;
+  tipAmount: Amount;
+  taxAmount: Amount;
+}
+
+/** A calendar month in the receipt's time zone: its orders, or its payments whose result is SUCCESS. */
 export interface MonthTotals {
   type: ExportType;
   /** `2026-01`. */
   month: string;
-  currency: string;
+  currency: string | null;
   objects: number;
-  /** Minor units of the currency: orders' `total`, payments' `amount` of result SUCCESS. */
-  amount: number;
+  /** Orders' `total`, payments' `amount`. */
+  amount: Amount;
+  /** Of refunds in these objects, whenever they were made. */
+  refundAmount: Amount;
+  net: Amount;
 }
 
 /** What a directory holds, with lengths and checksums that show accidents. It does not prove intent. */

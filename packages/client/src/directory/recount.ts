@@ -1,4 +1,4 @@
-import { EXPORT_TYPES, type ExportType } from '@tillroll/contract';
+import { EXPORT_TYPES, type ExportType, stringifyExact } from '@tillroll/contract';
 import type { FileSum } from '../disk/entries.ts';
 import { readLines } from '../assemble/read-lines.ts';
 import { addTally, Counter, emptyTally, type Tally } from '../assemble/tally.ts';
@@ -59,7 +59,7 @@ export class Recount {
 export function findSumFaults(receipt: Receipt, recount: Recount): string[] {
   const counted = makeTotals(recount.tallies);
   const faults: string[] = [];
-  const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+  const isSame = (a: unknown, b: unknown): boolean => stringifyExact(a) === stringifyExact(b);
   for (const key of ['orders', 'payments'] as const)
     if (!isSame(counted[key], receipt.totals[key]))
       faults.push(`the totals of ${key} are not those of the files`);

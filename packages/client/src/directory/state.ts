@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto';
-import { EXPORT_TYPES, MERCHANT_ID } from '@tillroll/contract';
-import type { ExportType, TimeRange } from '@tillroll/contract';
+import {
+  EXPORT_TYPES,
+  type ExportType,
+  MERCHANT_ID,
+  parseExact,
+  stringifyExact,
+  type TimeRange,
+} from '@tillroll/contract';
 import { EXPORT_ID } from '../api/protocol.ts';
 import type { Tally } from '../assemble/tally.ts';
 import { ExportError } from '../errors.ts';
@@ -19,7 +25,7 @@ import {
 } from './layout.ts';
 import { checkFolder, checkOwner, findEntry, readText } from '../disk/entries.ts';
 
-const VERSION = 2;
+const VERSION = 3;
 /** The state of the version before, which was never published. */
 const OLD_STATE = `${OWN}/state.jsonl`;
 /** Permissions of the pull's own files. */
@@ -131,17 +137,27 @@ export function describeBasis({ types }: Pick<State, 'types'>): string {
 
 const isType = is.oneOf(...EXPORT_TYPES);
 const isExportId = is.matches(EXPORT_ID);
-const isAmount: is.Check = Number.isFinite;
 const FILE = { bytes: is.isCount, sha256: is.isSha256 };
 const isTable = is.shape({ ...FILE, table: is.matches(TABLE), rows: is.isCount });
 const TIMES = { first: is.optional(is.isTime), last: is.optional(is.isTime) };
-const isLabel = (name: string): boolean => name.length < 1000;
+const isLabel = is.optional(is.isText);
+const AMOUNTS = { objects: is.isCount, amount: is.isAmount, refundAmount: is.isAmount };
 const isTally = is.shape({
   ...TIMES,
   objects: is.isCount,
   outside: is.isCount,
-  sums: is.record(isLabel, is.record(isLabel, isAmount)),
-  months: is.record(isLabel, is.record(isLabel, isAmount)),
+  sums: is.list(
+    is.shape({
+      ...AMOUNTS,
+      currency: isLabel,
+      result: isLabel,
+      tipAmount: is.isAmount,
+      taxAmount: is.isAmount,
+      refunds: is.isCount,
+      uncounted: is.isCount,
+    }),
+  ),
+  months: is.list(is.shape({ ...AMOUNTS, month: is.matches(MONTH), currency: isLabel })),
 });
 const isMonth = is.shape({
   covers: is.list(is.isRange),
@@ -215,7 +231,7 @@ export async function readState(out: string, isOwn: boolean): Promise<State | un
   if (isOwn) await checkOwnFolder(own);
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseExact(text);
   } catch {
     // Reported below.
   }
@@ -244,7 +260,7 @@ export async function writeState(
   token: string,
   check: () => Promise<void>,
 ): Promise<void> {
-  const text = `${JSON.stringify(state)}\n`;
+  const text = `${stringifyExact(state)}\n`;
   const options = { suffix: `.${token}`, check };
   await replaceText(absolutePath({ out }, STATE), text, OWN_FILE_MODE, options);
 }

@@ -1,48 +1,57 @@
+import { addAmounts, isAmount, parseLargeAmount, type Amount } from '@tillroll/contract';
+import { LOWER_N, MINUS, ZERO } from './bytes.ts';
 import { TAPE, type Scanner } from './scanner.ts';
 import { compileTable } from './shape.ts';
 import { isDigit } from './validator.ts';
-import { MINUS, ZERO } from './bytes.ts';
 
 /** What is read of each object while its bytes go by. Money is in minor units, times are epoch ms. */
 export interface Members {
+  /** Empty where the object has none, or it is not a text. */
   id: string;
+  /** NaN where the object has none, or it is not a whole number. */
   createdTime: number;
   /** `createdTime` where the object has none. */
   modifiedTime: number;
-  currency: string;
-  result: string;
-  total: number;
-  amount: number;
-  tipAmount: number;
-  taxAmount: number;
+  /** Null where the object has none, or it is not a text. */
+  currency: string | null;
+  result: string | null;
+  /** Null where the object has none; NaN where it is not a whole number of 64 bits. */
+  total: Amount | null;
+  amount: Amount | null;
+  tipAmount: Amount | null;
+  taxAmount: Amount | null;
+  /** The elements of `refunds`, the sum of their amounts, and how many have none that is a whole number. */
+  refunds: number;
+  refundAmount: Amount;
+  refundsWithoutAmount: number;
   /** Whether the object holds line breaks outside its strings. */
   hasBreaks: boolean;
 }
 
-export const NUMBER_MEMBERS = [
-  'createdTime',
-  'modifiedTime',
-  'total',
-  'amount',
-  'tipAmount',
-  'taxAmount',
-] as const;
 export const TEXT_MEMBERS = ['id', 'currency', 'result'] as const;
+export const TIME_MEMBERS = ['createdTime', 'modifiedTime'] as const;
+export const AMOUNT_MEMBERS = ['total', 'amount', 'tipAmount', 'taxAmount'] as const;
+const COLUMNS = [...TEXT_MEMBERS, ...TIME_MEMBERS, ...AMOUNT_MEMBERS] as const;
 
 /** Where a member stands twice, the last one counts; also when that one is of another type. */
 export const MEMBER_TABLE = compileTable(
   {
     columns: [
       ...TEXT_MEMBERS.map((from) => ({ from, type: 'STRING' as const })),
-      ...NUMBER_MEMBERS.map((from) => ({ from, type: 'NUMBER' as const })),
+      ...[...TIME_MEMBERS, ...AMOUNT_MEMBERS].map((from) => ({ from, type: 'NUMBER' as const })),
     ],
     parents: [],
-    lists: [],
+    lists: [
+      {
+        from: 'refunds',
+        rows: { columns: [{ from: 'amount', type: 'NUMBER' }], parents: [], lists: [] },
+      },
+    ],
   },
   false,
 );
 
-/** NaN and the empty string stand for a member that is not there, or is of another type. */
+/** Of an object without any member. */
 export function emptyMembers(): Members {
   const members = {} as Members;
   clear(members);
@@ -54,12 +63,15 @@ function clear(m: Members): void {
   m.id = '';
   m.createdTime = Number.NaN;
   m.modifiedTime = Number.NaN;
-  m.currency = '';
-  m.result = '';
-  m.total = Number.NaN;
-  m.amount = Number.NaN;
-  m.tipAmount = Number.NaN;
-  m.taxAmount = Number.NaN;
+  m.currency = null;
+  m.result = null;
+  m.total = null;
+  m.amount = null;
+  m.tipAmount = null;
+  m.taxAmount = null;
+  m.refunds = 0;
+  m.refundAmount = 0;
+  m.refundsWithoutAmount = 0;
   m.hasBreaks = false;
 }
 
@@ -68,32 +80,47 @@ export function readMembers({ tape, length, hasBreaks }: Scanner, b: Buffer, m: 
   clear(m);
   m.hasBreaks = hasBreaks;
   for (let at = 0; at < length; at += 4) {
-    if (tape[at] !== TAPE.VALUE) continue;
+    if (tape[at] === TAPE.OPEN) {
+      at = readRefund(tape, at + 4, b, m);
+      continue;
+    }
     const column = tape[at + 1] as number;
     const start = tape[at + 2] as number;
     const end = tape[at + 3] as number;
-    if (column < TEXT_MEMBERS.length)
-      setText(
-        m,
-        column,
-        start === end ? '' : column === 0 ? textAt(b, start, end) : labelAt(b, start, end),
-      );
-    else setNumber(m, column, start === end ? Number.NaN : integerAt(b, start, end));
+    if (column < TEXT_MEMBERS.length) setText(m, column, b, start, end);
+    else setNumber(m, column, numberAt(b, start, end));
   }
 }
 
-function setText(m: Members, column: number, value: string): void {
-  if (column === 0) m.id = value;
-  else if (column === 1) m.currency = value;
-  else m.result = value;
+/** @returns the position of the entry that closes the refund. */
+function readRefund(tape: Int32Array, from: number, b: Buffer, m: Members): number {
+  let amount: Amount | null = null;
+  let at = from;
+  for (; tape[at] !== TAPE.CLOSE; at += 4) {
+    const start = tape[at + 2] as number;
+    const end = tape[at + 3] as number;
+    amount = numberAt(b, start, end);
+  }
+  m.refunds++;
+  if (!isAmount(amount)) m.refundsWithoutAmount++;
+  else m.refundAmount = addAmounts(m.refundAmount, amount);
+  return at;
 }
 
-function setNumber(m: Members, column: number, value: number): void {
-  if (column === 3) m.createdTime = value;
-  else if (column === 4) m.modifiedTime = value;
-  else if (column === 5) m.total = value;
-  else if (column === 6) m.amount = value;
-  else if (column === 7) m.tipAmount = value;
+function setText(m: Members, column: number, b: Buffer, start: number, end: number): void {
+  const isText = start !== end;
+  if (column === 0) m.id = isText ? textAt(b, start, end) : '';
+  else if (column === 1) m.currency = isText ? labelAt(b, start, end) : null;
+  else m.result = isText ? labelAt(b, start, end) : null;
+}
+
+function setNumber(m: Members, column: number, value: Amount | null): void {
+  const name = COLUMNS[column];
+  if (name === 'createdTime') m.createdTime = typeof value === 'number' ? value : Number.NaN;
+  else if (name === 'modifiedTime') m.modifiedTime = typeof value === 'number' ? value : Number.NaN;
+  else if (name === 'total') m.total = value;
+  else if (name === 'amount') m.amount = value;
+  else if (name === 'tipAmount') m.tipAmount = value;
   else m.taxAmount = value;
 }
 
@@ -119,13 +146,21 @@ function labelAt(b: Buffer, start: number, end: number): string {
   return text;
 }
 
-/** NaN when the number is not a safe integer; `1250.0` is one. */
-function integerAt(b: Buffer, start: number, end: number): number {
+/** Null for null; NaN for another type, or a number that is not a whole one of 64 bits. */
+function numberAt(b: Buffer, start: number, end: number): Amount | null {
+  if (start === end) return b[start] === LOWER_N ? null : Number.NaN;
+  return wholeNumberAt(b, start, end);
+}
+
+/** NaN when the number is not a whole one of 64 bits; `1250.0` is one. */
+function wholeNumberAt(b: Buffer, start: number, end: number): Amount {
   const isNegative = b[start] === MINUS;
   let value = 0;
   let p = isNegative ? start + 1 : start;
   for (; p < end && isDigit(b[p]); p++) value = value * 10 + (b[p] as number) - ZERO;
-  if (p === end && end - start <= 15) return isNegative ? -value : value;
-  const parsed = Number(b.toString('latin1', start, end));
-  return Number.isSafeInteger(parsed) ? parsed : Number.NaN;
+  if (p === end && end - start <= 15) return isNegative && value !== 0 ? -value : value;
+  const text = b.toString('latin1', start, end);
+  const parsed = Number(text);
+  // No -0: it is the same amount as 0.
+  return Number.isSafeInteger(parsed) ? parsed + 0 : parseLargeAmount(text);
 }

@@ -17,7 +17,7 @@ import { INCOMPLETE, isDigit, JsonFault, Validator } from './validator.ts';
 
 /** Entries of the tape: four numbers each, the operation and up to three more. */
 export const TAPE = {
-  /** column, start, end of the JSON text; start and end are 0 where the last value is of another type. */
+  /** column, start, end of the JSON text; where the last value is of another type, `end` is `start`. */
   VALUE: 0,
   /** list: a row below the present one begins. */
   OPEN: 1,
@@ -120,7 +120,7 @@ export class Scanner extends Validator {
           this.length = recorded;
           p = this.value(b, value, end, depth);
           if (recordsUnmapped) this.#pushUnmapped(shape, name, p);
-          else if (field.kind === 'value') this.#push(TAPE.VALUE, field.column, 0, 0);
+          else if (field.kind === 'value') this.#push(TAPE.VALUE, field.column, value, value);
         } else seen |= 1 << index;
         if (p === INCOMPLETE) return p;
       }
