@@ -23,6 +23,11 @@ const DIGITS = new Map<string, number | null>([
   ...WITHOUT_MINOR_UNIT.split(' ').map((code) => [code, null] as const),
 ]);
 
+/** The codes whose minor unit has so many digits. */
+export function currenciesOf(digits: number): string[] {
+  return [...DIGITS].filter(([, each]) => each === digits).map(([code]) => code);
+}
+
 /**
  * Digits of a currency's minor unit: 2 for USD, whose minor unit is a hundredth.
  * @returns null for a code without a minor unit (XAU); undefined for a text that is not a code of ISO 4217.

@@ -5,7 +5,7 @@
 
 import type { ExportType } from '@tillroll/contract';
 
-export type ColumnType = 'VARCHAR' | 'BIGINT' | 'BOOLEAN' | 'TIMESTAMP';
+export type ColumnType = 'VARCHAR' | 'BIGINT' | 'BOOLEAN' | 'TIMESTAMPTZ';
 
 export interface Column {
   name: string;
@@ -58,7 +58,7 @@ const money = (name: string, from = name) => integer(name, from, 'minor units');
 const flag = (name: string, from = name): Column => ({ name, type: 'BOOLEAN', from, unit: '' });
 const time = (name: string, from: string): Column => ({
   name,
-  type: 'TIMESTAMP',
+  type: 'TIMESTAMPTZ',
   from,
   unit: 'UTC',
 });

@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { convert } from '../src/index.ts';
 import { TABLES, columnsOf, type Table } from '../src/tables.ts';
+import { conversionOf, query, rangeOf, temporary } from './formats-fixture.ts';
+import { SAMPLE_ORDERS, SAMPLE_PAYMENTS } from './formats-sample.ts';
 
 const docs = readFileSync(join(import.meta.dirname, '../../../docs/formats.md'), 'utf8');
 
@@ -27,4 +30,47 @@ function sectionOf(table: Table): string {
 
 test.each(TABLES)('docs/formats.md describes every column of $name', (table) => {
   expect(docs).toContain(sectionOf(table));
+});
+
+/** The SQL in a section of the documentation, one statement each. */
+function queriesIn(section: string): string[] {
+  const [, text = ''] = new RegExp(`\n## ${section}\n([^]*?)(?=\n## |$)`).exec(docs) ?? [];
+  return [...text.matchAll(/```sql\n([^]*?)```/g)].flatMap(([, block = '']) =>
+    block
+      .split(';')
+      .map((statement) => statement.trim())
+      .filter(Boolean),
+  );
+}
+
+test('the queries in docs/formats.md give what they say', async () => {
+  await using folder = await temporary();
+  const months = [
+    await rangeOf(folder.path, 'ORDERS', SAMPLE_ORDERS),
+    await rangeOf(folder.path, 'PAYMENTS', SAMPLE_PAYMENTS),
+  ];
+  for (const format of ['csv', 'parquet', 'duckdb'] as const)
+    await convert(format, conversionOf(folder.path, months));
+  // The folder's name is no pattern, as it is in the documentation.
+  const prefix = folder.path.replaceAll(/[[*?]/g, '[$&]').replaceAll("'", "''");
+  const inFolder = (sql: string): string =>
+    sql.replaceAll(/'((?:orders|payments)\/[^']*)'/g, (_, path: string) => `'${prefix}/${path}'`);
+  const results = [];
+  for (const [section, path, count] of [
+    ['CSV', ':memory:', 1],
+    ['Parquet', ':memory:', 1],
+    ['DuckDB', join(folder.path, 'sales.duckdb'), 4],
+  ] as const) {
+    const queries = queriesIn(section);
+    expect(queries, section).toHaveLength(count);
+    for (const sql of queries) results.push(await query(path, inFolder(sql)));
+  }
+  const [orders, , months_, days, tips] = results;
+  expect(orders).toHaveLength(SAMPLE_ORDERS.length);
+  expect(months_).toMatchObject([{ paid: '12.6700', refunded: '10.4000', net: '2.2700' }]);
+  expect(days).toMatchObject([
+    { business_day: '2026-01-01', payments: '1', paid: '4.0600' },
+    { business_day: '2026-01-07', payments: '1', paid: '8.6100' },
+  ]);
+  expect(tips).toMatchObject([{ card_type: 'MC' }, { card_type: null }]);
 });

@@ -2,6 +2,7 @@ import { cp, mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promis
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { quotePattern } from '../src/quote.ts';
 import { convert } from '../src/index.ts';
 import { conversionOf, query, rangeOf, temporary } from './formats-fixture.ts';
 
@@ -42,7 +43,7 @@ test('Parquet: one file a month, what is nested as lists', async () => {
   ).toMatchObject([
     {
       id: 'O1',
-      at: '2026-01-01 00:00:00.001',
+      at: '2026-01-01 00:00:00.001+00',
       line_items: [{ id: 'L1', item_id: 'I', price: '1', other: null, discounts: [] }],
       refunds: '0',
       other: '{"z":[1]}',
@@ -195,4 +196,60 @@ test('CSV needs no package; the others say which', async () => {
   const missing = 'MISSING_PACKAGE npm install @duckdb/node-api';
   expect(stderr + stdout).toBe(`made\n${missing}\n${missing}\n`);
   expect(await readFile(join(folder.path, 'orders/2026-01.csv'), 'utf8')).toContain('O1');
+});
+
+test('times carry their zone, and days are those of the directory', async () => {
+  await using folder = await temporary();
+  // Half past seven in the evening in New York, on the last day of 2025.
+  const createdTime = Date.UTC(2026, 0, 1, 0, 30, 0, 123);
+  const range = await rangeOf(folder.path, 'ORDERS', [
+    { id: 'A', createdTime, currency: 'KWD', total: 1250 },
+    { id: 'B', createdTime, currency: 'JPY', total: 1250 },
+    { id: 'C', createdTime, currency: 'XAU', total: 1250 },
+    { id: 'D', createdTime, currency: 'USD', total: 2 ** 53 - 1 },
+    { id: 'E', createdTime, currency: 'USD', total: 2 ** 53 - 1 },
+  ]);
+  const timezone = 'America/New_York';
+  for (const format of ['parquet', 'duckdb'] as const)
+    await convert(format, conversionOf(folder.path, [range], { timezone }));
+  const parquet = join(folder.path, 'orders/2026-01.parquet');
+  expect(
+    await query(
+      ':memory:',
+      `SELECT DISTINCT converted_type, logical_type FROM parquet_schema(${quotePattern(parquet)}) WHERE name = 'created_time'`,
+    ),
+  ).toEqual([
+    {
+      converted_type: 'TIMESTAMP_MICROS',
+      logical_type: expect.stringContaining('isAdjustedToUTC=1') as unknown,
+    },
+  ]);
+  const path = join(folder.path, 'sales.duckdb');
+  expect(
+    await query(
+      path,
+      `SELECT DISTINCT typeof(created_time) AS type, epoch_ms(created_time) AS at FROM orders`,
+    ),
+  ).toEqual([{ type: 'TIMESTAMP WITH TIME ZONE', at: String(createdTime) }]);
+  expect(
+    await query(path, 'SELECT day, currency, order_total FROM daily_totals ORDER BY currency'),
+  ).toEqual([
+    { day: '2025-12-31', currency: 'JPY', order_total: '1250' },
+    { day: '2025-12-31', currency: 'KWD', order_total: '1250' },
+    // Above 2^53, exact.
+    { day: '2025-12-31', currency: 'USD', order_total: '18014398509481982' },
+    { day: '2025-12-31', currency: 'XAU', order_total: '1250' },
+  ]);
+  expect(
+    await query(
+      path,
+      'SELECT id, major_units(total, currency)::VARCHAR AS total FROM orders ORDER BY id',
+    ),
+  ).toEqual([
+    { id: 'A', total: '1.2500' },
+    { id: 'B', total: '1250.0000' },
+    { id: 'C', total: null },
+    { id: 'D', total: '90071992547409.9100' },
+    { id: 'E', total: '90071992547409.9100' },
+  ]);
 });

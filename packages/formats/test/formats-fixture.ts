@@ -52,7 +52,8 @@ export function conversionOf(
 ): Conversion {
   const scratch = join(out, 'scratch');
   mkdirSync(scratch, { recursive: true });
-  return { months, out, scratch, signal: new AbortController().signal, ...more };
+  const signal = new AbortController().signal;
+  return { months, timezone: 'UTC', out, scratch, signal, ...more };
 }
 
 /** RFC 4180, independent of what wrote it: a quoted empty field is a text, an unquoted one null. */
@@ -116,7 +117,7 @@ export async function csvTables(out: string): Promise<Tables> {
 
 const timesOf = (table: Table) =>
   columnsOf(table)
-    .filter(({ type }) => type === 'TIMESTAMP')
+    .filter(({ type }) => type === 'TIMESTAMPTZ')
     .map(({ name }) => name);
 
 /** What queries on a database give, all as text. */

@@ -8,7 +8,7 @@ const KINDS: Record<ColumnType, readonly MemberKind[]> = {
   VARCHAR: ['id', 'text'],
   BIGINT: ['integer', 'ratio'],
   BOOLEAN: ['flag'],
-  TIMESTAMP: ['time'],
+  TIMESTAMPTZ: ['time'],
 };
 
 function find(members: Members, path: readonly string[]): Member | undefined {

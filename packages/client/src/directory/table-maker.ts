@@ -18,6 +18,8 @@ export interface LinesFile {
 export interface Conversion {
   /** One month for a format of scope `month`; all of them, by type and time, for `directory`. */
   months: readonly LinesFile[];
+  /** IANA name of the directory's zone: of days, where a format sums them. */
+  timezone: string;
   /** Absolute path of an empty folder. Tables are written there, under their final relative paths; the caller removes it when they fail. */
   out: string;
   /** Absolute path of an empty folder for temporary files; the caller removes it. */

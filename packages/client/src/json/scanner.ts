@@ -211,7 +211,7 @@ export class Scanner extends Validator {
         return c === QUOTE ? this.string(b, p, end) : MISMATCH;
       case 'BIGINT':
         return integer(b, p, end, -LAST_BIGINT, LAST_BIGINT);
-      case 'TIMESTAMP':
+      case 'TIMESTAMPTZ':
         return integer(b, p, end, FIRST_TIME_MS, LAST_TIME_MS);
       case 'NUMBER':
         return c === MINUS || isDigit(c) ? this.number(b, p, end) : MISMATCH;

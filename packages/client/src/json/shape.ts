@@ -2,11 +2,11 @@
  * Types that a known member may have. A value of another type does not belong to the member.
  *
  * - `VARCHAR`: a string that UTF-8 can hold, so without half a surrogate pair. `STRING`: any string.
- * - `BIGINT`: digits alone, in 64 bits. `TIMESTAMP`: epoch ms as digits, in the years 0 to 9999.
+ * - `BIGINT`: digits alone, in 64 bits. `TIMESTAMPTZ`: epoch ms as digits, in the years 0 to 9999.
  *   `NUMBER`: any number.
  * - `BOOLEAN`.
  */
-export type ValueType = 'VARCHAR' | 'STRING' | 'BIGINT' | 'TIMESTAMP' | 'NUMBER' | 'BOOLEAN';
+export type ValueType = 'VARCHAR' | 'STRING' | 'BIGINT' | 'TIMESTAMPTZ' | 'NUMBER' | 'BOOLEAN';
 
 /** The known members of one kind of object. */
 export interface ObjectTable {

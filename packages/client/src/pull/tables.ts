@@ -38,7 +38,14 @@ async function stageTables(
   const out = await directory.stageFolder();
   const scratch = await directory.stageFolder();
   try {
-    const converted = await maker.convert(format, { months, out, scratch, signal, onProgress });
+    const converted = await maker.convert(format, {
+      months,
+      timezone: directory.state.timezone,
+      out,
+      scratch,
+      signal,
+      onProgress,
+    });
     const measured = new Map<string, FileSum>();
     const tables: TableRecord[] = [];
     for (const { table, path, rows } of converted) {

@@ -14,5 +14,5 @@ export function writeField(text: string): string {
 export function writeValue(type: ColumnType, json: string | undefined): string {
   if (json === undefined) return '';
   if (type === 'VARCHAR') return writeField(parseText(json));
-  return type === 'TIMESTAMP' ? new Date(Number(json)).toISOString() : json;
+  return type === 'TIMESTAMPTZ' ? new Date(Number(json)).toISOString() : json;
 }

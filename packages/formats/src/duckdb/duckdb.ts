@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Conversion, ConvertedTable } from '@tillroll/client/files';
 import { withDatabase, type Database } from '../database.ts';
 import { writeParquet } from '../parquet/parquet-file.ts';
-import { DAILY_TOTALS, INSERTS, REFUNDS, tableStatements } from './tables-sql.ts';
+import { dailyTotals, INSERTS, majorUnits, REFUNDS, tableStatements } from './tables-sql.ts';
 import { quote, quotePattern } from '../quote.ts';
 import { TABLES } from '../tables.ts';
 
@@ -17,7 +17,7 @@ export async function toDuckdb(conversion: Conversion): Promise<ConvertedTable[]
 }
 
 async function fill(database: Database, conversion: Conversion, path: string): Promise<number[]> {
-  const { months, signal, onProgress } = conversion;
+  const { months, timezone, signal, onProgress } = conversion;
   await database.run(`ATTACH ${quote(path)} AS sales (TYPE duckdb)`);
   await database.run('USE sales');
   for (const table of TABLES) for (const sql of tableStatements(table)) await database.run(sql);
@@ -40,7 +40,8 @@ async function fill(database: Database, conversion: Conversion, path: string): P
     done += lines.bytes;
   }
   await database.run(REFUNDS);
-  await database.run(DAILY_TOTALS);
+  await database.run(dailyTotals(timezone));
+  await database.run(majorUnits());
   const rows: number[] = [];
   for (const { name } of TABLES) rows.push(await database.count(`SELECT count(*) FROM ${name}`));
   await database.run('USE memory');

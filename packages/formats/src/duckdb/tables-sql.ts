@@ -1,4 +1,4 @@
-import type { ExportType } from '@tillroll/contract';
+import { currenciesOf, type ExportType } from '@tillroll/contract';
 import { quote } from '../quote.ts';
 import { OTHER, TABLES, columnsOf, type Table, type TableName } from '../tables.ts';
 
@@ -76,20 +76,37 @@ SELECT 'order', order_id, payment_id, id, amount, tax_amount, created_time, ${OT
 FROM order_refunds r
 WHERE id IS NULL OR NOT EXISTS (SELECT 1 FROM payment_refunds p WHERE p.id = r.id)`;
 
-export const DAILY_TOTALS = `CREATE VIEW daily_totals AS
+/** Sums by day. @param timezone IANA name: of the days. */
+export function dailyTotals(timezone: string): string {
+  const day = (time: string): string => `(${time} AT TIME ZONE ${quote(timezone)})::DATE`;
+  return `CREATE VIEW daily_totals AS
 WITH part AS (
-  SELECT created_time::DATE AS day, currency, 1 AS orders, total AS order_total,
+  SELECT ${day('created_time')} AS day, currency, 1 AS orders, total AS order_total,
     0 AS payments, 0 AS amount, 0 AS tip_amount, 0 AS tax_amount, 0 AS refunds, 0 AS refund_amount
   FROM orders
   UNION ALL
-  SELECT created_time::DATE, currency, 0, 0, 1, amount, tip_amount, tax_amount, 0, 0
+  SELECT ${day('created_time')}, currency, 0, 0, 1, amount, tip_amount, tax_amount, 0, 0
   FROM payments WHERE result = 'SUCCESS'
   UNION ALL
-  SELECT r.created_time::DATE, coalesce(p.currency, o.currency), 0, 0, 0, 0, 0, 0, 1, r.amount
+  SELECT ${day('r.created_time')}, coalesce(p.currency, o.currency), 0, 0, 0, 0, 0, 0, 1, r.amount
   FROM refunds r LEFT JOIN payments p ON p.id = r.payment_id LEFT JOIN orders o ON o.id = r.order_id
 )
-SELECT day, currency, sum(orders)::BIGINT AS orders, coalesce(sum(order_total), 0)::BIGINT AS order_total,
-  sum(payments)::BIGINT AS payments, coalesce(sum(amount), 0)::BIGINT AS amount,
-  coalesce(sum(tip_amount), 0)::BIGINT AS tip_amount, coalesce(sum(tax_amount), 0)::BIGINT AS tax_amount,
-  sum(refunds)::BIGINT AS refunds, coalesce(sum(refund_amount), 0)::BIGINT AS refund_amount
+SELECT day, currency, sum(orders)::BIGINT AS orders, coalesce(sum(order_total), 0)::HUGEINT AS order_total,
+  sum(payments)::BIGINT AS payments, coalesce(sum(amount), 0)::HUGEINT AS amount,
+  coalesce(sum(tip_amount), 0)::HUGEINT AS tip_amount, coalesce(sum(tax_amount), 0)::HUGEINT AS tax_amount,
+  sum(refunds)::BIGINT AS refunds, coalesce(sum(refund_amount), 0)::HUGEINT AS refund_amount
 FROM part GROUP BY ALL ORDER BY ALL`;
+}
+
+/**
+ * `major_units(amount, currency)`: 1250 of USD is 12.5000, exact; null where ISO 4217 has no minor unit for
+ * the currency. DuckDB would divide as DOUBLE, so this multiplies.
+ */
+export function majorUnits(): string {
+  const cases = [0, 2, 3, 4].map((digits) => {
+    const codes = currenciesOf(digits).map(quote).join(', ');
+    return `WHEN currency IN (${codes}) THEN ${(10 ** -digits).toFixed(4)}`;
+  });
+  return `CREATE MACRO major_units(amount, currency) AS
+  amount::DECIMAL(33, 0) * CAST(CASE ${cases.join(' ')} END AS DECIMAL(5, 4))`;
+}

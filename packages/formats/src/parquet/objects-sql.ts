@@ -13,7 +13,7 @@ function describeMembers({ columns, lists }: Rows): Field[] {
   const add = (path: readonly string[], type: string) =>
     object.add(path.slice(0, -1), [path.at(-1) ?? '', type]);
   for (const { from, type } of columns)
-    add(from.split('.'), type === 'TIMESTAMP' ? 'BIGINT' : type);
+    add(from.split('.'), type === 'TIMESTAMPTZ' ? 'BIGINT' : type);
   for (const { from, rows } of lists) add([from, 'elements'], `${struct(describeMembers(rows))}[]`);
   add([OTHER], 'VARCHAR');
   return listFields(object);
@@ -41,7 +41,7 @@ function selectRow({ columns, lists }: Rows, object: string, depth: number): Fie
   const member = (path: string) => [object, ...path.split('.').map(quoteName)].join('.');
   const fields = columns.map(({ name, from, type }): Field => [
     name,
-    type === 'TIMESTAMP' ? `epoch_ms(${member(from)})` : member(from),
+    type === 'TIMESTAMPTZ' ? `make_timestamptz(${member(from)} * 1000)` : member(from),
   ]);
   for (const { from, name, rows } of lists) {
     const item = `x${depth}`;
