@@ -133,9 +133,9 @@ async function truth(
     onError: (error) => console.error(error),
     signal: interrupted.signal,
   });
-  const ask = async (table: string, member: string) => {
+  const ask = async (table: string, sum: string) => {
     const { rows } = await database.pool.query<{ currency: string; objects: string; sum: string }>(
-      `SELECT coalesce(currency, '?') AS currency, count(*)::text AS objects, sum(${member})::text AS sum
+      `SELECT coalesce(currency, '?') AS currency, count(*)::text AS objects, ${sum}::text AS sum
        FROM tillroll.${table}
        WHERE merchant_id = $1 AND created_time >= $2 AND created_time < $3
        GROUP BY 1 ORDER BY 1`,
@@ -147,7 +147,13 @@ async function truth(
     };
   };
   try {
-    return { ORDERS: await ask('orders', 'total'), PAYMENTS: await ask('payments', 'amount') };
+    return {
+      ORDERS: await ask('orders', 'sum(total)'),
+      PAYMENTS: await ask(
+        'payments',
+        "sum(amount) FILTER (WHERE (object::jsonb)->>'result' = 'SUCCESS')",
+      ),
+    };
   } finally {
     await database.close();
   }

@@ -5,7 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ExportClient } from '@tillroll/client';
-import { DAY_MS, EXPORT_TYPES, type ExportType, type LoadCounts } from '@tillroll/contract';
+import {
+  DAY_MS,
+  EXPORT_TYPES,
+  type ExportType,
+  type LoadCounts,
+  type Order,
+  type Payment,
+} from '@tillroll/contract';
 import { removeEmbeddedPostgres } from '../../packages/server/src/database/embedded/index.ts';
 import { runCommand, startServer } from '../../scripts/server-process.ts';
 import { convertFile, localMonth } from './convert.ts';
@@ -52,7 +59,8 @@ async function exported(
   const { signal } = interrupted;
   const whole = { from: span.startTime, to: span.endTime, signal };
   for await (const object of type === 'ORDERS' ? client.orders(whole) : client.payments(whole)) {
-    const pence = ('total' in object ? object.total : 'amount' in object ? object.amount : 0) ?? 0;
+    const amount = type === 'ORDERS' ? (object as Order).total : (object as Payment).amount;
+    const pence = amount ?? 0;
     const month = localMonth(object.createdTime);
     const sum = months.get(month) ?? { count: 0, pence: 0 };
     months.set(month, { count: sum.count + 1, pence: sum.pence + pence });

@@ -3,6 +3,7 @@
 //     dotnet run --project examples/csharp -- ORDERS 2026-01-01 2026-03-01 out/
 using System.Globalization;
 using System.Net.Http.Headers;
+using System.Numerics;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -41,7 +42,7 @@ using var handler = new HttpClientHandler { AllowAutoRedirect = false };
 using var http = new HttpClient(handler) { Timeout = TimeSpan.FromMinutes(5) };
 var exportsUrl = $"{service}/v3/merchants/{Uri.EscapeDataString(merchant)}/exports";
 var member = type == "ORDERS" ? "total" : "amount";
-var sums = new SortedDictionary<string, long>(StringComparer.Ordinal);
+var sums = new SortedDictionary<string, BigInteger>(StringComparer.Ordinal);
 var count = 0L;
 
 try
@@ -155,6 +156,8 @@ async Task<long> ExportRange(long start, long end)
         if (elements is null || !isWhole) throw new Exception($"{name}: not the file that was promised");
         foreach (var sale in elements)
         {
+            // A payment that failed or was voided brought no money.
+            if (type == "PAYMENTS" && sale!["result"]?.GetValue<string>() != "SUCCESS") continue;
             var currency = sale!["currency"]?.GetValue<string>() ?? "?";
             sums[currency] = sums.GetValueOrDefault(currency) + (sale[member]?.GetValue<long>() ?? 0);
         }

@@ -121,7 +121,9 @@ def export_range(base, merchant, token, kind, start, end, out, sums):
         if elements is None or any(found[key] != promised[key] for key in found):
             raise RuntimeError(f"{name}: not the file that was promised")
         for sale in elements:
-            sums[sale.get("currency") or "?"] += sale.get(MEMBERS[kind]) or 0
+            # A payment that failed or was voided brought no money.
+            if kind == "ORDERS" or sale.get("result") == "SUCCESS":
+                sums[sale.get("currency") or "?"] += sale.get(MEMBERS[kind]) or 0
         with open(name + ".part", "wb") as part:
             part.write(body)
         os.replace(name + ".part", name)  # what has the name is whole

@@ -80,8 +80,12 @@ export_range() {
     [[ $url == https://* || ($url == http://* && $base == http://*) ]] ||
       fail "$name: its address is not safe: ${url%%\?*}"
     request "$name.part" "$deadline" "$url" # no token: the URL is its own key
-    jq -ce --arg member "$member" '.elements | arrays | {objects: length, sums: (reduce .[] as $sale
-      ({}; .[$sale.currency // "?"] += ($sale[$member] // 0)))}' "$name.part" >"$tmp/counts" 2>"$tmp/problem" ||
+    # A payment that failed or was voided brought no money. Billions and the rest are summed apart: jq
+    # would round above 2^53.
+    jq -ce --arg member "$member" '.elements | arrays | {objects: length, sums: (reduce (.[]
+      | select($member == "total" or .result == "SUCCESS")) as $sale ({}; ($sale[$member] // 0) as $money
+      | ($money / 1e9 | trunc) as $billions | .[$sale.currency // "?"] |= [(.[0] // 0) + $billions,
+        (.[1] // 0) + $money - $billions * 1e9]))}' "$name.part" >"$tmp/counts" 2>"$tmp/problem" ||
       fail "$name: not the file that was promised"
     found=$(jq -e .objects "$tmp/counts") && [[ -n $found ]] || fail "$name: it is empty"
     jq -e --argjson at "$position" --argjson objects "$found" --arg sha256 "$(sha256 <"$name.part")" \
@@ -124,5 +128,8 @@ for ((start = from; start < to; start = end)); do
   [[ $end -lt $to ]] || end=$to
   export_range "$start" "$end"
 done
-jq -rs --arg member "$member" '"\(map(.objects) | add // 0) objects", (map(.sums | to_entries[])
-  | group_by(.key)[] | "sum of \($member): \(map(.value) | add) \(.[0].key)")' "$tmp/all"
+jq -rs '"\(map(.objects) | add // 0) objects"' "$tmp/all"
+jq -rs 'map(.sums | to_entries[]) | group_by(.key)[] | "\(map(.value[0]) | add) \(map(.value[1]) | add)
+  \(.[0].key)" | gsub("\n *"; " ")' "$tmp/all" | while read -r billions rest currency; do
+  echo "sum of $member: $((billions * 1000000000 + rest)) $currency"
+done

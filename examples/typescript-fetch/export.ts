@@ -22,7 +22,12 @@ interface Export {
   exportUrls?: { elements: { url: string }[] };
   files?: { elements: { objects: number; sha256: string }[] };
 }
-type Sale = { currency?: string; total?: number | null; amount?: number | null };
+type Sale = {
+  currency?: string;
+  result?: string;
+  total?: number | null;
+  amount?: number | null;
+};
 
 const [type = '', fromText = '', toText = '', out = '', ...more] = process.argv.slice(2);
 const { TILLROLL_URL = '', TILLROLL_MERCHANT = '', TILLROLL_TOKEN = '' } = process.env;
@@ -81,7 +86,7 @@ const base = TILLROLL_URL.replace(/\/+$/, '');
 const exportsUrl = `${base}/v3/merchants/${encodeURIComponent(TILLROLL_MERCHANT)}/exports`;
 const headers = { authorization: `Bearer ${TILLROLL_TOKEN}`, 'content-type': 'application/json' };
 const member = type === 'ORDERS' ? 'total' : 'amount';
-const sums = new Map<string, number>();
+const sums = new Map<string, bigint>();
 let count = 0;
 
 async function exportRange(startTime: number, endTime: number): Promise<void> {
@@ -115,8 +120,10 @@ async function exportRange(startTime: number, endTime: number): Promise<void> {
     if (!elements || sha256 !== promised.sha256 || elements.length !== promised.objects)
       throw new Error(`${name}: not the file that was promised`);
     for (const sale of elements) {
+      // A payment that failed or was voided brought no money.
+      if (type === 'PAYMENTS' && sale.result !== 'SUCCESS') continue;
       const currency = sale.currency ?? '?';
-      sums.set(currency, (sums.get(currency) ?? 0) + (sale[member] ?? 0));
+      sums.set(currency, (sums.get(currency) ?? 0n) + BigInt(sale[member] ?? 0));
     }
     await writeFile(`${name}.part`, body);
     await rename(`${name}.part`, name); // what has the name is whole

@@ -32,7 +32,7 @@ if (!url || !merchant || !token)
 if (out === '' || more.length > 0) usage('four arguments are needed');
 if (type !== 'ORDERS' && type !== 'PAYMENTS') usage('TYPE must be ORDERS or PAYMENTS');
 
-const sums = new Map<string, number>();
+const sums = new Map<string, bigint>();
 let count = 0;
 
 function onWaiting({ message, until }: Waiting): void {
@@ -43,9 +43,10 @@ function onWaiting({ message, until }: Waiting): void {
 async function* lines(client: ExportClient): AsyncGenerator<string, void, void> {
   const span = { from, to, signal: stop.signal, onWaiting };
   for await (const object of type === 'ORDERS' ? client.orders(span) : client.payments(span)) {
-    const { currency, total, amount }: Partial<Order & Payment> = object;
-    const money = (type === 'ORDERS' ? total : amount) ?? 0;
-    sums.set(currency ?? '?', (sums.get(currency ?? '?') ?? 0) + money);
+    // A payment that failed or was voided brought no money.
+    const { currency = '?', total, amount, result }: Partial<Order & Payment> = object;
+    const money = type === 'ORDERS' ? total : result === 'SUCCESS' ? amount : 0;
+    sums.set(currency, (sums.get(currency) ?? 0n) + BigInt(money ?? 0));
     count++;
     yield `${JSON.stringify(object)}\n`;
   }

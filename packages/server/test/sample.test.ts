@@ -40,7 +40,7 @@ function text(chunks: Iterable<Uint8Array>): string {
 
 function idsOf({ order, payments: paid }: Trade): string[] {
   const nested = [...(order.lineItems?.elements ?? []), ...(order.refunds?.elements ?? [])];
-  return [order, ...paid, ...nested].map(({ id }) => id);
+  return [order, ...paid, ...nested].map(({ id = '' }) => id);
 }
 
 function share<T>(all: readonly T[], holds: (one: T) => boolean): number {

@@ -1,4 +1,4 @@
-import type { Ref, TaxRate } from '@tillroll/contract';
+import type { Ref } from '@tillroll/contract';
 import { createIds } from './ids.ts';
 import { MENU, type Dish } from './menu.ts';
 import { createRandom, wordsFrom } from './prng.ts';
@@ -9,7 +9,7 @@ export interface Merchant {
   employees: readonly Ref[];
   devices: readonly Ref[];
   tables: number;
-  taxRate: Required<Omit<TaxRate, 'taxAmount'>>;
+  taxRate: { id: string; name: string; rate: number };
   tenders: Record<'credit' | 'debit' | 'cash', { id: string; label: string; labelKey: string }>;
   orderTypes: Record<'table' | 'counter', Ref & { label: string }>;
   itemOf: ReadonlyMap<Dish, Ref>;
