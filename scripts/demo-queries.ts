@@ -3,7 +3,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 const QUESTIONS = [
   {
     title: 'Revenue per month',
-    sql: `SELECT strftime(created_time, '%Y-%m') AS month, count(*) AS orders,
+    sql: `SELECT strftime(created_time AT TIME ZONE 'UTC', '%Y-%m') AS month, count(*) AS orders,
        printf('%,.2f', sum(total) / 100) AS revenue, bar(sum(total), 0, max(sum(total)) OVER (), 40) AS bar
 FROM orders GROUP BY month ORDER BY month`,
   },

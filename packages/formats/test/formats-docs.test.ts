@@ -65,7 +65,10 @@ test('the queries in docs/formats.md give what they say', async () => {
     expect(queries, section).toHaveLength(count);
     for (const sql of queries) results.push(await query(path, inFolder(sql)));
   }
-  const [orders, , months_, days, tips] = results;
+  const [orders, items, months_, days, tips] = results;
+  // The price of a unit times 2.852 units; the gratuity is not an item.
+  expect(items?.[0]).toMatchObject({ name: 'Jamón ibérico', sold: '1', revenue: 25665.148 });
+  expect(items?.map(({ name }) => name)).not.toContain('Auto gratuity 18%');
   expect(orders).toHaveLength(SAMPLE_ORDERS.length);
   expect(months_).toMatchObject([{ paid: '12.6700', refunded: '10.4000', net: '2.2700' }]);
   expect(days).toMatchObject([
