@@ -46,6 +46,25 @@ async function interrupted(
   return { code, ...said };
 }
 
+test('--dry-run says what would be fetched, and makes nothing', async () => {
+  await using server = await startServer({ open: true, finishes: true });
+  const env = environment(server);
+  const plan = await run([...pull(), '--dry-run'], { env });
+  expect(plan).toMatchObject({ code: 0, err: '' });
+  const halves =
+    'export 2026-01-01T00:00:00Z to 2026-01-16T00:00:00Z, export 2026-01-16T00:00:00Z to 2026-01-31T00:00:00Z';
+  expect(plan.out.split('\n')).toEqual([
+    `${out}: jsonl, 2026-01-01T00:00:00Z <= createdTime < 2026-01-31T00:00:00Z, months of UTC`,
+    `  orders/2026-01.jsonl    ${halves}`,
+    `  payments/2026-01.jsonl  ${halves}`,
+    '4 exports to create, 2 of 2 months to fetch. Nothing was changed.',
+    '',
+  ]);
+  expect(existsSync(out)).toBe(false);
+  const json = await run([...pull(), '--dry-run', '--json'], { env });
+  expect((JSON.parse(json.out) as { months: unknown[] }).months).toHaveLength(2);
+});
+
 test('0: all is there, and again when it was there already', async () => {
   await using server = await startServer({ open: true, finishes: true });
   const env = environment(server);

@@ -17,6 +17,7 @@ import type { IterateOptions } from './download/objects.ts';
 import type { RawFilesOptions, RawFilesResult } from './download/raw-files.ts';
 import { interrupted } from './http/retry.ts';
 import type { PullOptions, PullResult } from './pull/events.ts';
+import type { PullPreview } from './pull/preview.ts';
 
 /**
  * Creates, follows and downloads exports of one merchant, from Tillroll or from Clover. Every method
@@ -79,6 +80,12 @@ export class ExportClient {
   async pull(options: PullOptions): Promise<PullResult> {
     const { pull } = await import('./pull/pull.ts');
     return pull(this.#api, options);
+  }
+
+  /** Tells what `pull` would do with these options: no export is made, and nothing is written. */
+  async preview(options: PullOptions): Promise<PullPreview> {
+    const { previewPull } = await import('./pull/preview.ts');
+    return previewPull(this.#api, options);
   }
 
   /** Downloads the files of one DONE export as they are served: checked, resumable, with a manifest. */

@@ -21,7 +21,7 @@ export const ERRORS = {
   UNAUTHORIZED: { scope: 'pull', isTransient: false, isResumable: true },
   /** 404: the export does not exist, or belongs to another app. */
   NOT_FOUND: { scope: 'pull', isTransient: false, isResumable: false },
-  /** Any other 4xx: the same request gets the same answer. */
+  /** Any other 4xx, 501, or a server that speaks another protocol: the same request gets the same answer. */
   REFUSED: { scope: 'pull', isTransient: false, isResumable: true },
   /** 503 when the caller does not want to wait, or after the longest wait; 429 again and again. */
   UNAVAILABLE: { scope: 'pull', isTransient: true, isResumable: true },

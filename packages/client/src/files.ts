@@ -21,3 +21,4 @@ export type {
   PullOptions,
   PullResult,
 } from './pull/events.ts';
+export type { PlannedMonth, PullPreview } from './pull/preview.ts';

@@ -45,6 +45,14 @@ describe('a connection', () => {
     expect(refusal({ url }).message).toMatch(message);
   });
 
+  test('has the token alone', () => {
+    for (const token of ['Bearer tr_1', 'bearer  tr_1']) {
+      const { message, option } = refusal({ token });
+      expect(message).toBe('token must be the token alone, without "Bearer " in front');
+      expect(option).toBe('token');
+    }
+  });
+
   test('says where the address should end', () => {
     expect(refusal({ url: 'https://shop.example/tillroll/v3/merchants/X' }).hint).toBe(
       'Use https://shop.example/tillroll',

@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer, type AddressInfo, type Server } from 'node:net';
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { ExportClient } from '../src/index.ts';
+import { ExportClient, type ExportError } from '../src/index.ts';
 import { contents, expectComplete, failureOf, linesOf, Scene } from './scene.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -34,6 +36,10 @@ describe('dates that are none', () => {
     [{ from: '1900-02-29', to: '2026-01-28' }, /1900-02 has no day 29/],
     [{ from: '2026-13-01', to: '2026-01-28' }, /from must be .*"2026-13-01"/],
     [{ from: 'yesterday', to: '2026-01-28' }, /from must be .*"yesterday"/],
+    [
+      { from: '1767225600', to: '2026-01-28' },
+      /"1767225600", which looks like seconds: in milliseconds it is 1767225600000/,
+    ],
     [{ from: '2026-01-08', to: '2026-01-28', timezone: 'Mars/Olympus' }, /IANA.*"Mars\/Olympus"/],
   ])('%o', async (options, message) => {
     await using scene = await Scene.begin();
@@ -121,7 +127,76 @@ describe('the connection', () => {
   });
 });
 
+describe('what is no export API', () => {
+  /** A server of its own kind on a free port. */
+  async function listening(server: Server): Promise<AsyncDisposable & { port: number }> {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    return {
+      port,
+      async [Symbol.asyncDispose]() {
+        server.close();
+      },
+    };
+  }
+  const pullFrom = async (url: string): Promise<ExportError> => {
+    await using scene = await Scene.begin();
+    const error = await failureOf(scene.pull({}, scene.client({ url })));
+    expect(scene.waits).toEqual([]);
+    return error;
+  };
+
+  test('a server of another protocol: said at once', async () => {
+    await using other = await listening(
+      createServer((socket) => socket.on('error', () => undefined).end('220 mail ready\r\n')),
+    );
+    const error = await pullFrom(`http://127.0.0.1:${other.port}`);
+    expect(error.code).toBe('REFUSED');
+    expect(error.message).toMatch(/does not answer with HTTP/);
+  });
+
+  test('http where https is asked for: said at once', async () => {
+    await using plain = await listening(createHttpServer((_, response) => response.end('{}')));
+    const error = await pullFrom(`https://127.0.0.1:${plain.port}`);
+    expect(error.code).toBe('REFUSED');
+    expect(error.hint).toMatch(/http:\/\//);
+  });
+
+  test('a page of HTML, and 501: said at once, with the status', async () => {
+    for (const [status, code, message] of [
+      [200, 'PROTOCOL', /answered 200 with text\/html instead of JSON/],
+      [501, 'REFUSED', /answered.*501/],
+    ] as const) {
+      await using page = await listening(
+        createHttpServer((_, response) => {
+          response.writeHead(status, { 'content-type': 'text/html' }).end('');
+        }),
+      );
+      const client = new ExportClient({
+        url: `http://127.0.0.1:${page.port}`,
+        merchant: 'M1',
+        token: 't',
+      });
+      const error = await failureOf(client.show('X'), code);
+      expect(error.message).toMatch(message);
+      expect(error.hint).toMatch(/address/);
+    }
+  });
+});
+
 describe('the directory', () => {
+  test.each(['s3://bucket/sales', 'https://example.com/sales', '-', ''])(
+    'is on this machine: not %j',
+    async (out) => {
+      await using scene = await Scene.begin();
+      const error = await failureOf(scene.pull({ out }), 'USAGE');
+      expect(error.message).toBe(
+        `out must be a directory of this machine; got ${JSON.stringify(out)}`,
+      );
+      expect(scene.far.requests).toEqual([]);
+    },
+  );
+
   test('holds something else', async () => {
     await using scene = await Scene.begin();
     await mkdir(scene.out);

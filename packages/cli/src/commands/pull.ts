@@ -10,6 +10,7 @@ import { EXIT, UsageError } from '../exit.ts';
 import { MAX_TIMEOUT, parseDuration } from '../parse/durations.ts';
 import { parseFileMode, parseNumber } from '../parse/numbers.ts';
 import { parseTypes } from '../parse/types.ts';
+import { printPreview } from './pull-preview.ts';
 import { failureLines, summaryLines } from '../summary/summary.ts';
 
 /** As the library knows them; a test compares the two. */
@@ -28,6 +29,7 @@ interface PullFlags extends ConnectionFlags, DisplayFlags {
   overlap?: string;
   concurrency: string;
   parallel: string;
+  dryRun?: boolean;
   wait: boolean;
   timeout: string;
 }
@@ -42,6 +44,8 @@ Examples:
       what is new, and the last 14 days again for what changed late
   $ tillroll pull --region eu --types payments --from 2026-01-01 --out pay/ --no-wait
       from Clover's service for Europe; exit 75 when it is closed now
+  $ tillroll pull --since-last --out sales/ --dry-run
+      what the next pull would fetch
   $ tillroll pull --from 2026-01-01 --out sales/ --json | jq -c 'select(.event == "result")'
       for programs
 
@@ -76,6 +80,7 @@ export function addPull(root: Command, context: Context): void {
     .option('--overlap <duration>', 'with --since-last: fetch this much again (default: 7d)')
     .option('--concurrency <n>', 'exports open at once', '1')
     .option('--parallel <n>', 'files downloaded at once', '4')
+    .option('--dry-run', 'say what would be fetched, and do nothing')
     .option('--no-wait', 'exit 75 instead of waiting until the server is open or has room')
     .option('--timeout <duration>', 'how long one export may take', '12h')
     .option('--plain', 'progress as lines, also on a terminal')
@@ -125,6 +130,10 @@ async function pull(flags: PullFlags, context: Context): Promise<void> {
     import('@tillroll/formats'),
   ]);
   const client = await connect(flags, context, { wait: flags.wait, timeoutMs });
+  if (flags.dryRun) {
+    await printPreview(context, client, options, flags.json === true);
+    return;
+  }
   context.whenInterrupted = 'interrupted. Run the same command again to continue';
   const display = await chooseDisplay(context, flags);
   const startedAt = performance.now();

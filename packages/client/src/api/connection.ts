@@ -28,6 +28,8 @@ export function parseConnection({ url, merchant, token }: ConnectionOptions): Co
     );
   if (typeof token !== 'string' || token === '')
     throw usageError('must not be empty', { option: 'token' });
+  if (/^bearer\s/i.test(token))
+    throw usageError('must be the token alone, without "Bearer " in front', { option: 'token' });
   const odd = /[^\x21-\x7e]/.exec(token)?.[0];
   if (odd !== undefined)
     throw usageError(

@@ -20,6 +20,8 @@ const REFUSALS: Readonly<Record<number, { code: ErrorCode; hint?: string }>> = {
     code: 'UNAVAILABLE',
     hint: 'Too many requests with this token; let other programs finish first',
   },
+  // It will not pass: this is no export API, or not all of one.
+  501: { code: 'REFUSED', hint: 'Check that this is the address of an export API' },
   503: { code: 'UNAVAILABLE', hint: 'Try again later' },
 };
 
@@ -33,7 +35,13 @@ export function refusalError(
   const { code, hint } =
     REFUSALS[status] ?? (status < 500 ? { code: 'REFUSED', hint: undefined } : SERVER_FAULT);
   const retryAfterMs = parseRetryAfter(headers, Date.now());
-  return new ExportError(code, `${host} answered ${said}`, { status, retryAfterMs, hint });
+  const id = headerOf(headers, 'x-request-id');
+  const request = id !== undefined && /^[\w-]{1,64}$/.test(id) ? ` (request ${id})` : '';
+  return new ExportError(code, `${host} answered ${said}${request}`, {
+    status,
+    retryAfterMs,
+    hint,
+  });
 }
 
 /** Makes the error for a redirect of an API call. */

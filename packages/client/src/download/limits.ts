@@ -10,6 +10,14 @@ export function checkCount(option: string, value: number, max: number): void {
     throw usageError(`must be a whole number from 1 to ${max}; got ${String(value)}`, { option });
 }
 
+/** @throws ExportError USAGE for an address, and for the name that stands for standard output. */
+export function checkOut(out: string): void {
+  if (out !== '' && out !== '-' && !/^[a-z][a-z\d+.-]+:\/\//i.test(out)) return;
+  throw usageError(`must be a directory of this machine; got ${JSON.stringify(out)}`, {
+    option: 'out',
+  });
+}
+
 /** @throws ExportError USAGE for permissions with which the owner could not read and write the files. */
 export function checkFileMode(mode: number): void {
   if (Number.isInteger(mode) && (mode & ~0o666) === 0 && (mode & 0o600) === 0o600) return;

@@ -10,7 +10,7 @@ import { ExportError, usageError } from '../errors.ts';
 import { throwIfAborted } from '../http/retry.ts';
 import { openExportParts, type ExportParts } from './export-parts.ts';
 import { listFiles, orderAs } from './file-list.ts';
-import { checkCount, checkFileMode, DEFAULT_DOWNLOADS, MAX_DOWNLOADS } from './limits.ts';
+import { checkCount, checkFileMode, checkOut, DEFAULT_DOWNLOADS, MAX_DOWNLOADS } from './limits.ts';
 import { listParts, PRIVATE_FILE } from './part-files.ts';
 import { readManifest } from './parts-manifest.ts';
 import { checkFile, copyChecked } from './raw-content.ts';
@@ -89,7 +89,8 @@ async function removeParts(out: string): Promise<void> {
   await rm(join(out, PARTS_FOLDER), { recursive: true, force: true });
 }
 
-function checkOptions(exportId: string, { downloads, fileMode }: RawFilesOptions): void {
+function checkOptions(exportId: string, { out, downloads, fileMode }: RawFilesOptions): void {
+  checkOut(out);
   if (!EXPORT_ID.test(exportId))
     throw usageError(`must be the id of an export; got ${JSON.stringify(exportId)}`, {
       option: 'exportId',

@@ -116,6 +116,25 @@ const TIMEOUTS: ReadonlySet<string> = new Set([
   'UND_ERR_BODY_TIMEOUT',
 ]);
 
+/** Codes and messages of a server that speaks another protocol, or is not the one that it should be: asking again is no use. */
+const OTHER_PROTOCOLS: readonly (readonly [fault: RegExp, message: string, hint: string])[] = [
+  [
+    /Expected HTTP\//,
+    'the server does not answer with HTTP',
+    'Check the address and its port; perhaps it begins with https://',
+  ],
+  [
+    /^(?:EPROTO|ERR_SSL_WRONG_VERSION_NUMBER|ERR_SSL_PACKET_LENGTH_TOO_LONG) /,
+    'the server does not answer with TLS',
+    'Check the address and its port; perhaps it begins with http://',
+  ],
+  [
+    /^(?:CERT_|DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED_CERT|UNABLE_TO_VERIFY|ERR_TLS_CERT_ALTNAME)/,
+    "the server's certificate is not trusted",
+    'Check the address; add the authority that signed it with NODE_EXTRA_CA_CERTS',
+  ],
+];
+
 function networkError(
   error: unknown,
   signal: AbortSignal | undefined,
@@ -123,7 +142,9 @@ function networkError(
 ): ExportError {
   if (error instanceof ExportError) return error;
   if (signal?.aborted) return interrupted(error);
-  const code = (error as NodeJS.ErrnoException).code ?? '';
+  const { code = '', message = '' } = error as Partial<NodeJS.ErrnoException>;
+  const other = OTHER_PROTOCOLS.find(([pattern]) => pattern.test(`${code} ${message}`));
+  if (other) return new ExportError('REFUSED', other[1], { hint: other[2], cause: error });
   const reason = TIMEOUTS.has(code) ? `silent for ${silenceMs / 1000} s` : describeFault(error);
   return new ExportError('NETWORK', reason, { cause: error });
 }

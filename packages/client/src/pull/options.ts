@@ -1,7 +1,13 @@
 import { EXPORT_TYPES } from '@tillroll/contract';
 import { FORMATS } from '../directory/layout.ts';
 import type { DirectoryHead, State } from '../directory/state.ts';
-import { checkCount, checkFileMode, DEFAULT_DOWNLOADS, MAX_DOWNLOADS } from '../download/limits.ts';
+import {
+  checkCount,
+  checkFileMode,
+  checkOut,
+  DEFAULT_DOWNLOADS,
+  MAX_DOWNLOADS,
+} from '../download/limits.ts';
 import { ExportError, usageError } from '../errors.ts';
 import { parseSpan, parseWhen } from '../time/span.ts';
 import { Zone } from '../time/zone.ts';
@@ -22,6 +28,7 @@ export interface CheckedOptions {
 /** @throws ExportError USAGE, naming the option, what was given and what is allowed. */
 export function checkOptions(options: PullOptions): CheckedOptions {
   const { format, types, overlapMs = DEFAULT_OVERLAP_MS, sinceLast, from, fileMode } = options;
+  checkOut(options.out);
   if (format !== undefined && !FORMATS.includes(format))
     throw usageError(`must be one of ${FORMATS.join(', ')}; got ${JSON.stringify(format)}`, {
       option: 'format',

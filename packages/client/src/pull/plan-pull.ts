@@ -1,26 +1,38 @@
 import { EXPORT_TYPES, type ExportType, type TimeRange } from '@tillroll/contract';
 import type { State, TypeState } from '../directory/state.ts';
+import type { ExportApi } from '../api/export-api.ts';
 import { ExportError, usageError } from '../errors.ts';
+import type { OnWaiting } from '../http/retry.ts';
 import { instantText, parseWhen } from '../time/span.ts';
 import type { Zone } from '../time/zone.ts';
 import type { PullOptions } from './events.ts';
-import type { PullContext } from './month-task.ts';
 import { findCoveredSpan, planType, type TypePlan } from './plan.ts';
 import type { DamagedMonths } from './repair.ts';
 
+export interface EndContext {
+  api: ExportApi;
+  /** Of the directory. */
+  state: Pick<State, 'types'>;
+  zone: Zone;
+  signal: AbortSignal;
+  onWaiting: OnWaiting;
+  warn: (message: string) => void;
+}
+
 /** The end of the span by the server's clock: as asked, but not in the future. @throws ExportError */
 export async function chooseEnd(
-  { api, directory, zone, signal, onWaiting, warn }: PullContext,
+  { api, state, zone, signal, onWaiting, warn }: EndContext,
   { to }: Pick<PullOptions, 'to'>,
 ): Promise<number> {
   const asked = to === undefined ? Infinity : parseWhen('to', to, zone);
   // What an earlier pull covered was in the past already: such a pull may need no server at all.
-  if (Object.values(directory.state.types).some(({ wanted }) => asked <= wanted.endTime))
-    return asked;
+  if (Object.values(state.types).some(({ wanted }) => asked <= wanted.endTime)) return asked;
   // The hours matter little here: the answer carries the server's clock.
   await api.availability({ signal, onWaiting }).catch((error: unknown) => {
-    if (error instanceof ExportError && ['NETWORK', 'INTERRUPTED'].includes(error.code))
-      throw error;
+    if (!(error instanceof ExportError)) throw error;
+    // Without a status it is about the connection, and no export API is there.
+    const isElsewhere = error.code === 'REFUSED' && error.status === undefined;
+    if (isElsewhere || ['NETWORK', 'INTERRUPTED'].includes(error.code)) throw error;
   });
   const now = Math.floor(api.now() / 1000) * 1000;
   if (asked <= now) return asked;

@@ -52,9 +52,9 @@ export class PullRun implements AsyncDisposable {
     const { directory, options, checked } = this.#run;
     try {
       const damaged = await repairMonths(this.#context);
-      const endTime = await chooseEnd(this.#context, options);
       const { zone } = this.#context;
       const { overlapMs } = checked;
+      const endTime = await chooseEnd({ ...this.#context, state: directory.state }, options);
       const { state } = directory;
       const plans = planPull({ options, overlapMs, state, zone, endTime, damaged });
       await this.#notePlans(plans);

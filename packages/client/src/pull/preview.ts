@@ -1,0 +1,89 @@
+import { resolve } from 'node:path';
+import type { ExportType, TimeRange } from '@tillroll/contract';
+import type { ExportApi } from '../api/export-api.ts';
+import { findDamaged } from '../directory/damage.ts';
+import { Directory } from '../directory/directory.ts';
+import { linesPath, type Format } from '../directory/layout.ts';
+import { emptyState } from '../directory/state.ts';
+import { Zone } from '../time/zone.ts';
+import type { PullOptions } from './events.ts';
+import { checkDates, checkOptions, chooseHead } from './options.ts';
+import { chooseEnd, planPull } from './plan-pull.ts';
+
+/** One month of a pull that was not begun. Times are epoch ms, half-open. */
+export interface PlannedMonth extends TimeRange {
+  type: ExportType;
+  /** `2026-01`. */
+  month: string;
+  /** The JSON lines, relative to the directory. */
+  path: string;
+  /** Whether the file is there and complete: nothing would be fetched. */
+  isComplete: boolean;
+  /** Objects that are there already. */
+  objects: number;
+  /** The exports that would be made; with an `id` where an earlier pull made it. */
+  exports: (TimeRange & { id: string | null })[];
+}
+
+/** What a pull would do. */
+export interface PullPreview {
+  /** Epoch ms. */
+  from: number;
+  to: number;
+  timezone: string;
+  /** Absolute. */
+  out: string;
+  format: Format;
+  months: PlannedMonth[];
+  warnings: string[];
+}
+
+/**
+ * Plans a pull and does nothing: no export is made, and nothing is written. The server is asked for its clock.
+ * @throws ExportError as `pull` does before it begins.
+ */
+export async function previewPull(api: ExportApi, options: PullOptions): Promise<PullPreview> {
+  const { overlapMs } = checkOptions(options);
+  const out = resolve(options.out);
+  const found = await Directory.inspect(out);
+  const head = chooseHead(api.source, options, found, out);
+  checkDates(options, head.timezone);
+  const state = { ...(found ?? emptyState(head)), ...head };
+  const zone = new Zone(head.timezone);
+  const warnings: string[] = [];
+  const { signal = new AbortController().signal, onProgress } = options;
+  const endTime = await chooseEnd(
+    {
+      api,
+      state,
+      zone,
+      signal,
+      onWaiting: (waiting) => onProgress?.({ event: 'waiting', ...waiting }),
+      warn: (message) => void warnings.push(message),
+    },
+    options,
+  );
+  const damaged = { ORDERS: new Set<string>(), PAYMENTS: new Set<string>() };
+  for (const { type, month, isLines } of await findDamaged(out, state))
+    if (isLines) damaged[type].add(month);
+  const plans = planPull({ options, overlapMs, state, zone, endTime, damaged });
+  return {
+    from: Math.min(...plans.map(({ span }) => span.startTime)),
+    to: Math.max(...plans.map(({ span }) => span.endTime)),
+    timezone: zone.name,
+    out,
+    format: head.format,
+    months: plans.flatMap(({ months }) =>
+      months.map(({ type, month, span, have, fetch }) => ({
+        type,
+        month,
+        path: linesPath(head, type, month),
+        ...span,
+        isComplete: fetch.length === 0,
+        objects: have?.lines.objects ?? 0,
+        exports: fetch.map(({ exportId, ...range }) => ({ ...range, id: exportId ?? null })),
+      })),
+    ),
+    warnings,
+  };
+}
