@@ -65,6 +65,19 @@ test('--dry-run says what would be fetched, and makes nothing', async () => {
   expect((JSON.parse(json.out) as { months: unknown[] }).months).toHaveLength(2);
 });
 
+test('--verbose tells of each request, and of no key', async () => {
+  await using server = await startServer({ open: true, finishes: true });
+  const { err, code } = await run([...pull(), '--verbose', '--quiet'], {
+    env: environment(server),
+  });
+  expect(code).toBe(0);
+  const exportsUrl = `${server.url}/v3/merchants/SHOP/exports`;
+  expect(err).toMatch(new RegExp(`^tillroll: POST ${exportsUrl} 200 \\d+ ms$`, 'm'));
+  expect(err).toMatch(new RegExp(`^tillroll: GET ${exportsUrl}/\\w+ 200 \\d+ ms$`, 'm'));
+  expect(err).not.toContain(TOKEN);
+  expect(err).not.toContain('?');
+});
+
 test('0: all is there, and again when it was there already', async () => {
   await using server = await startServer({ open: true, finishes: true });
   const env = environment(server);

@@ -85,7 +85,7 @@ export function result(part: Partial<PullResult> = {}): PullResult {
     out: '/data/sales',
     receipt: receipt(),
     failed: [],
-    received: { objects: 1234, bytes: 2_000_000 },
+    received: { objects: 1234, bytes: 2_000_000, ms: 2000 },
     ...part,
   };
 }

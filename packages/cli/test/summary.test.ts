@@ -14,7 +14,7 @@ test('the summary says what is there', () => {
     '/data/sales: complete',
     '  orders  2026-01-01T00:00:00Z <= createdTime < 2026-02-01T00:00:00Z',
     '  1 month, 1,234 objects, 1 file, 1.50 MB on disk',
-    '  received now: 1,234 objects, 2.00 MB in 4.0 s (500 kB/s)',
+    '  received now: 1,234 objects, 2.00 MB in 2.0 s (1.00 MB/s); 4.0 s in all',
     '',
     '  orders    USD           1,234  total 12,345.67',
     '  payments  JPY  SUCCESS      7  amount 4,500     tips 0  tax 409',

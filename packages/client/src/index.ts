@@ -9,6 +9,7 @@ export type { RawFilesOptions, RawFilesProgress, RawFilesResult } from './downlo
 export type { RawFile, RawManifest } from './download/raw-manifest.ts';
 export { ERROR_CODES, ERRORS, ExportError, type ErrorCode } from './errors.ts';
 export type { ProxyMode } from './http/agent.ts';
+export type { SentRequest } from './http/request.ts';
 export {
   RETRY_POLICY,
   type OnWaiting,

@@ -25,7 +25,7 @@ export async function loadDuckdb(): Promise<typeof import('@duckdb/node-api')> {
       'MISSING_PACKAGE',
       'Parquet and DuckDB need the package @duckdb/node-api',
       {
-        hint: 'npm install @duckdb/node-api',
+        hint: 'Run npm install @duckdb/node-api, with --global where this was installed so',
         cause,
       },
     );

@@ -193,7 +193,8 @@ test('CSV needs no package; the others say which', async () => {
     cwd: folder.path,
     encoding: 'utf8',
   });
-  const missing = 'MISSING_PACKAGE npm install @duckdb/node-api';
+  const missing =
+    'MISSING_PACKAGE Run npm install @duckdb/node-api, with --global where this was installed so';
   expect(stderr + stdout).toBe(`made\n${missing}\n${missing}\n`);
   expect(await readFile(join(folder.path, 'orders/2026-01.csv'), 'utf8')).toContain('O1');
 });

@@ -1,4 +1,4 @@
-import { ExportClient, isPlainHttp, type ClientOptions } from '@tillroll/client';
+import { ExportClient, isPlainHttp, type ClientOptions, type SentRequest } from '@tillroll/client';
 import type { Context } from '../context.ts';
 import type { ConnectionFlags } from './flags.ts';
 import { profilesPath, readProfiles } from './profiles.ts';
@@ -10,7 +10,7 @@ const ALL: readonly Part[] = ['url', 'merchant', 'token'];
 
 /** Makes a client from flags, environment and profile. Warnings go to stderr. */
 export async function connect(
-  flags: ConnectionFlags,
+  flags: ConnectionFlags & { quiet?: boolean },
   context: Context,
   options: Omit<ClientOptions, 'url' | 'merchant' | 'token'> = {},
   needed: readonly Part[] = ALL,
@@ -20,12 +20,24 @@ export async function connect(
   const found = await resolveConnection(flags, context.env, readAll, needed);
   const { url = '', merchant = UNUSED, token = UNUSED, warnings } = found;
   if (found.token) context.hide(found.token);
-  for (const warning of warnings) context.note(`warning: ${warning}`);
-  const client = new ExportClient({ url, merchant, token, ...options });
+  const warn = (warning: string): void => {
+    if (!flags.quiet) context.note(`warning: ${warning}`);
+  };
+  for (const warning of warnings) warn(warning);
+  const onRequest = flags.verbose
+    ? (request: SentRequest) => noteRequest(context, request)
+    : undefined;
+  const client = new ExportClient({ url, merchant, token, onRequest, ...options });
   const address = new URL(url);
   if (needed.includes('token') && isPlainHttp(address))
-    context.note(
-      `warning: ${address.origin} is not encrypted: others on the way can read the token and the data. Use https`,
+    warn(
+      `${address.origin} is not encrypted: others on the way can read the token and the data. Use https`,
     );
   return client;
+}
+
+/** Tells of one request, with neither its headers nor its query, which may hold a key. */
+function noteRequest(context: Context, { method, url, status, ms, error }: SentRequest): void {
+  const outcome = status === null ? (error ?? 'no answer') : String(status);
+  context.note(`${method} ${url.origin}${url.pathname} ${outcome} ${Math.round(ms)} ms`);
 }

@@ -11,6 +11,7 @@ export interface ConnectionFlags {
   merchant?: string;
   token?: string;
   profile?: string;
+  verbose?: boolean;
 }
 
 export function regionOption(): Option {
@@ -29,5 +30,6 @@ export function addConnectionOptions(command: Command): Command {
     .addOption(regionOption())
     .option('--merchant <id>', "the merchant's id")
     .option('--token <token>', 'visible to other users in ps: prefer TILLROLL_TOKEN or a profile')
-    .option('--profile <name>', 'a connection saved with "tillroll profile add"');
+    .option('--profile <name>', 'a connection saved with "tillroll profile add"')
+    .option('--verbose', 'tell of each request on stderr, without keys');
 }

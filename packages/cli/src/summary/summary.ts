@@ -45,10 +45,11 @@ function amountLines({ receipt, received }: PullResult, elapsedMs: number): stri
   );
   const bytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
   const months = new Set(receipt.files.map(({ month }) => month));
-  const speed = received.bytes / Math.max(1, elapsedMs);
+  const speed = byteSize((received.bytes * 1000) / Math.max(1, received.ms));
+  const now = `${counted(received.objects, 'object')}, ${byteSize(received.bytes)}`;
   return [
     `  ${counted(months.size, 'month')}, ${counted(receipt.objects, 'object')}, ${counted(sizes.size, 'file')}, ${byteSize(bytes)} on disk`,
-    `  received now: ${counted(received.objects, 'object')}, ${byteSize(received.bytes)} in ${seconds(elapsedMs)}${received.bytes === 0 ? '' : ` (${byteSize(speed * 1000)}/s)`}`,
+    `  received now: ${now}${received.bytes === 0 ? '' : ` in ${seconds(received.ms)} (${speed}/s)`}; ${seconds(elapsedMs)} in all`,
   ];
 }
 

@@ -9,7 +9,7 @@ import { ExportError } from '../errors.ts';
 import { readJson, readRefusal } from '../http/answer.ts';
 import type { ProxyMode } from '../http/agent.ts';
 import { RateLimiter } from '../http/rate-limiter.ts';
-import { headerOf, HttpSender, type HttpAnswer } from '../http/request.ts';
+import { headerOf, HttpSender, type HttpAnswer, type SentRequest } from '../http/request.ts';
 import {
   announceAndWait,
   backoffMs,
@@ -33,6 +33,8 @@ export interface ClientOptions extends ConnectionOptions {
   retry?: Partial<RetryPolicy> | undefined;
   /** Default `environment`. This machine is always reached without a proxy. */
   proxy?: ProxyMode | undefined;
+  /** Told of each request, when its headers came or it failed. */
+  onRequest?: ((request: SentRequest) => void) | undefined;
 }
 
 export interface CallOptions {
@@ -89,7 +91,8 @@ export class ExportApi {
     this.#waits = options.wait ?? true;
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.retry = { ...RETRY_POLICY, ...options.retry };
-    this.http = new HttpSender(options.proxy ?? 'environment', this.retry.silenceMs);
+    const { proxy = 'environment', onRequest } = options;
+    this.http = new HttpSender(proxy, this.retry.silenceMs, onRequest);
   }
 
   /** The service and the merchant. */

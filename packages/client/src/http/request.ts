@@ -20,6 +20,18 @@ export interface HttpAnswer {
   discard(): void;
 }
 
+/** A request that was sent, for those who look for a fault. */
+export interface SentRequest {
+  method: string;
+  /** With its query, which may hold a key. */
+  url: URL;
+  /** Null when there was no answer: `error` tells why. */
+  status: number | null;
+  error: string | undefined;
+  /** Until the headers came. */
+  ms: number;
+}
+
 interface Transport {
   request: typeof import('undici').request;
   dispatcherFor: (url: URL) => Dispatcher;
@@ -29,16 +41,23 @@ interface Transport {
 export class HttpSender {
   readonly #proxies: Proxies;
   readonly #silenceMs: number;
+  readonly #onRequest: ((request: SentRequest) => void) | undefined;
   #transport: Promise<Transport> | undefined;
 
   /**
    * @param silenceMs how long a server may be silent: until connected, until the headers, and between
    * two chunks of the body.
+   * @param onRequest is told of each request, when its headers came or it failed.
    * @throws ExportError USAGE when a variable of the environment is not the address of a proxy.
    */
-  constructor(proxy: ProxyMode, silenceMs: number) {
+  constructor(
+    proxy: ProxyMode,
+    silenceMs: number,
+    onRequest?: ((request: SentRequest) => void) | undefined,
+  ) {
     this.#proxies = readProxies(proxy);
     this.#silenceMs = silenceMs;
+    this.#onRequest = onRequest;
   }
 
   /** Loads undici with the first request: it takes longer than all of this library. */
@@ -61,8 +80,11 @@ export class HttpSender {
   ): Promise<HttpAnswer> {
     throwIfAborted(signal);
     const toError = (error: unknown): ExportError => networkError(error, signal, this.#silenceMs);
+    const { request, dispatcherFor } = await this.#connect();
+    const startedAt = performance.now();
+    const report = (status: number | null, error?: string): void =>
+      this.#onRequest?.({ method, url, status, error, ms: performance.now() - startedAt });
     try {
-      const { request, dispatcherFor } = await this.#connect();
       const answer = await request(url, {
         method,
         headers,
@@ -72,6 +94,7 @@ export class HttpSender {
         headersTimeout: this.#silenceMs,
         bodyTimeout: this.#silenceMs,
       });
+      report(answer.statusCode);
       // A body that nobody reads may fail, too; that is nobody's concern.
       answer.body.on('error', () => undefined);
       return {
@@ -80,8 +103,10 @@ export class HttpSender {
         body: () => readBody(answer.body, toError),
         discard: () => void answer.body.destroy(),
       };
-    } catch (error) {
-      throw toError(error);
+    } catch (cause) {
+      const error = toError(cause);
+      report(null, error.message);
+      throw error;
     }
   }
 }

@@ -111,6 +111,6 @@ export interface PullResult {
   out: string;
   receipt: Receipt;
   failed: FailedMonth[];
-  /** Objects and inflated bytes that this pull received. */
-  received: { objects: number; bytes: number };
+  /** Objects and inflated bytes that this pull received, and the time in which files came, without waiting for exports. */
+  received: { objects: number; bytes: number; ms: number };
 }

@@ -24,8 +24,8 @@ export interface PullContext extends AssemblyContext, ExportsContext {
 
 /** One month of the directory: its exports, their files, and the month's file made of them. */
 export class MonthTask {
-  /** What was received, in objects and inflated bytes. */
-  readonly received = { objects: 0, bytes: 0 };
+  /** What was received, in objects and inflated bytes, and how long its files took to come, in ms. */
+  readonly received = { objects: 0, bytes: 0, ms: 0 };
   readonly #plan: MonthPlan;
   /** The end of the whole span. */
   readonly #spanEnd: number;
@@ -80,9 +80,11 @@ export class MonthTask {
       let assembling: Promise<void> | undefined;
       await downloadTurn(async () => {
         this.#reportOpened(await this.#exports.open());
+        const openedAt = performance.now();
         assembling = this.#assembleAgain();
         // A month that failed does not wait for the rest of its files.
         await Promise.race([this.#exports.downloaded(), assembling.catch(() => undefined)]);
+        this.received.ms += performance.now() - openedAt;
       });
       await assembling;
       this.#report({ stage: 'done', percent: 100 });

@@ -66,10 +66,11 @@ export class PullRun implements AsyncDisposable {
       throw error;
     }
     const receipt = await this.#writeReceipt();
-    const received = { objects: 0, bytes: 0 };
+    const received = { objects: 0, bytes: 0, ms: 0 };
     for (const task of this.#tasks) {
       received.objects += task.received.objects;
       received.bytes += task.received.bytes;
+      received.ms += Math.round(task.received.ms);
     }
     const { out } = directory;
     return { complete: receipt.complete, out, receipt, failed: this.#failed, received };
