@@ -154,7 +154,9 @@ function scanned(text: string, layout: 'elements' | 'lines'): Scanned {
   return found;
 }
 
-const numberOf = (value: unknown): number => (typeof value === 'number' ? value : Number.NaN);
+/** No -0: it is the same amount as 0. */
+const amountOf = (value: unknown): unknown =>
+  value === undefined ? null : typeof value === 'number' ? value + 0 : value;
 
 /** What the client reads of an object. */
 function expectClient(text: string, object: Parsed, type: ExportType): void {
@@ -163,12 +165,12 @@ function expectClient(text: string, object: Parsed, type: ExportType): void {
     expect(members.id).toBe(object['id']);
     expect(members.createdTime).toBe(object['createdTime']);
     expect(members.modifiedTime).toBe(object['modifiedTime'] ?? object['createdTime']);
-    expect(members.currency).toBe(object['currency'] ?? '');
+    expect(members.currency).toBe(object['currency'] ?? null);
     const sums = type === 'ORDERS' ? ['total'] : ['amount', 'tipAmount', 'taxAmount'];
     for (const name of sums) {
-      expect(members[name as 'total']).toBe(numberOf(object[name]));
+      expect(members[name as 'total']).toBe(amountOf(object[name]));
     }
-    if (type === 'PAYMENTS') expect(members.result).toBe(object['result'] ?? '');
+    if (type === 'PAYMENTS') expect(members.result).toBe(object['result'] ?? null);
   }
 }
 

@@ -50,11 +50,7 @@ export class HttpSender {
    * @param onRequest is told of each request, when its headers came or it failed.
    * @throws ExportError USAGE when a variable of the environment is not the address of a proxy.
    */
-  constructor(
-    proxy: ProxyMode,
-    silenceMs: number,
-    onRequest?: ((request: SentRequest) => void) | undefined,
-  ) {
+  constructor(proxy: ProxyMode, silenceMs: number, onRequest?: (request: SentRequest) => void) {
     this.#proxies = readProxies(proxy);
     this.#silenceMs = silenceMs;
     this.#onRequest = onRequest;
