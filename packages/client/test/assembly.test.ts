@@ -92,7 +92,7 @@ const idsOf = (lines: string): string[] =>
     .slice(0, -1)
     .map((line) => (JSON.parse(line) as Sale).id);
 
-function tallyOf(sales: readonly Sale[]): Tally {
+function countSales(sales: readonly Sale[]): Tally {
   const counter = new Counter('ORDERS', COVERS, UTC);
   for (const each of sales) counter.add({ ...emptyMembers(), ...each });
   return counter.tally;
@@ -120,7 +120,7 @@ describe('a month', () => {
       sha256: sha256(bytes),
       first: START,
       last: START + 29,
-      tally: tallyOf(sales),
+      tally: countSales(sales),
     });
     expect(await readIds(bench.ids)).toEqual(
       Float64Array.from(sales, ({ id }) => hashId(id)).sort(),
@@ -190,7 +190,7 @@ describe('a month', () => {
             collide ? { hash: (id) => id.length } : {},
           );
           expect(bench.lines()).toBe(linesOf(expected));
-          expect(ordered(file.tally)).toEqual(ordered(tallyOf(expected)));
+          expect(ordered(file.tally)).toEqual(ordered(countSales(expected)));
           expect(file).toMatchObject({
             objects: expected.length,
             first: expected[0]?.createdTime ?? null,
@@ -283,7 +283,7 @@ describe('a bad part', () => {
     await assembly.add(bench.part('E', after));
     const file = await assembly.finish();
     expect(bench.lines()).toBe(linesOf([...before, ...good, ...after]));
-    expect(file.tally).toEqual(tallyOf([...before, ...good, ...after]));
+    expect(file.tally).toEqual(countSales([...before, ...good, ...after]));
   });
 
   test('that is missing', async () => {

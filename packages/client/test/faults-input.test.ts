@@ -127,7 +127,7 @@ describe('the connection', () => {
   });
 });
 
-describe('what is no export API', () => {
+describe('a server that is not an export API', () => {
   /** A server of its own kind on a free port. */
   async function listening(server: Server): Promise<AsyncDisposable & { port: number }> {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

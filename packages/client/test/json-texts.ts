@@ -145,7 +145,7 @@ export const objectText: fc.Arbitrary<string> = object;
 /** An amount that is beyond this is none. */
 const MAX_AMOUNT = 2n ** 63n - 1n;
 
-function amountOf(member: unknown): number | bigint | null {
+function readAmount(member: unknown): number | bigint | null {
   if (member === undefined || member === null) return null;
   if (!(member instanceof JsonNumber)) return Number.NaN;
   const { value, source } = member;
@@ -179,10 +179,10 @@ export function membersOf(text: string): Members {
   for (const name of TEXT_MEMBERS)
     members[name] = typeof parsed[name] === 'string' ? parsed[name] : name === 'id' ? '' : null;
   for (const name of TIME_MEMBERS) {
-    const amount = amountOf(parsed[name]);
+    const amount = readAmount(parsed[name]);
     members[name] = typeof amount === 'number' ? amount : Number.NaN;
   }
-  for (const name of AMOUNT_MEMBERS) members[name] = amountOf(parsed[name]);
+  for (const name of AMOUNT_MEMBERS) members[name] = readAmount(parsed[name]);
   return members as unknown as Members;
 }
 

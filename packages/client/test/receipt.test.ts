@@ -55,7 +55,7 @@ const SALES: Sale[] = [
 const REASON = 'the export FAILED';
 
 /** The receipt of two months of orders and one of payments; with `reason`, the second month is missing. */
-async function receiptOf(
+async function createReceipt(
   format: Receipt['format'],
   gzip = false,
   reason?: string,
@@ -232,7 +232,7 @@ describe('a receipt', () => {
   test.each(FORMATS.flatMap((format) => [false, true].map((gzip) => [format, gzip] as const)))(
     'of %s, gzip %s, is valid',
     async (format, gzip) => {
-      const receipt = await receiptOf(format, gzip, format === 'csv' ? REASON : undefined);
+      const receipt = await createReceipt(format, gzip, format === 'csv' ? REASON : undefined);
       expect(faults(receipt)).toEqual([]);
       expect(receipt.complete).toBe(format !== 'csv');
       expect(receipt.files.length).toBe(3);
@@ -242,7 +242,7 @@ describe('a receipt', () => {
   );
 
   test('without any member, or with one more, is not', async () => {
-    const receipt = JSON.parse(JSON.stringify(await receiptOf('csv', true, REASON))) as Receipt;
+    const receipt = JSON.parse(JSON.stringify(await createReceipt('csv', true, REASON))) as Receipt;
     let tried = 0;
     for (const object of objectsOf(receipt)) {
       for (const name of Object.keys(object)) {
@@ -263,7 +263,7 @@ describe('a receipt', () => {
   });
 
   test('counts what was there', async () => {
-    const receipt = await receiptOf('jsonl');
+    const receipt = await createReceipt('jsonl');
     expect(receipt.objects).toBe(8);
     expect(receipt.files.map(({ path, objects }) => [path, objects])).toEqual([
       ['orders/2026-01.jsonl', 4],

@@ -21,7 +21,7 @@ function scanned(text: string | Buffer): { after: number; members: Members } {
   return { after: scanObject(bytes, 0, bytes.length, members), members };
 }
 
-function faultOf(text: string | Buffer): number | undefined {
+function findFault(text: string | Buffer): number | undefined {
   try {
     scanned(text);
     return undefined;
@@ -149,14 +149,14 @@ describe('an object', () => {
     ['{"a":1]', 6],
   ])('%j is at fault at byte %i', (text, at) => {
     expect(judged(Buffer.from(text))).toSatisfy((value) => value === undefined || text[0] !== '{');
-    expect(faultOf(text)).toBe(at);
+    expect(findFault(text)).toBe(at);
   });
 
   test('may be nested 512 deep, and no deeper', () => {
     const nested = (depth: number, open: string, close: string): string =>
       `{"id":"A","deep":${open.repeat(depth - 1)}${close.repeat(depth - 1)},"total":7}`;
     expect(scanned(nested(512, '[', ']')).members).toMatchObject({ id: 'A', total: 7 });
-    expect(faultOf(nested(513, '[', ']'))).toBe('{"id":"A","deep":'.length + 511);
+    expect(findFault(nested(513, '[', ']'))).toBe('{"id":"A","deep":'.length + 511);
     const objects = `{"id":"A","deep":${'{"id":'.repeat(511)}1${'}'.repeat(511)},"total":7}`;
     expect(scanned(objects).members).toMatchObject({ id: 'A', total: 7 });
     expect(() => scanned(nested(1_000_000, '[', ']'))).toThrow(JsonFault);

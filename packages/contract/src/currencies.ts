@@ -16,17 +16,17 @@ const BY_DIGITS: Readonly<Record<number, string>> = {
 /** Precious metals, bond market units, the SDR, test codes and the like. */
 const WITHOUT_MINOR_UNIT = 'XAG XAU XBA XBB XBC XBD XDR XPD XPT XSU XTS XUA XXX';
 
+/** The codes that have a minor unit, by its digits. */
+export const CURRENCIES_BY_DIGITS: ReadonlyMap<number, readonly string[]> = new Map(
+  Object.entries(BY_DIGITS).map(([digits, codes]) => [Number(digits), codes.split(/\s+/)]),
+);
+
 const DIGITS = new Map<string, number | null>([
-  ...Object.entries(BY_DIGITS).flatMap(([digits, codes]) =>
-    codes.split(/\s+/).map((code) => [code, Number(digits)] as const),
+  ...[...CURRENCIES_BY_DIGITS].flatMap(([digits, codes]) =>
+    codes.map((code) => [code, digits] as const),
   ),
   ...WITHOUT_MINOR_UNIT.split(' ').map((code) => [code, null] as const),
 ]);
-
-/** The codes whose minor unit has so many digits. */
-export function currenciesOf(digits: number): string[] {
-  return [...DIGITS].filter(([, each]) => each === digits).map(([code]) => code);
-}
 
 /**
  * Digits of a currency's minor unit: 2 for USD, whose minor unit is a hundredth.

@@ -9,12 +9,19 @@ import { ROWS } from './tables.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 const LINE_FEED = 0x0a;
+/** How much longer JSON lines are than their gzip file, about. */
+const GZIP_RATIO = 10;
 
 /** What the scanner finds in an object of a type: columns, and members that none holds. */
 export const COMPILED: Record<ExportType, CompiledTable> = {
   ORDERS: compileTable(ROWS.ORDERS, true),
   PAYMENTS: compileTable(ROWS.PAYMENTS, true),
 };
+
+/** The length of all lines in bytes, inflated; about, where the file is gzip. At least 1, to divide by. */
+export function estimateBytes({ bytes, gzip }: LinesFile): number {
+  return Math.max(1, bytes * (gzip ? GZIP_RATIO : 1));
+}
 
 /** The file's text, in buffers that begin and end with a line. */
 async function* readBlocks(

@@ -80,7 +80,7 @@ export function addPull(root: Command, context: Context): void {
     .option('--overlap <duration>', 'with --since-last: fetch this much again (default: 7d)')
     .option('--concurrency <n>', 'exports open at once', '1')
     .option('--parallel <n>', 'files downloaded at once', '4')
-    .option('--dry-run', 'say what would be fetched, and do nothing')
+    .option('--dry-run', 'print what would be fetched, and do nothing')
     .option('--no-wait', 'exit 75 instead of waiting until the server is open or has room')
     .option('--timeout <duration>', 'how long one export may take', '12h')
     .option('--plain', 'progress as lines, also on a terminal')

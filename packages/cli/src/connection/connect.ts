@@ -36,7 +36,7 @@ export async function connect(
   return client;
 }
 
-/** Tells of one request, with neither its headers nor its query, which may hold a key. */
+/** Prints one request without its headers and its query, which may hold a key. */
 function noteRequest(context: Context, { method, url, status, ms, error }: SentRequest): void {
   const outcome = status === null ? (error ?? 'no answer') : String(status);
   context.note(`${method} ${url.origin}${url.pathname} ${outcome} ${Math.round(ms)} ms`);

@@ -31,5 +31,5 @@ export function addConnectionOptions(command: Command): Command {
     .option('--merchant <id>', "the merchant's id")
     .option('--token <token>', 'visible to other users in ps: prefer TILLROLL_TOKEN or a profile')
     .option('--profile <name>', 'a connection saved with "tillroll profile add"')
-    .option('--verbose', 'tell of each request on stderr, without keys');
+    .option('--verbose', 'print each request on stderr, without tokens');
 }

@@ -6,14 +6,13 @@ import { minorUnitDigits, type Amount } from '@tillroll/contract';
  */
 export function money(minor: Amount, currency: string | null): string {
   const digits = minorUnitDigits(currency ?? '');
-  const isNegative = minor < 0;
-  const text = BigInt(minor)
-    .toString()
+  const decimals = digits ?? 0;
+  const text = String(minor)
     .replace('-', '')
-    .padStart((digits ?? 0) + 1, '0');
-  const whole = BigInt(text.slice(0, text.length - (digits ?? 0))).toLocaleString('en-US');
-  const fraction = digits ? `.${text.slice(-digits)}` : '';
-  const amount = `${isNegative ? '-' : ''}${whole}${fraction}`;
+    .padStart(decimals + 1, '0');
+  const whole = BigInt(text.slice(0, text.length - decimals)).toLocaleString('en-US');
+  const fraction = decimals === 0 ? '' : `.${text.slice(-decimals)}`;
+  const amount = `${minor < 0 ? '-' : ''}${whole}${fraction}`;
   if (digits === null) return `${amount} (no minor unit)`;
   return digits === undefined ? `${amount} minor units` : amount;
 }

@@ -33,7 +33,7 @@ export interface ClientOptions extends ConnectionOptions {
   retry?: Partial<RetryPolicy> | undefined;
   /** Default `environment`. This machine is always reached without a proxy. */
   proxy?: ProxyMode | undefined;
-  /** Told of each request, when its headers came or it failed. */
+  /** Called for each request, when the headers of its answer have arrived or it has failed. */
   onRequest?: ((request: SentRequest) => void) | undefined;
 }
 

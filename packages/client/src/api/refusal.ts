@@ -20,7 +20,7 @@ const REFUSALS: Readonly<Record<number, { code: ErrorCode; hint?: string }>> = {
     code: 'UNAVAILABLE',
     hint: 'Too many requests with this token; let other programs finish first',
   },
-  // It will not pass: this is no export API, or not all of one.
+  // Trying again does not help: this is not an export API, or only a part of one.
   501: { code: 'REFUSED', hint: 'Check that this is the address of an export API' },
   503: { code: 'UNAVAILABLE', hint: 'Try again later' },
 };

@@ -1,4 +1,4 @@
-import { interrupted } from '../http/retry.ts';
+import { abortable, throwIfAborted } from '../http/retry.ts';
 import type {
   AddedPart,
   AssembledFile,
@@ -28,8 +28,7 @@ export class Assembler implements AsyncDisposable {
   #thread: AssemblyThread | undefined;
   /** Settles when no session is open. */
   #turn: Promise<void> = Promise.resolve();
-  readonly #disposal = Promise.withResolvers<void>();
-  #isDisposed = false;
+  readonly #disposal = new AbortController();
 
   /** Starts the thread, so that it is there when it is needed. */
   start(): void {
@@ -45,7 +44,7 @@ export class Assembler implements AsyncDisposable {
     const turn = this.#turn;
     this.#turn = turn.then(() => ended.promise);
     try {
-      await Promise.race([turn, this.#disposal.promise]);
+      await abortable(turn, this.#disposal.signal);
       const session = new Session(this.#startedThread(), ended.resolve);
       await session.begin(job);
       return session;
@@ -61,15 +60,14 @@ export class Assembler implements AsyncDisposable {
   }
 
   #startedThread(): AssemblyThread {
-    if (this.#isDisposed) throw interrupted();
+    throwIfAborted(this.#disposal.signal);
     if (this.#thread?.hasEnded !== false) this.#thread = new AssemblyThread();
     return this.#thread;
   }
 
   /** Ends the thread at once: calls that wait are rejected with INTERRUPTED. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isDisposed = true;
-    this.#disposal.resolve();
+    this.#disposal.abort();
     await this.#thread?.terminate();
   }
 }

@@ -10,7 +10,13 @@ import { ExportError, usageError } from '../errors.ts';
 import { throwIfAborted } from '../http/retry.ts';
 import { openExportParts, type ExportParts } from './export-parts.ts';
 import { listFiles, orderAs } from './file-list.ts';
-import { checkCount, checkFileMode, checkOut, DEFAULT_DOWNLOADS, MAX_DOWNLOADS } from './limits.ts';
+import {
+  checkCount,
+  checkFileMode,
+  checkOut,
+  DEFAULT_DOWNLOADS,
+  MAX_DOWNLOADS,
+} from './check-options.ts';
 import { listParts, PRIVATE_FILE } from './part-files.ts';
 import { readManifest } from './parts-manifest.ts';
 import { checkFile, copyChecked } from './raw-content.ts';

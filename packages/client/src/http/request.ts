@@ -25,10 +25,10 @@ export interface SentRequest {
   method: string;
   /** With its query, which may hold a key. */
   url: URL;
-  /** Null when there was no answer: `error` tells why. */
+  /** Null when there was no answer: `error` says why. */
   status: number | null;
   error: string | undefined;
-  /** Until the headers came. */
+  /** Until the headers arrived. */
   ms: number;
 }
 
@@ -47,7 +47,7 @@ export class HttpSender {
   /**
    * @param silenceMs how long a server may be silent: until connected, until the headers, and between
    * two chunks of the body.
-   * @param onRequest is told of each request, when its headers came or it failed.
+   * @param onRequest is called for each request, when the headers of its answer have arrived or it has failed.
    * @throws ExportError USAGE when a variable of the environment is not the address of a proxy.
    */
   constructor(proxy: ProxyMode, silenceMs: number, onRequest?: (request: SentRequest) => void) {
@@ -137,7 +137,10 @@ const TIMEOUTS: ReadonlySet<string> = new Set([
   'UND_ERR_BODY_TIMEOUT',
 ]);
 
-/** Codes and messages of a server that speaks another protocol, or is not the one that it should be: asking again is no use. */
+/**
+ * Faults of a server that speaks another protocol, or whose certificate is not trusted: trying again does not help.
+ * Compared with the error's code and message.
+ */
 const OTHER_PROTOCOLS: readonly (readonly [fault: RegExp, message: string, hint: string])[] = [
   [
     /Expected HTTP\//,

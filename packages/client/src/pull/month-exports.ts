@@ -130,8 +130,6 @@ export class MonthExports {
   async open(): Promise<number> {
     const { api, directory, downloads, signal, onWaiting } = this.#context;
     let count = 0;
-    // What was opened before is on disk as far as it came.
-    await this.close();
     for (const work of this.#work) {
       const { id, exported } = await work.exported;
       work.parts = await openExportParts({
@@ -160,13 +158,14 @@ export class MonthExports {
         await parts.part(position).catch(() => undefined);
   }
 
-  /** Notes that an export's files are no longer served. */
+  /** Marks an export whose files are no longer served. */
   noteGone(gone: ExportParts): void {
     for (const work of this.#work) work.isGone ||= work.parts === gone;
   }
 
   /** Asks for other exports in place of those whose files are gone, and opens all of them. */
   async renew(): Promise<number> {
+    // What was opened before is on disk as far as it came.
     await this.close();
     for (const work of this.#work.filter(({ isGone }) => isGone)) {
       await this.forget([work.range]);

@@ -7,7 +7,7 @@ import {
   checkOut,
   DEFAULT_DOWNLOADS,
   MAX_DOWNLOADS,
-} from '../download/limits.ts';
+} from '../download/check-options.ts';
 import { ExportError, usageError } from '../errors.ts';
 import { parseSpan, parseWhen } from '../time/span.ts';
 import { Zone } from '../time/zone.ts';

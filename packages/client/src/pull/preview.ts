@@ -1,13 +1,11 @@
-import { resolve } from 'node:path';
 import type { ExportType, TimeRange } from '@tillroll/contract';
 import type { ExportApi } from '../api/export-api.ts';
 import { findDamaged } from '../directory/damage.ts';
-import { Directory } from '../directory/directory.ts';
 import { linesPath, type Format } from '../directory/layout.ts';
 import { emptyState } from '../directory/state.ts';
 import { Zone } from '../time/zone.ts';
+import { chooseDirectory } from './choose-directory.ts';
 import type { PullOptions } from './events.ts';
-import { checkDates, checkOptions, chooseHead } from './options.ts';
 import { chooseEnd, planPull } from './plan-pull.ts';
 
 /** One month of a pull that was not begun. Times are epoch ms, half-open. */
@@ -40,14 +38,10 @@ export interface PullPreview {
 
 /**
  * Plans a pull and does nothing: no export is made, and nothing is written. The server is asked for its clock.
- * @throws ExportError as `pull` does before it begins.
+ * @throws ExportError as `pull` does for its options and its directory.
  */
 export async function previewPull(api: ExportApi, options: PullOptions): Promise<PullPreview> {
-  const { overlapMs } = checkOptions(options);
-  const out = resolve(options.out);
-  const found = await Directory.inspect(out);
-  const head = chooseHead(api.source, options, found, out);
-  checkDates(options, head.timezone);
+  const { checked, out, head, state: found } = await chooseDirectory(api, options);
   const state = { ...(found ?? emptyState(head)), ...head };
   const zone = new Zone(head.timezone);
   const warnings: string[] = [];
@@ -66,6 +60,7 @@ export async function previewPull(api: ExportApi, options: PullOptions): Promise
   const damaged = { ORDERS: new Set<string>(), PAYMENTS: new Set<string>() };
   for (const { type, month, isLines } of await findDamaged(out, state))
     if (isLines) damaged[type].add(month);
+  const { overlapMs } = checked;
   const plans = planPull({ options, overlapMs, state, zone, endTime, damaged });
   return {
     from: Math.min(...plans.map(({ span }) => span.startTime)),

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import type { ExportApi } from '../api/export-api.ts';
 import { Directory } from '../directory/directory.ts';
 import { diskError } from '../disk/errors.ts';
@@ -6,7 +5,8 @@ import type { TableFormat } from '../directory/layout.ts';
 import { usageError } from '../errors.ts';
 import { interrupted } from '../http/retry.ts';
 import type { PullOptions, PullResult } from './events.ts';
-import { checkDates, checkOptions, chooseHead } from './options.ts';
+import { chooseDirectory } from './choose-directory.ts';
+import { chooseHead } from './options.ts';
 import { PullRun } from './run.ts';
 import type { TableContext } from './tables.ts';
 
@@ -34,11 +34,8 @@ async function pullInto(
   options: PullOptions,
   signal: AbortSignal,
 ): Promise<PullResult> {
-  const checked = checkOptions(options);
-  const out = resolve(options.out);
-  // A bad date or a missing package should leave no directory behind.
-  const early = chooseHead(api.source, options, await Directory.inspect(out), out);
-  checkDates(options, early.timezone);
+  const { checked, out, head: early } = await chooseDirectory(api, options);
+  // A missing package, too, should leave no directory behind.
   const tables = await prepareTables(early.format, options, signal);
   await using directory = await Directory.open(out, early, {
     signal,

@@ -1,6 +1,6 @@
 import type { ExportType } from '@tillroll/contract';
 import type { Conversion, ConvertedTable, LinesFile } from '@tillroll/client/files';
-import { COMPILED, scanLines } from '../lines.ts';
+import { COMPILED, estimateBytes, scanLines } from '../lines.ts';
 import { readRow, type Row } from '../row.ts';
 import { ROWS, TABLES, type TableName } from '../tables.ts';
 import { CsvFile } from './csv-file.ts';
@@ -10,8 +10,6 @@ const TABLES_OF: Record<ExportType, readonly TableName[]> = {
   ORDERS: ['orders', 'line_items', 'order_discounts', 'order_payments', 'order_refunds'],
   PAYMENTS: ['payments', 'payment_tax_rates', 'payment_refunds'],
 };
-/** How much longer JSON lines are than their gzip file, about. */
-const GZIP_RATIO = 10;
 
 /** @param keys the columns that say where the row belongs: JSON texts. */
 type Add = (table: TableName, row: Row, keys: Record<string, string | undefined>) => void;
@@ -68,7 +66,7 @@ async function writeMonth(
     if (TABLES_OF[type].includes(table.name))
       byTable.set(table.name, files.use(await CsvFile.create(table, out, month)));
   const add: Add = (table, row, keys) => byTable.get(table)?.add(row, keys);
-  const total = Math.max(1, lines.bytes * (lines.gzip ? GZIP_RATIO : 1));
+  const total = estimateBytes(lines);
   let read = 0;
   await scanLines(
     lines,

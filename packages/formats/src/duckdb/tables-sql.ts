@@ -1,4 +1,4 @@
-import { currenciesOf, type ExportType } from '@tillroll/contract';
+import { CURRENCIES_BY_DIGITS, type ExportType } from '@tillroll/contract';
 import { quote } from '../quote.ts';
 import { OTHER, TABLES, columnsOf, type Table, type TableName } from '../tables.ts';
 
@@ -103,10 +103,10 @@ FROM part GROUP BY ALL ORDER BY ALL`;
  * the currency. DuckDB would divide as DOUBLE, so this multiplies.
  */
 export function majorUnits(): string {
-  const cases = [0, 2, 3, 4].map((digits) => {
-    const codes = currenciesOf(digits).map(quote).join(', ');
-    return `WHEN currency IN (${codes}) THEN ${(10 ** -digits).toFixed(4)}`;
-  });
+  const cases = [...CURRENCIES_BY_DIGITS].map(
+    ([digits, codes]) =>
+      `WHEN currency IN (${codes.map(quote).join(', ')}) THEN ${(10 ** -digits).toFixed(4)}`,
+  );
   return `CREATE MACRO major_units(amount, currency) AS
   amount::DECIMAL(33, 0) * CAST(CASE ${cases.join(' ')} END AS DECIMAL(5, 4))`;
 }

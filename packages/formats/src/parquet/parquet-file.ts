@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LinesFile } from '@tillroll/client/files';
 import type { Database } from '../database.ts';
+import { estimateBytes } from '../lines.ts';
 import { quote } from '../quote.ts';
 import { selectObjects } from './objects-sql.ts';
 import { makeReadable, type ReadableLines } from './readable-lines.ts';
@@ -13,8 +14,6 @@ const LONG_AVERAGE = 32 * 1024;
 /** Length of the text that one row group is made from: DuckDB holds it in memory. */
 const GROUP_BYTES = 64 * 1024 * 1024;
 const MAX_GROUP_ROWS = 122_880;
-/** How much longer JSON lines are than their gzip file, about. */
-const GZIP_RATIO = 10;
 
 /**
  * Writes a month as Parquet to `path`, in the order of its lines.
@@ -27,7 +26,7 @@ export async function writeParquet(
   signal: AbortSignal,
   onFraction: (fraction: number) => void,
 ): Promise<void> {
-  const bytes = Math.max(1, file.bytes * (file.gzip ? GZIP_RATIO : 1));
+  const bytes = estimateBytes(file);
   const copyPath = join(database.folder, 'lines.jsonl');
   const lines = await makeReadable(file, copyPath, signal, (read) =>
     onFraction(Math.min(0.5, (0.5 * read) / bytes)),

@@ -1,0 +1,34 @@
+import { resolve } from 'node:path';
+import type { ExportApi } from '../api/export-api.ts';
+import { Directory } from '../directory/directory.ts';
+import type { DirectoryHead, State } from '../directory/state.ts';
+import type { PullOptions } from './events.ts';
+import { checkDates, checkOptions, chooseHead, type CheckedOptions } from './options.ts';
+
+/** Where a pull goes, as far as that is known without taking the directory. */
+export interface ChosenDirectory {
+  checked: CheckedOptions;
+  /** Absolute. */
+  out: string;
+  /** What the directory is to be. */
+  head: DirectoryHead;
+  /** What it is; undefined where no pull was. */
+  state: State | undefined;
+}
+
+/**
+ * Checks a pull's options against its directory. Asks no server and writes nothing: a bad date should leave no
+ * directory behind.
+ * @throws ExportError USAGE, DIRECTORY
+ */
+export async function chooseDirectory(
+  api: ExportApi,
+  options: PullOptions,
+): Promise<ChosenDirectory> {
+  const checked = checkOptions(options);
+  const out = resolve(options.out);
+  const state = await Directory.inspect(out);
+  const head = chooseHead(api.source, options, state, out);
+  checkDates(options, head.timezone);
+  return { checked, out, head, state };
+}
