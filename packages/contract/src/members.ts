@@ -23,9 +23,7 @@ export interface Members {
 
 const REF: Member = { object: { id: 'id' } };
 const REFUND: Members = { id: 'id', amount: 'integer', taxAmount: 'integer', createdTime: 'time' };
-const DISCOUNTS: Member = {
-  elements: { id: 'id', name: 'text', amount: 'integer', percentage: 'ratio' },
-};
+const DISCOUNT: Members = { id: 'id', name: 'text', amount: 'integer', percentage: 'ratio' };
 
 const ORDER: Members = {
   id: 'id',
@@ -59,11 +57,21 @@ const ORDER: Members = {
       refunded: 'flag',
       isRevenue: 'flag',
       createdTime: 'time',
-      discounts: DISCOUNTS,
+      discounts: { elements: { ...DISCOUNT, lineItemRef: REF } },
+      modifications: {
+        elements: {
+          id: 'id',
+          modifier: REF,
+          name: 'text',
+          alternateName: 'text',
+          amount: 'integer',
+          lineItemRef: REF,
+        },
+      },
       orderRef: REF,
     },
   },
-  discounts: DISCOUNTS,
+  discounts: { elements: { ...DISCOUNT, orderRef: REF } },
   payments: {
     elements: {
       id: 'id',

@@ -32,6 +32,22 @@ export interface Discount extends More {
   /** Negative. One of the two is there. */
   amount?: number;
   percentage?: number;
+  /** The order, in a discount of a whole order. */
+  orderRef?: Ref;
+  /** The line item, in a discount of one. */
+  lineItemRef?: Ref;
+}
+
+/** A choice that changes an item, such as extra cheese. */
+export interface Modification extends More {
+  id?: string;
+  modifier?: Ref;
+  name?: string;
+  alternateName?: string;
+  /** Minor units, for one unit of the item; `price` of the line item does not include it. */
+  amount?: number;
+  /** The line item that it stands in. */
+  lineItemRef?: Ref;
 }
 
 export interface LineItem extends More {
@@ -50,6 +66,7 @@ export interface LineItem extends More {
   isRevenue?: boolean;
   createdTime?: number;
   discounts?: Elements<Discount>;
+  modifications?: Elements<Modification>;
   /** The order that it stands in. */
   orderRef?: Ref;
 }

@@ -4,6 +4,7 @@ import type {
   CardTransaction,
   Discount,
   LineItem,
+  Modification,
   Order,
   Payment,
   Ref,
@@ -19,7 +20,14 @@ function named<T>(members: Record<Named<T>, true>): string[] {
 }
 
 const REF = named<Ref>({ id: true });
-const DISCOUNT = named<Discount>({ id: true, name: true, amount: true, percentage: true });
+const DISCOUNT = named<Discount>({
+  id: true,
+  name: true,
+  amount: true,
+  percentage: true,
+  orderRef: true,
+  lineItemRef: true,
+});
 const PAYMENT = named<Payment>({
   id: true,
   createdTime: true,
@@ -56,7 +64,16 @@ const NESTED: Record<string, string[]> = {
     isRevenue: true,
     createdTime: true,
     discounts: true,
+    modifications: true,
     orderRef: true,
+  }),
+  modifications: named<Modification>({
+    id: true,
+    modifier: true,
+    name: true,
+    alternateName: true,
+    amount: true,
+    lineItemRef: true,
   }),
   discounts: DISCOUNT,
   refunds: named<Refund>({
@@ -126,5 +143,5 @@ test('the types name every member that is read', () => {
 
 test('other members may be read without a cast', () => {
   expectTypeOf<Order['serviceCharge']>().toEqualTypeOf<unknown>();
-  expectTypeOf<LineItem['modifications']>().toEqualTypeOf<unknown>();
+  expectTypeOf<LineItem['exchanged']>().toEqualTypeOf<unknown>();
 });

@@ -24,7 +24,7 @@ export async function convert(
 
 /** What `pull` takes as `tables`. */
 export const tables: TableMaker = Object.freeze({
-  version: 3,
+  version: 4,
   scope: (format) => (format === 'duckdb' ? 'directory' : 'month'),
   async require(format) {
     if (format !== 'csv') await loadDuckdb();

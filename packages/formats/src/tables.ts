@@ -5,6 +5,13 @@
 
 import type { ExportType } from '@tillroll/contract';
 
+/** `level` 0 is the order or payment, 1 a line item. */
+export interface Parent {
+  /** Path of the member. */
+  from: string;
+  level: number;
+}
+
 export type ColumnType = 'VARCHAR' | 'BIGINT' | 'BOOLEAN' | 'TIMESTAMPTZ';
 
 export interface Column {
@@ -18,8 +25,8 @@ export interface Column {
 /** What one kind of object gives: a row, and lists of further rows below it. */
 export interface Rows {
   columns: readonly Column[];
-  /** Paths of members that repeat the id of the order or payment all this stands in. */
-  parents: readonly string[];
+  /** Members that repeat the id of an object that this one stands in. */
+  parents: readonly Parent[];
   lists: readonly List[];
 }
 
@@ -65,15 +72,31 @@ const time = (name: string, from: string): Column => ({
 const rows = (
   columns: readonly Column[],
   lists: readonly List[] = [],
-  parents: readonly string[] = [],
+  parents: readonly Parent[] = [],
 ): Rows => ({ columns, lists, parents });
 
-const DISCOUNT = rows([
+const refersTo = (from: string, level = 0): Parent => ({ from, level });
+
+const DISCOUNT = [
   text('id'),
   text('name'),
   integer('amount', 'amount', 'minor units, negative'),
   integer('percentage', 'percentage', 'per cent'),
-]);
+];
+const ORDER_DISCOUNT = rows(DISCOUNT, [], [refersTo('orderRef.id')]);
+const LINE_ITEM_DISCOUNT = rows(DISCOUNT, [], [refersTo('lineItemRef.id', 1)]);
+
+const MODIFICATION = rows(
+  [
+    text('id'),
+    text('modifier_id', 'modifier.id'),
+    text('name'),
+    text('alternate_name', 'alternateName'),
+    integer('amount', 'amount', 'minor units, for one unit; not in the price of the line item'),
+  ],
+  [],
+  [refersTo('lineItemRef.id', 1)],
+);
 
 const LINE_ITEM = rows(
   [
@@ -89,8 +112,11 @@ const LINE_ITEM = rows(
     flag('is_revenue', 'isRevenue'),
     time('created_time', 'createdTime'),
   ],
-  [{ from: 'discounts', name: 'discounts', rows: DISCOUNT }],
-  ['orderRef.id'],
+  [
+    { from: 'discounts', name: 'discounts', rows: LINE_ITEM_DISCOUNT },
+    { from: 'modifications', name: 'modifications', rows: MODIFICATION },
+  ],
+  [refersTo('orderRef.id')],
 );
 
 const ORDER_PAYMENT = rows(
@@ -104,7 +130,7 @@ const ORDER_PAYMENT = rows(
     time('modified_time', 'modifiedTime'),
   ],
   [],
-  ['order.id'],
+  [refersTo('order.id')],
 );
 
 const REFUND = [
@@ -113,8 +139,12 @@ const REFUND = [
   money('tax_amount', 'taxAmount'),
   time('created_time', 'createdTime'),
 ];
-const ORDER_REFUND = rows([...REFUND, text('payment_id', 'payment.id')], [], ['orderRef.id']);
-const PAYMENT_REFUND = rows(REFUND, [], ['payment.id']);
+const ORDER_REFUND = rows(
+  [...REFUND, text('payment_id', 'payment.id')],
+  [],
+  [refersTo('orderRef.id')],
+);
+const PAYMENT_REFUND = rows(REFUND, [], [refersTo('payment.id')]);
 
 const TAX_RATE = rows([
   text('id'),
@@ -147,7 +177,7 @@ const ORDER = rows(
   ],
   [
     { from: 'lineItems', name: 'line_items', rows: LINE_ITEM },
-    { from: 'discounts', name: 'discounts', rows: DISCOUNT },
+    { from: 'discounts', name: 'discounts', rows: ORDER_DISCOUNT },
     { from: 'payments', name: 'payments', rows: ORDER_PAYMENT },
     { from: 'refunds', name: 'refunds', rows: ORDER_REFUND },
   ],
@@ -217,7 +247,18 @@ export const TABLES = [
       text('line_item_id', 'the line item', 'none: of the whole order'),
       integer('line_item_position', "the line item's place", 'none: of the whole order'),
     ],
-    columns: DISCOUNT.columns,
+    columns: DISCOUNT,
+    primaryKey: ['order_id', 'position'],
+  },
+  {
+    name: 'line_item_modifications',
+    comment: 'Choices that change an item, such as extra cheese',
+    keys: [
+      ...orderKeys,
+      text('line_item_id', 'the line item'),
+      integer('line_item_position', "the line item's place", 'from 1'),
+    ],
+    columns: MODIFICATION.columns,
     primaryKey: ['order_id', 'position'],
   },
   {

@@ -114,6 +114,7 @@ test('DuckDB: keys, comments and the view, whatever the file is called', async (
     `SELECT table_name AS name FROM duckdb_constraints() WHERE constraint_type = 'PRIMARY KEY' ORDER BY ALL`,
   );
   expect(keys.map(({ name }) => name)).toEqual([
+    'line_item_modifications',
     'line_items',
     'order_discounts',
     'order_payments',

@@ -63,14 +63,21 @@ const isObject = (value: Json | undefined): value is JsonObject =>
 function objects(rows: Rows, depth = 0): fc.Arbitrary<JsonObject> {
   const paths = [
     ...rows.columns.map(({ from }) => from),
-    ...rows.parents,
+    ...rows.parents.map(({ from }) => from),
     ...rows.lists.map(({ from }) => `${from}.elements`),
   ].map((path) => path.split('.'));
   const values = [
-    ...rows.columns.map((column) =>
-      fc.oneof({ weight: 6, arbitrary: goodValue(column) }, { weight: 1, arbitrary: anything }),
+    ...rows.columns.map((column, index) =>
+      fc.oneof(
+        { weight: 6, arbitrary: goodValue(column) },
+        // An id that references name.
+        { weight: index === 0 ? 6 : 0, arbitrary: fc.constant<Json>('OUTER') },
+        { weight: 1, arbitrary: anything },
+      ),
     ),
-    ...rows.parents.map(() => fc.oneof(fc.constant<Json>('ROOT'), anything)),
+    ...rows.parents.map(() =>
+      fc.oneof(fc.constant<Json>('ROOT'), fc.constant<Json>('OUTER'), anything),
+    ),
     ...rows.lists.map((list) =>
       fc.oneof(
         { weight: 6, arbitrary: fc.array(objects(list.rows, depth + 1), { maxLength: 3 }) },
@@ -106,7 +113,11 @@ function objects(rows: Rows, depth = 0): fc.Arbitrary<JsonObject> {
  * What the documentation says cannot be told apart: a documented member that is null and one that is
  * not there, a collection that is empty, and a reference to the object it stands in.
  */
-function pruned(source: JsonObject, rows: Rows, rootId: string): JsonObject {
+function pruned(
+  source: JsonObject,
+  rows: Rows,
+  outer: readonly (string | undefined)[],
+): JsonObject {
   const object = structuredClone(source);
   const drop = (path: string[], unwanted: (value: Json) => boolean, within = object): void => {
     const [first = '', ...rest] = path;
@@ -119,14 +130,17 @@ function pruned(source: JsonObject, rows: Rows, rootId: string): JsonObject {
     }
   };
   for (const { from } of rows.columns) drop(from.split('.'), (value) => value === null);
-  for (const from of rows.parents) {
-    drop(from.split('.'), (value) => value === null || value === rootId);
+  for (const { from, level } of rows.parents) {
+    const id = outer[level];
+    drop(from.split('.'), (value) => value === null || (id !== undefined && value === id));
   }
   for (const { from, rows: inner } of rows.lists) {
     const wrapper = object[from];
     const elements = isObject(wrapper) ? wrapper.elements : undefined;
     if (isObject(wrapper) && Array.isArray(elements) && elements.every(isObject)) {
-      wrapper.elements = elements.map((element) => pruned(element, inner, rootId));
+      wrapper.elements = elements.map((element) =>
+        pruned(element, inner, [...outer, idOf(source)]),
+      );
     }
     drop(
       [from, 'elements'],
@@ -134,6 +148,11 @@ function pruned(source: JsonObject, rows: Rows, rootId: string): JsonObject {
     );
   }
   return object;
+}
+
+/** An id that a reference can name: a text. */
+function idOf({ id }: JsonObject): string | undefined {
+  return typeof id === 'string' ? id : undefined;
 }
 
 function merge(into: JsonObject, from: JsonObject): void {
@@ -155,6 +174,11 @@ function rebuilt(cells: Cells, columns: readonly Column[]): JsonObject {
   }
   return object;
 }
+
+const LINE_ITEM_TABLES: Record<string, string> = {
+  discounts: 'order_discounts',
+  modifications: 'line_item_modifications',
+};
 
 /** The objects, from nothing but the tables. */
 function rebuiltAll(tables: Tables, type: 'ORDERS' | 'PAYMENTS'): JsonObject[] {
@@ -183,13 +207,13 @@ function rebuiltAll(tables: Tables, type: 'ORDERS' | 'PAYMENTS'): JsonObject[] {
       const mine = all.filter((row) => (row.line_item_position ?? null) === null);
       const elements = mine.map((row) => {
         const element = rebuilt(row, rows.columns);
-        if (list === 'line_items') {
-          const discounts = (tables.order_discounts ?? [])
+        for (const { from: inner, rows: below } of rows.lists) {
+          const inLine = (tables[LINE_ITEM_TABLES[inner] as string] ?? [])
             .filter(
               (each) => each.order_id === cells.id && each.line_item_position === row.position,
             )
-            .map((each) => finish(each, rebuilt(each, rows.lists[0]?.rows.columns ?? [])));
-          if (discounts.length > 0) put(element, ['discounts', 'elements'], discounts);
+            .map((each) => finish(each, rebuilt(each, below.columns)));
+          if (inLine.length > 0) put(element, [inner, 'elements'], inLine);
         }
         return finish(row, element);
       });
@@ -219,7 +243,7 @@ function identified(list: readonly JsonObject[], type: 'ORDERS' | 'PAYMENTS'): J
 
 function check(tables: Tables, orders: JsonObject[], payments: JsonObject[]): void {
   const expected = (list: JsonObject[], type: 'ORDERS' | 'PAYMENTS') =>
-    list.map((object) => pruned(object, ROWS[type], object.id as string));
+    list.map((object) => pruned(object, ROWS[type], []));
   expect(rebuiltAll(tables, 'ORDERS')).toEqual(expected(orders, 'ORDERS'));
   expect(rebuiltAll(tables, 'PAYMENTS')).toEqual(expected(payments, 'PAYMENTS'));
 }

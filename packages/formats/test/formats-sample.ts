@@ -16,3 +16,41 @@ export const SAMPLE_PAYMENTS = [
   String.raw`{"id":"E9E1PRZ524HRE","order":{"id":"E6TP1B73CYV04"},"device":{"id":"YNKSND1W8VQGG"},"employee":{"id":"W202DM0NGEVS6"},"currency":"USD","amount":861,"taxAmount":66,"taxRates":{"elements":[{"id":"G7J0MJ35A7QS8","name":"TX sales tax","rate":825000,"taxAmount":66}]},"createdTime":1767783687254,"clientCreatedTime":1767783687254,"modifiedTime":1767841200000,"offline":false,"result":"SUCCESS","tender":{"id":"RD7PN51NQ5VGR","label":"Cash","labelKey":"com.clover.tender.cash"},"cashTendered":1000,"refunds":{"elements":[{"id":"B9D5WSHYERKK0","amount":861,"taxAmount":66,"createdTime":1767784571408,"payment":{"id":"E9E1PRZ524HRE"}}]}}`,
   String.raw`{"id":"8RQZJTQNYRED5","order":{"id":"53ZDB0E484MG3"},"device":{"id":"PBDQD3GV7R63G"},"employee":{"id":"X6SN53Q91B38G"},"currency":"USD","amount":406,"taxAmount":31,"taxRates":{"elements":[{"id":"G7J0MJ35A7QS8","name":"TX sales tax","rate":825000,"taxAmount":31}]},"createdTime":1767268363561,"clientCreatedTime":1767268363561,"modifiedTime":1767322800000,"offline":false,"result":"SUCCESS","tipAmount":0,"tender":{"id":"SF7HXFGQ5D7S5","label":"Debit Card","labelKey":"com.clover.tender.debit_card"},"cardTransaction":{"cardType":"MC","entryType":"SWIPED","last4":"7472","type":"AUTH","authCode":"702653","referenceId":"000932512867","state":"CLOSED"}}`,
 ];
+
+/** Generated trade has no modifications. */
+export const ORDER_WITH_MODIFICATIONS = {
+  id: '5Q1J0F7XKHTQ2',
+  createdTime: 1_768_743_303_262,
+  modifiedTime: 1_768_748_908_377,
+  lineItems: {
+    elements: [
+      {
+        id: '39VQ6TPMZ4KQW',
+        name: 'Espresso',
+        discounts: {
+          elements: [{ id: 'E4SYX', amount: -50, lineItemRef: { id: '39VQ6TPMZ4KQW' } }],
+        },
+        modifications: {
+          elements: [
+            {
+              id: '9TMS0Q8GBKH8T',
+              lineItemRef: { id: '39VQ6TPMZ4KQW' },
+              name: 'Extra shot',
+              alternateName: 'xs',
+              amount: 75,
+              modifier: { id: 'B0WYH7Y2KYYG2' },
+            },
+            { id: '9TMS0Q8GBKH8V', lineItemRef: { id: '39VQ6TPMZ4KQW' }, name: 'Oat milk' },
+          ],
+        },
+      },
+      {
+        id: '447B4D6QZMT4J',
+        name: 'Latte',
+        modifications: {
+          elements: [{ id: '9TMS0Q8GBKH8W', lineItemRef: { id: '39VQ6TPMZ4KQW' }, amount: 60 }],
+        },
+      },
+    ],
+  },
+};

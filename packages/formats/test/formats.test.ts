@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { convert } from '../src/index.ts';
 import { TABLES, columnsOf } from '../src/tables.ts';
-import { SAMPLE_ORDERS, SAMPLE_PAYMENTS } from './formats-sample.ts';
+import { ORDER_WITH_MODIFICATIONS, SAMPLE_ORDERS, SAMPLE_PAYMENTS } from './formats-sample.ts';
 import {
   bothTables,
   conversionOf,
@@ -51,10 +51,45 @@ test('all that generated trade has finds a column', async () => {
   expect(tables.payments?.length).toBe(SAMPLE_PAYMENTS.length);
   // Every column holds something somewhere: its path is not misspelt.
   for (const table of TABLES) {
+    if (table.name === 'line_item_modifications') continue;
     for (const { name } of columnsOf(table)) {
       expect([name, tables[table.name]?.some((row) => row[name] !== null)]).toEqual([name, true]);
     }
   }
+});
+
+test('modifications are rows, numbered through their order', async () => {
+  const tables = await tablesOf([ORDER_WITH_MODIFICATIONS]);
+  const item = { order_id: '5Q1J0F7XKHTQ2', other: null };
+  const first = { ...item, line_item_id: '39VQ6TPMZ4KQW', line_item_position: '1' };
+  const none = { modifier_id: null, alternate_name: null };
+  expect(tables.line_item_modifications).toEqual([
+    {
+      ...first,
+      position: '1',
+      id: '9TMS0Q8GBKH8T',
+      modifier_id: 'B0WYH7Y2KYYG2',
+      name: 'Extra shot',
+      alternate_name: 'xs',
+      amount: '75',
+    },
+    { ...first, ...none, position: '2', id: '9TMS0Q8GBKH8V', name: 'Oat milk', amount: null },
+    {
+      ...item,
+      ...none,
+      line_item_id: '447B4D6QZMT4J',
+      line_item_position: '2',
+      position: '3',
+      id: '9TMS0Q8GBKH8W',
+      name: null,
+      amount: '60',
+      // It names another line than the one that it stands in.
+      other: '{"lineItemRef":{"id":"39VQ6TPMZ4KQW"}}',
+    },
+  ]);
+  expect(tables.order_discounts).toMatchObject([
+    { id: 'E4SYX', line_item_position: '1', other: null },
+  ]);
 });
 
 test('texts of every kind', async () => {

@@ -27,7 +27,7 @@ function* columns(
 ): Generator<[string, ColumnType | 'parent', Member | undefined]> {
   for (const { from, type } of rows.columns)
     yield [`${place}${from}`, type, find(members, from.split('.'))];
-  for (const from of rows.parents)
+  for (const { from } of rows.parents)
     yield [`${place}${from}`, 'parent', find(members, from.split('.'))];
   for (const list of rows.lists) {
     const member = members[list.from];

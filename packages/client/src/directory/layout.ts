@@ -31,7 +31,14 @@ const NO_TABLES: Record<ExportType, readonly string[]> = { ORDERS: [], PAYMENTS:
 export const MONTH_TABLES: Record<Format, Record<ExportType, readonly string[]>> = {
   jsonl: NO_TABLES,
   csv: {
-    ORDERS: ['orders', 'line_items', 'order_discounts', 'order_payments', 'order_refunds'],
+    ORDERS: [
+      'orders',
+      'line_items',
+      'order_discounts',
+      'line_item_modifications',
+      'order_payments',
+      'order_refunds',
+    ],
     PAYMENTS: ['payments', 'payment_tax_rates', 'payment_refunds'],
   },
   parquet: { ORDERS: ['orders'], PAYMENTS: ['payments'] },

@@ -12,7 +12,7 @@ import {
   QUOTE,
   ZERO,
 } from './bytes.ts';
-import type { CompiledTable, Field, Shape, ValueType } from './shape.ts';
+import { MAX_LEVEL, type CompiledTable, type Field, type Shape, type ValueType } from './shape.ts';
 import { INCOMPLETE, isDigit, JsonFault, Validator } from './validator.ts';
 
 /** Entries of the tape: four numbers each, the operation and up to three more. */
@@ -52,8 +52,8 @@ export class Scanner extends Validator {
   /** Whether a name was written with escapes, in an object of which members are known. */
   hasEscapedNames = false;
   readonly #table: CompiledTable;
-  #rootId = 0;
-  #rootIdEnd = 0;
+  /** By level, where the id of the present row starts and ends; both 0 until it was seen. */
+  readonly #ids = new Int32Array(2 * (MAX_LEVEL + 1));
 
   constructor(table: CompiledTable) {
     super();
@@ -71,7 +71,7 @@ export class Scanner extends Validator {
     this.hasSurrogates = false;
     this.hasEscapedNames = false;
     this.hasUnmapped = false;
-    this.#rootIdEnd = this.#rootId = 0;
+    this.#ids.fill(0);
     if (b[start] !== OPEN_OBJECT) throw new JsonFault(start, 'an object');
     return this.#object(b, start, end, this.#table.root, 1);
   }
@@ -157,15 +157,15 @@ export class Scanner extends Validator {
       case 'value': {
         const after = this.#typed(b, p, end, field.type);
         if (after < 0) return after;
-        if (field.column === 0 && shape.index === 0) {
-          this.#rootId = p;
-          this.#rootIdEnd = after;
+        if (field.column === 0) {
+          this.#ids[2 * shape.level] = p;
+          this.#ids[2 * shape.level + 1] = after;
         }
         this.#push(TAPE.VALUE, field.column, p, after);
         return after;
       }
       case 'parent':
-        return this.#sameAsRoot(b, p, end);
+        return this.#sameAsId(b, p, end, field.level);
       case 'object':
         return b[p] === OPEN_OBJECT ? this.#object(b, p, end, field.shape, depth + 1) : MISMATCH;
       case 'rows':
@@ -175,11 +175,12 @@ export class Scanner extends Validator {
     }
   }
 
-  /** Passes the very text that was the id of the root object. */
-  #sameAsRoot(b: Uint8Array, p: number, end: number): number {
-    const length = this.#rootIdEnd - this.#rootId;
+  /** Passes the very text that was the id of the row of a level. */
+  #sameAsId(b: Uint8Array, p: number, end: number, level: number): number {
+    const id = this.#ids[2 * level] as number;
+    const length = (this.#ids[2 * level + 1] as number) - id;
     if (length === 0 || p + length > end) return MISMATCH;
-    for (let i = 0; i < length; i++) if (b[this.#rootId + i] !== b[p + i]) return MISMATCH;
+    for (let i = 0; i < length; i++) if (b[id + i] !== b[p + i]) return MISMATCH;
     return p + length;
   }
 
@@ -190,6 +191,7 @@ export class Scanner extends Validator {
     for (;;) {
       if (b[p] !== OPEN_OBJECT) return MISMATCH;
       this.#push(TAPE.OPEN, list, 0, 0);
+      this.#ids.fill(0, 2 * shape.level);
       p = this.#object(b, p, end, shape, depth);
       if (p === INCOMPLETE) return p;
       this.#push(TAPE.CLOSE, p - 1, 0, 0);

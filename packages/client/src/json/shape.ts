@@ -8,12 +8,20 @@
  */
 export type ValueType = 'VARCHAR' | 'STRING' | 'BIGINT' | 'TIMESTAMPTZ' | 'NUMBER' | 'BOOLEAN';
 
+/** A reference to an object that contains this one. */
+export interface Parent {
+  /** Path of the member. */
+  from: string;
+  /** Depth of the object it names by `id`, its first column: 0 is the root, 1 a row in it, and so on. */
+  level: number;
+}
+
 /** The known members of one kind of object. */
 export interface ObjectTable {
   /** `from` is the path of a member, such as `id` or `employee.id`. */
   columns: readonly { from: string; type: ValueType }[];
-  /** Paths of members that repeat the root object's `id`, its first column: known, and not recorded. */
-  parents: readonly string[];
+  /** Members that repeat the id of an object that this one stands in: known, and not recorded. */
+  parents: readonly Parent[];
   /** Collections, `{"elements":[...]}`, whose elements are objects of their own. */
   lists: readonly { from: string; rows: ObjectTable }[];
 }
@@ -21,7 +29,7 @@ export interface ObjectTable {
 /** What a known name means. */
 export type Field =
   | { kind: 'value'; column: number; type: ValueType }
-  | { kind: 'parent' }
+  | { kind: 'parent'; level: number }
   /** An object whose members are columns of the same row. */
   | { kind: 'object'; shape: Shape }
   /** An array of objects, each of which is a row of its own. */
@@ -31,6 +39,8 @@ export type Field =
 export interface Shape {
   /** Its place in `CompiledTable.shapes`. */
   index: number;
+  /** How many rows contain the row that it belongs to. */
+  level: number;
   /** From the row's own object; empty for that itself. */
   path: readonly string[];
   names: string[];
@@ -55,15 +65,18 @@ export interface CompiledTable {
 
 /** The members that were seen in an object are a bit mask of 32 bits. */
 const MAX_FIELDS = 31;
+/** Rows in rows: the root, a row in it, a row in that. */
+export const MAX_LEVEL = 2;
 
 /** Compiles the declaration of an object for `Scanner`. */
 export function compileTable(table: ObjectTable, recordsUnmapped: boolean): CompiledTable {
   const shapes: Shape[] = [];
 
-  function emptyShape(path: readonly string[]): Shape {
+  function emptyShape(path: readonly string[], level: number): Shape {
     const next = new Int8Array(MAX_FIELDS + 1);
     const shape = {
       index: shapes.length,
+      level,
       path,
       names: [],
       fields: [],
@@ -83,24 +96,26 @@ export function compileTable(table: ObjectTable, recordsUnmapped: boolean): Comp
     }
     let outer = shape.fields[shape.names.indexOf(name)];
     if (outer === undefined) {
-      outer = { kind: 'object', shape: emptyShape([...shape.path, name]) };
+      outer = { kind: 'object', shape: emptyShape([...shape.path, name], shape.level) };
       add(shape, [name], outer);
     }
     if (outer.kind !== 'object') throw new Error(`${name} is both a value and an object`);
     add(outer.shape, rest, field);
   }
 
-  function shapeOf({ columns, lists, parents }: ObjectTable): Shape {
-    const shape = emptyShape([]);
+  function shapeOf({ columns, lists, parents }: ObjectTable, level: number): Shape {
+    if (level > MAX_LEVEL) throw new Error('too many levels of rows');
+    const shape = emptyShape([], level);
     for (const [column, { from, type }] of columns.entries())
       add(shape, from.split('.'), { kind: 'value', column, type });
-    for (const from of parents) add(shape, from.split('.'), { kind: 'parent' });
+    for (const { from, level: of } of parents)
+      add(shape, from.split('.'), { kind: 'parent', level: of });
     for (const [list, { from, rows }] of lists.entries())
-      add(shape, [from, 'elements'], { kind: 'rows', list, shape: shapeOf(rows) });
+      add(shape, [from, 'elements'], { kind: 'rows', list, shape: shapeOf(rows, level + 1) });
     return shape;
   }
 
-  const root = shapeOf(table);
+  const root = shapeOf(table, 0);
   for (const shape of shapes) addKeys(shape);
   return { root, shapes, recordsUnmapped };
 }

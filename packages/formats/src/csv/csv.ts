@@ -7,7 +7,14 @@ import { CsvFile } from './csv-file.ts';
 
 /** The tables that the objects of a type give. */
 const TABLES_OF: Record<ExportType, readonly TableName[]> = {
-  ORDERS: ['orders', 'line_items', 'order_discounts', 'order_payments', 'order_refunds'],
+  ORDERS: [
+    'orders',
+    'line_items',
+    'order_discounts',
+    'line_item_modifications',
+    'order_payments',
+    'order_refunds',
+  ],
   PAYMENTS: ['payments', 'payment_tax_rates', 'payment_refunds'],
 };
 
@@ -24,17 +31,17 @@ const ADD_OBJECT: Record<ExportType, (object: Row, add: Add) => void> = {
     const { line_items = [], discounts = [], payments, refunds } = order.lists;
     add('orders', order, {});
     addAll('line_items', line_items);
-    let count = 0;
-    const addDiscounts = (rows: readonly Row[], keys: Record<string, string | undefined>) => {
+    const places = { order_discounts: 0, line_item_modifications: 0 };
+    const addBelow = (table: keyof typeof places, rows: readonly Row[] = [], keys = {}) => {
       for (const row of rows)
-        add('order_discounts', row, { ...keys, order_id, position: String(++count) });
+        add(table, row, { ...keys, order_id, position: String(++places[table]) });
     };
-    addDiscounts(discounts, {});
-    for (const [index, { values, lists }] of line_items.entries())
-      addDiscounts(lists.discounts ?? [], {
-        line_item_id: values.id,
-        line_item_position: String(index + 1),
-      });
+    addBelow('order_discounts', discounts);
+    for (const [index, { values, lists }] of line_items.entries()) {
+      const keys = { line_item_id: values.id, line_item_position: String(index + 1) };
+      addBelow('order_discounts', lists.discounts, keys);
+      addBelow('line_item_modifications', lists.modifications, keys);
+    }
     addAll('order_payments', payments);
     addAll('order_refunds', refunds);
   },

@@ -32,8 +32,13 @@ function list(table: TableName, item: string): string {
 const DISCOUNTS = `list_concat(
   list_transform(discounts, lambda d: struct_pack(
     line_item_id := NULL::VARCHAR, line_item_position := NULL::BIGINT, d := d)),
-  flatten(list_transform(line_items, lambda l, i: list_transform(l.discounts, lambda d:
-    struct_pack(line_item_id := l.id, line_item_position := i, d := d)))))`;
+  flatten(${inLineItems('discounts')}))`;
+
+/** For each line item the list of its own rows, `d`, with its id and its place. */
+function inLineItems(name: string): string {
+  return `list_transform(line_items, lambda l, i: list_transform(l.${name}, lambda d:
+    struct_pack(line_item_id := l.id, line_item_position := i, d := d)))`;
+}
 
 /** Nested lists become rows of their own, numbered from 1 in the order that they came in. */
 function unnested(key: string, items: string, columns: string): string {
@@ -50,6 +55,11 @@ export const INSERTS: Record<ExportType, readonly string[]> = {
       'order_id',
       DISCOUNTS,
       `x.line_item_id, x.line_item_position, ${list('order_discounts', 'x.d')}`,
+    )}`,
+    `INSERT INTO line_item_modifications ${unnested(
+      'order_id',
+      `flatten(${inLineItems('modifications')})`,
+      `x.line_item_id, x.line_item_position, ${list('line_item_modifications', 'x.d')}`,
     )}`,
     `INSERT INTO order_payments ${unnested('order_id', 'payments', list('order_payments', 'x'))}`,
     `INSERT INTO order_refunds ${unnested('order_id', 'refunds', list('order_refunds', 'x'))}`,
