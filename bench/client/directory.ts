@@ -38,6 +38,8 @@ export async function breakOff(
       source: { url, merchant },
       format: 'jsonl',
       gzip: false,
+      columns: null,
+      csvBom: false,
       timezone: 'UTC',
       fileMode: 0o600,
     }),

@@ -22,6 +22,8 @@ const FLAGS: Readonly<Record<OptionName, string>> = {
   timezone: '--timezone',
   out: '--out',
   format: '--format',
+  columns: '--columns',
+  csvBom: '--csv-bom',
   gzip: '--gzip',
   fileMode: '--file-mode',
   sinceLast: '--since-last',

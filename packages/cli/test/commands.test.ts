@@ -87,6 +87,19 @@ describe('mistakes are one line and exit 2', () => {
       /each of --types must be orders or payments.*"refunds"/,
     ],
     [[...pull, '--format', 'xml'], /'xml' is invalid.*jsonl, csv, parquet, duckdb/],
+    [
+      [...pull, '--columns', 'id'],
+      /^tillroll: --columns is for the formats csv and parquet.*jsonl/,
+    ],
+    [
+      [...pull, '--format', 'csv', '--columns', 'createdTime'],
+      /^tillroll: --columns must name columns; got "createdTime".*Write created_time/,
+    ],
+    [
+      [...pull, '--format', 'csv', '--columns', 'orders.id'],
+      /^tillroll: --columns must name a column of payments, too; got orders.id/,
+    ],
+    [[...pull, '--format', 'parquet', '--csv-bom'], /^tillroll: --csv-bom is for the format csv/],
     [[...pull, '--overlap', '7d'], /--overlap needs --since-last/],
     [
       ['pull', '--since-last', '--out', 'x', ...CONNECTION, '--overlap', '7 days'],

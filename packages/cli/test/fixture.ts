@@ -33,7 +33,8 @@ export function monthTotals(
 
 export function receipt(part: Partial<Receipt> = {}): Receipt {
   return {
-    receipt: 3,
+    receipt: 4,
+    columns: null,
     complete: true,
     source: { url: 'https://exports.example.com', merchant: 'SHOP' },
     format: 'jsonl',

@@ -53,6 +53,8 @@ export function temporary(): string {
 export function headOf(layout: Omit<Layout, 'out'>): DirectoryHead {
   return {
     source: { url: 'https://sales.example', merchant: 'M1' },
+    columns: null,
+    csvBom: false,
     timezone: 'UTC',
     fileMode: 0o600,
     ...layout,

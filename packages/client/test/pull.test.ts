@@ -488,6 +488,8 @@ describe('a preview', () => {
     await scene.pull();
     const options = { types: ['ORDERS' as const], from: LONG_FROM, to: LONG_TO, out: scene.out };
     await failureOf(scene.client().preview({ ...options, format: 'csv' }), 'USAGE');
+    await failureOf(scene.client().preview({ ...options, columns: ['id'] }), 'USAGE');
+    await failureOf(scene.client().preview({ ...options, csvBom: true }), 'USAGE');
     await failureOf(scene.client().preview({ ...options, to: LONG_FROM }), 'USAGE');
   });
 });

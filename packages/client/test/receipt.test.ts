@@ -95,6 +95,7 @@ const SHAPES: [string, string[], Schema | undefined][] = [
       source: true,
       format: true,
       gzip: true,
+      columns: true,
       bounds: true,
       timezone: true,
       spans: true,
@@ -236,7 +237,7 @@ describe('a receipt', () => {
       expect(faults(receipt)).toEqual([]);
       expect(receipt.complete).toBe(format !== 'csv');
       expect(receipt.files.length).toBe(3);
-      const tables = { jsonl: 0, csv: 13, parquet: 3, duckdb: 2 };
+      const tables = { jsonl: 0, csv: 15, parquet: 3, duckdb: 2 };
       expect(receipt.tables.length).toBe(tables[format]);
     },
   );

@@ -1,5 +1,6 @@
 import type { Conversion, ConvertedTable, TableFormat, TableMaker } from '@tillroll/client/files';
 import { toCsv } from './csv/csv.ts';
+import { resolveColumns } from './columns.ts';
 import { loadDuckdb } from './database.ts';
 import { failureOf } from './failure.ts';
 import { toParquet } from './parquet/parquet.ts';
@@ -26,6 +27,7 @@ export async function convert(
 export const tables: TableMaker = Object.freeze({
   version: 4,
   scope: (format) => (format === 'duckdb' ? 'directory' : 'month'),
+  resolveColumns,
   async require(format) {
     if (format !== 'csv') await loadDuckdb();
   },

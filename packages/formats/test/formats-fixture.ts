@@ -53,7 +53,7 @@ export function conversionOf(
   const scratch = join(out, 'scratch');
   mkdirSync(scratch, { recursive: true });
   const signal = new AbortController().signal;
-  return { months, timezone: 'UTC', out, scratch, signal, ...more };
+  return { months, timezone: 'UTC', columns: null, csvBom: false, out, scratch, signal, ...more };
 }
 
 /** RFC 4180, independent of what wrote it: a quoted empty field is a text, an unquoted one null. */

@@ -22,6 +22,8 @@ interface PullFlags extends ConnectionFlags, DisplayFlags {
   out?: string;
   types?: string;
   format?: Format;
+  columns?: string;
+  csvBom?: boolean;
   gzip?: boolean;
   fileMode?: string;
   timezone?: string;
@@ -40,6 +42,8 @@ Examples:
       a year of orders and payments as JSON lines; after a crash, the same command continues
   $ tillroll pull --from 2026-01-01 --out sales/ --format parquet --timezone America/New_York
       from a day in New York until now, as Parquet
+  $ tillroll pull --from 2026-01-01 --out sales/ --types orders --format csv --columns id,created_time,total
+      three columns of orders for a spreadsheet
   $ tillroll pull --since-last --overlap 14d --out sales/
       what is new, and the last 14 days again for what changed late
   $ tillroll pull --region eu --types payments --from 2026-01-01 --out pay/ --no-wait
@@ -70,6 +74,11 @@ export function addPull(root: Command, context: Context): void {
         "default: the directory's format; jsonl for a new one",
       ).choices(FORMAT_NAMES),
     )
+    .option(
+      '--columns <list>',
+      'columns of CSV and Parquet, such as orders.id,orders.total (default: all)',
+    )
+    .option('--csv-bom', 'begin CSV files with a byte order mark, for Excel')
     .option('--gzip', 'compress JSON lines')
     .option('--file-mode <octal>', "permissions (default: the directory's; 600 for a new one)")
     .option(
@@ -93,7 +102,7 @@ export function addPull(root: Command, context: Context): void {
 
 /** Parses what the command adds to the library's options. The library checks the rest. @throws UsageError */
 function parseFlags(flags: PullFlags): { options: PullOptions; timeoutMs: number } {
-  const { from, to, out, format, gzip, timezone, sinceLast, json, quiet, plain } = flags;
+  const { from, to, out, format, csvBom, gzip, timezone, sinceLast, json, quiet, plain } = flags;
   const missing: string[] = [];
   if (from === undefined && !sinceLast)
     missing.push('--from (or --since-last, to continue where the directory ends)');
@@ -105,12 +114,14 @@ function parseFlags(flags: PullFlags): { options: PullOptions; timeoutMs: number
     throw new UsageError('--overlap needs --since-last');
   if (json && (quiet || plain))
     throw new UsageError(`--json and ${quiet ? '--quiet' : '--plain'} exclude each other`);
-  const { types, fileMode, overlap } = flags;
+  const { types, columns, fileMode, overlap } = flags;
   const options = {
     from,
     to,
     out,
     format,
+    columns: columns === undefined ? undefined : columns.split(','),
+    csvBom,
     gzip,
     timezone,
     sinceLast,
@@ -131,7 +142,7 @@ async function pull(flags: PullFlags, context: Context): Promise<void> {
   ]);
   const client = await connect(flags, context, { wait: flags.wait, timeoutMs });
   if (flags.dryRun) {
-    await printPreview(context, client, options, flags.json === true);
+    await printPreview(context, client, { ...options, tables }, flags.json === true);
     return;
   }
   context.whenInterrupted = 'interrupted. Run the same command again to continue';

@@ -2,7 +2,7 @@ import { EXPORT_TYPES, parseExact } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';
 import { Zone } from '../time/zone.ts';
 import * as is from './check.ts';
-import { absolutePath, FORMATS, MONTH, RECEIPT_FILE, TABLE } from './layout.ts';
+import { absolutePath, COLUMN, FORMATS, MONTH, RECEIPT_FILE, TABLE } from './layout.ts';
 import { RECEIPT_VERSION, type Receipt } from './receipt.ts';
 import { readText } from '../disk/entries.ts';
 
@@ -27,6 +27,7 @@ const isReceiptShape = is.shape({
   source: is.shape({ url: is.isText, merchant: is.isText }),
   format: is.oneOf(...FORMATS),
   gzip: is.isBoolean,
+  columns: is.optional(is.list(is.matches(COLUMN))),
   timezone: is.isText,
   spans: is.list(is.shape({ type: isType, from: isInstant, to: isInstant })),
   objects: is.isCount,

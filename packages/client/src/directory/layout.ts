@@ -22,8 +22,11 @@ export const DATABASE_FILE = 'sales.duckdb';
 
 /** `2026-01` */
 export const MONTH = /^\d{4}-(0[1-9]|1[0-2])$/;
-/** A table of a DuckDB file. */
+/** A table. */
 export const TABLE = /^[a-z_]{1,64}$/;
+
+/** A chosen column: `table.column`. */
+export const COLUMN = /^[a-z_]{1,64}\.[a-z0-9_]{1,64}$/;
 
 const NO_TABLES: Record<ExportType, readonly string[]> = { ORDERS: [], PAYMENTS: [] };
 
@@ -44,6 +47,15 @@ export const MONTH_TABLES: Record<Format, Record<ExportType, readonly string[]>>
   parquet: { ORDERS: ['orders'], PAYMENTS: ['payments'] },
   duckdb: NO_TABLES,
 };
+
+/** The tables that each month of a type has as files here. @param columns chosen ones, `table.column`; null: all. */
+export function listMonthTables(
+  { format, columns }: { format: Format; columns: readonly string[] | null },
+  type: ExportType,
+): string[] {
+  const all = MONTH_TABLES[format][type];
+  return all.filter((table) => columns?.some((column) => column.startsWith(`${table}.`)) ?? true);
+}
 
 /** The folders of data, of all formats. */
 export const DATA_FOLDERS: readonly string[] = EXPORT_TYPES.flatMap(

@@ -14,7 +14,7 @@ import {
   DATABASE_FILE,
   isTableFormat,
   linesPath,
-  MONTH_TABLES,
+  listMonthTables,
   monthName,
   RECEIPT_FILE,
   tablePath,
@@ -96,11 +96,11 @@ function compare(a: readonly (string | null)[], b: readonly (string | null)[]): 
 
 /** The tables that a month should have as files of its own, and has not. */
 export function findMissingTables(
-  { format }: Pick<State, 'format'>,
+  directory: Pick<State, 'format' | 'columns'>,
   type: ExportType,
   has: (table: string) => boolean,
 ): string[] {
-  return MONTH_TABLES[format][type].filter((table) => !has(table));
+  return listMonthTables(directory, type).filter((table) => !has(table));
 }
 
 /** A month's part of a span: epoch ms, half-open. */
@@ -199,7 +199,7 @@ export function makeReceipt(
   state: State,
   reasons: ReadonlyMap<string, string> = new Map(),
 ): Receipt {
-  const { source, format, gzip, timezone } = state;
+  const { source, format, gzip, columns, timezone } = state;
   const months = listMonths(state);
   const tallies = { ORDERS: emptyTally(), PAYMENTS: emptyTally() };
   for (const [type, , { tally }] of months) addTally(tallies[type], tally);
@@ -215,6 +215,7 @@ export function makeReceipt(
     source: { url: source.url, merchant: source.merchant },
     format,
     gzip,
+    columns,
     bounds: BOUNDS,
     timezone,
     spans,

@@ -5,7 +5,7 @@ import type { Missing, TableRecord } from './state.ts';
 export { RECEIPT_FILE } from './layout.ts';
 
 /** The version of the receipt's shape; `receipt.schema.json` describes it. */
-export const RECEIPT_VERSION = 3;
+export const RECEIPT_VERSION = 4;
 /** The rule of every bound in a receipt. */
 export const BOUNDS = 'startTime <= createdTime < endTime';
 
@@ -84,6 +84,8 @@ export interface Receipt {
   format: Format;
   /** Whether JSON lines are compressed. */
   gzip: boolean;
+  /** The columns that its tables have, `table.column`; null: all. */
+  columns: readonly string[] | null;
   bounds: typeof BOUNDS;
   /** IANA name: the zone of the months. */
   timezone: string;

@@ -12,9 +12,11 @@ import type { Tally } from '../assemble/tally.ts';
 import { ExportError } from '../errors.ts';
 import { Zone } from '../time/zone.ts';
 import * as is from './check.ts';
+import type { TableOptions } from './table-maker.ts';
 import { replaceText } from '../disk/write.ts';
 import {
   absolutePath,
+  COLUMN,
   FORMATS,
   MONTH,
   OWN,
@@ -25,14 +27,14 @@ import {
 } from './layout.ts';
 import { checkFolder, checkOwner, findEntry, readText } from '../disk/entries.ts';
 
-const VERSION = 3;
+const VERSION = 4;
 /** The state of the version before, which was never published. */
 const OLD_STATE = `${OWN}/state.jsonl`;
 /** Permissions of the pull's own files. */
 export const OWN_FILE_MODE = 0o600;
 
 /** The settings that a directory keeps. */
-export interface DirectoryHead {
+export interface DirectoryHead extends TableOptions {
   source: { url: string; merchant: string };
   format: Format;
   gzip: boolean;
@@ -177,6 +179,8 @@ const isHead = is.shape({
   format: is.oneOf(...FORMATS),
   gzip: is.isBoolean,
   timezone: is.isText,
+  columns: is.optional(is.list(is.matches(COLUMN))),
+  csvBom: is.isBoolean,
   fileMode: (mode) => is.isCount(mode) && (mode as number) <= 0o777,
 });
 const isStateShape = is.shape({

@@ -15,7 +15,15 @@ export interface LinesFile {
   bytes: number;
 }
 
-export interface Conversion {
+/** What tables are like. A directory keeps it. */
+export interface TableOptions {
+  /** The chosen columns as `table.column`, in their order; null: all columns of all tables. */
+  columns: readonly string[] | null;
+  /** Whether CSV files begin with a byte order mark, by which Excel knows UTF-8. */
+  csvBom: boolean;
+}
+
+export interface Conversion extends TableOptions {
   /** One month for a format of scope `month`; all of them, by type and time, for `directory`. */
   months: readonly LinesFile[];
   /** IANA name of the directory's zone: of days, where a format sums them. */
@@ -43,6 +51,11 @@ export interface TableMaker {
   version: number;
   /** `month`: files of one month's objects. `directory`: one file of all objects. */
   scope(format: TableFormat): 'month' | 'directory';
+  /**
+   * Checks chosen columns, and names each with its table.
+   * @param columns `column`, `table.column` or `table.*`. @throws ExportError USAGE
+   */
+  resolveColumns(format: TableFormat, columns: readonly string[]): string[];
   /** Called before anything is fetched. @throws ExportError MISSING_PACKAGE when the format needs one. */
   require(format: TableFormat): Promise<void>;
   /** @throws ExportError BAD_FILE, DISK, INTERRUPTED */

@@ -3,7 +3,13 @@ import type { ExportApi } from '../api/export-api.ts';
 import { Directory } from '../directory/directory.ts';
 import type { DirectoryHead, State } from '../directory/state.ts';
 import type { PullOptions } from './events.ts';
-import { checkDates, checkOptions, chooseHead, type CheckedOptions } from './options.ts';
+import {
+  checkDates,
+  checkOptions,
+  checkTypesHaveColumns,
+  chooseHead,
+  type CheckedOptions,
+} from './options.ts';
 
 /** Where a pull goes, as far as that is known without taking the directory. */
 export interface ChosenDirectory {
@@ -30,5 +36,6 @@ export async function chooseDirectory(
   const state = await Directory.inspect(out);
   const head = chooseHead(api.source, options, state, out);
   checkDates(options, head.timezone);
+  checkTypesHaveColumns(options, head, state);
   return { checked, out, head, state };
 }

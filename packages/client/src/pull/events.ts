@@ -21,6 +21,13 @@ export interface PullOptions {
   format?: Format | undefined;
   /** What makes tables: `tables` of `@tillroll/formats`. Needed for `csv`, `parquet` and `duckdb`. */
   tables?: TableMaker | undefined;
+  /**
+   * Columns of the tables, in their order: `orders.total`, `orders.*`, or `total`, which is that column of orders and
+   * payments. For `csv` and `parquet`. Default: the directory's own; all of them for a new one.
+   */
+  columns?: readonly string[] | undefined;
+  /** Begin CSV files with a byte order mark, by which Excel knows UTF-8. */
+  csvBom?: boolean | undefined;
   /** Compress JSON lines. */
   gzip?: boolean | undefined;
   /** Permissions of the files, such as `0o640`; folders can be entered by those who can read. Default `0o600`. */

@@ -1,5 +1,5 @@
-import { EXPORT_TYPES } from '@tillroll/contract';
-import { FORMATS } from '../directory/layout.ts';
+import { EXPORT_TYPES, type ExportType } from '@tillroll/contract';
+import { FORMATS, isTableFormat, listMonthTables, type Format } from '../directory/layout.ts';
 import type { DirectoryHead, State } from '../directory/state.ts';
 import {
   checkCount,
@@ -69,8 +69,54 @@ function isBound(state: State): boolean {
   );
 }
 
+/** The types that a pull is about. */
+export function chooseTypes(
+  { types, sinceLast }: Pick<PullOptions, 'types' | 'sinceLast'>,
+  state: Pick<State, 'types'> | undefined,
+): ExportType[] {
+  const known = EXPORT_TYPES.filter((type) => state?.types[type]);
+  const fallback = sinceLast && known.length > 0 ? known : EXPORT_TYPES;
+  return EXPORT_TYPES.filter((type) => (types ?? fallback).includes(type));
+}
+
+/** Objects that are in no table need not be fetched. @throws ExportError USAGE */
+export function checkTypesHaveColumns(
+  options: PullOptions,
+  head: DirectoryHead,
+  state: State | undefined,
+): void {
+  if (!isTableFormat(head.format) || !head.columns) return;
+  const types = chooseTypes(options, state);
+  const without = types.find((type) => listMonthTables(head, type).length === 0)?.toLowerCase();
+  if (without !== undefined)
+    throw usageError(`must name a column of ${without}, too; got ${head.columns.join(',')}`, {
+      option: 'columns',
+      hint: `Add one, or omit ${without} from the types`,
+    });
+}
+
+/** The columns that were asked for, each with its table. @throws ExportError USAGE */
+function chooseColumns(
+  { columns, tables }: PullOptions,
+  format: Format,
+): readonly string[] | undefined {
+  if (columns === undefined) return undefined;
+  if (format !== 'csv' && format !== 'parquet')
+    throw usageError(`is for the formats csv and parquet; this one is ${format}`, {
+      option: 'columns',
+      hint: format === 'duckdb' ? 'Choose columns in your queries' : 'Omit the option',
+    });
+  // Without a maker the pull ends before it writes anything.
+  return tables?.resolveColumns(format, columns) ?? columns;
+}
+
+/** A setting as a message shows it. */
+function describeSetting(value: string | boolean | readonly string[] | null): string {
+  return value === null ? 'all' : typeof value === 'object' ? value.join(',') : String(value);
+}
+
 /**
- * What the directory is to be. Source, format, compression and time zone of a directory stay.
+ * What the directory is to be. Source, format, compression, columns and time zone of a directory stay.
  * @throws ExportError USAGE when it was made otherwise.
  */
 export function chooseHead(
@@ -81,24 +127,28 @@ export function chooseHead(
 ): DirectoryHead {
   const known = state && isBound(state) ? state : undefined;
   const zone = new Zone(options.timezone ?? known?.timezone ?? 'UTC');
+  const format = options.format ?? known?.format ?? 'jsonl';
+  const csvBom = options.csvBom ?? known?.csvBom ?? false;
+  if (options.csvBom && format !== 'csv')
+    throw usageError(`is for the format csv; this one is ${format}`, { option: 'csvBom' });
   const asked: DirectoryHead = {
     source,
-    format: options.format ?? known?.format ?? 'jsonl',
+    format,
     gzip: options.gzip ?? known?.gzip ?? false,
+    columns: chooseColumns(options, format) ?? known?.columns ?? null,
+    csvBom,
     timezone: zone.name,
     fileMode: options.fileMode ?? state?.fileMode ?? DEFAULT_FILE_MODE,
   };
   if (!known) return asked;
-  for (const option of ['format', 'gzip', 'timezone'] as const) {
-    const isSame =
-      option === 'timezone'
-        ? zone.isSame(new Zone(known.timezone))
-        : asked[option] === known[option];
+  for (const option of ['format', 'gzip', 'columns', 'csvBom', 'timezone'] as const) {
+    const [before, now] = [describeSetting(known[option]), describeSetting(asked[option])];
+    const isSame = option === 'timezone' ? zone.isSame(new Zone(known.timezone)) : now === before;
     if (!isSame)
-      throw usageError(
-        `must stay ${String(known[option])}, which ${out} was pulled with; got ${String(asked[option])}`,
-        { option, hint: 'Omit the option, or pull into another directory' },
-      );
+      throw usageError(`must stay ${before}, which ${out} was pulled with; got ${now}`, {
+        option,
+        hint: 'Omit the option, or pull into another directory',
+      });
   }
   const { url, merchant } = known.source;
   if (url !== source.url || merchant !== source.merchant)

@@ -1,4 +1,4 @@
-import { EXPORT_TYPES, type ExportType, type TimeRange } from '@tillroll/contract';
+import type { TimeRange } from '@tillroll/contract';
 import type { State, TypeState } from '../directory/state.ts';
 import type { ExportApi } from '../api/export-api.ts';
 import { ExportError, usageError } from '../errors.ts';
@@ -6,6 +6,7 @@ import type { OnWaiting } from '../http/retry.ts';
 import { instantText, parseWhen } from '../time/span.ts';
 import type { Zone } from '../time/zone.ts';
 import type { PullOptions } from './events.ts';
+import { chooseTypes } from './options.ts';
 import { findCoveredSpan, planType, type TypePlan } from './plan.ts';
 import type { DamagedMonths } from './repair.ts';
 
@@ -51,17 +52,10 @@ export interface PullPlanInput {
   damaged: DamagedMonths;
 }
 
-/** The types that a pull is about. */
-function chooseTypes({ options, state }: PullPlanInput): readonly ExportType[] {
-  const known = EXPORT_TYPES.filter((type) => state.types[type]);
-  const fallback = options.sinceLast && known.length > 0 ? known : EXPORT_TYPES;
-  return EXPORT_TYPES.filter((type) => (options.types ?? fallback).includes(type));
-}
-
 /** What a pull has to do, from what was asked and what is there. @throws ExportError USAGE */
 export function planPull(input: PullPlanInput): TypePlan[] {
   const { options, state, zone, damaged } = input;
-  return chooseTypes(input).map((type) => {
+  return chooseTypes(options, state).map((type) => {
     const known = state.types[type];
     if (options.sinceLast && !known)
       throw usageError(

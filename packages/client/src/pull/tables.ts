@@ -41,6 +41,8 @@ async function stageTables(
     const converted = await maker.convert(format, {
       months,
       timezone: directory.state.timezone,
+      columns: directory.state.columns,
+      csvBom: directory.state.csvBom,
       out,
       scratch,
       signal,

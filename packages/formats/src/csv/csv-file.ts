@@ -1,43 +1,76 @@
 import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { ConvertedTable } from '@tillroll/client/files';
+import type { Conversion, ConvertedTable } from '@tillroll/client/files';
+import { choose, chosenNames } from '../columns.ts';
 import type { Row } from '../row.ts';
-import { OTHER, columnsOf, type Table } from '../tables.ts';
+import { OTHER, type ColumnType, type Table } from '../tables.ts';
 import { writeField, writeValue } from './csv-text.ts';
 
 /** Characters that are gathered before they are written. */
 const WRITE_LENGTH = 256 * 1024;
+const BYTE_ORDER_MARK = '\uFEFF';
+
+/** A column of the file, and where its value comes from. */
+interface Field {
+  name: string;
+  type: ColumnType;
+  source: 'key' | 'row' | 'other';
+}
 
 /** One table's file while it grows: RFC 4180, the first record being the names of the columns. */
 export class CsvFile implements AsyncDisposable {
-  readonly #table: Table;
+  readonly #table: string;
   readonly #path: string;
   readonly #file: FileHandle;
+  readonly #fields: readonly Field[];
   #rows = 0;
   #text: string;
 
-  /** @param out absolute. @param month `2026-01`. */
-  static async create(table: Table, out: string, month: string): Promise<CsvFile> {
+  /** @param month `2026-01`. */
+  static async create(
+    table: Table,
+    month: string,
+    { out, columns, csvBom }: Pick<Conversion, 'out' | 'columns' | 'csvBom'>,
+  ): Promise<CsvFile> {
+    const all: Field[] = [
+      ...table.keys.map(({ name, type }) => ({ name, type, source: 'key' as const })),
+      ...table.columns.map(({ name, type }) => ({ name, type, source: 'row' as const })),
+      { name: OTHER, type: 'VARCHAR', source: 'other' },
+    ];
+    const fields = choose(all, chosenNames(columns, table.name));
     const path = `${table.name}/${month}.csv`;
     await mkdir(join(out, dirname(path)), { recursive: true });
-    return new CsvFile(table, path, await open(join(out, path), 'w'));
+    const file = await open(join(out, path), 'w');
+    return new CsvFile(table.name, path, file, fields, csvBom);
   }
 
-  private constructor(table: Table, path: string, file: FileHandle) {
+  private constructor(
+    table: string,
+    path: string,
+    file: FileHandle,
+    fields: readonly Field[],
+    hasMark: boolean,
+  ) {
     this.#table = table;
     this.#path = path;
     this.#file = file;
-    this.#text = `${[...columnsOf(table).map(({ name }) => name), OTHER].join(',')}\r\n`;
+    this.#fields = fields;
+    const header = fields.map(({ name }) => name).join(',');
+    this.#text = `${hasMark ? BYTE_ORDER_MARK : ''}${header}\r\n`;
   }
 
   /** @param keys the values of the table's key columns, as JSON texts. */
   add({ values, other }: Row, keys: Record<string, string | undefined>): void {
     this.#rows++;
     let record = '';
-    for (const { name, type } of this.#table.keys) record += `${writeValue(type, keys[name])},`;
-    for (const { name, type } of this.#table.columns)
-      record += `${writeValue(type, values[name])},`;
-    this.#text += `${record}${other === undefined ? '' : writeField(other)}\r\n`;
+    let separator = '';
+    for (const { name, type, source } of this.#fields) {
+      record += separator;
+      separator = ',';
+      if (source === 'other') record += other === undefined ? '' : writeField(other);
+      else record += writeValue(type, source === 'key' ? keys[name] : values[name]);
+    }
+    this.#text += `${record}\r\n`;
   }
 
   /** Writes what was gathered, when it is much. */
@@ -48,7 +81,7 @@ export class CsvFile implements AsyncDisposable {
   /** Writes what is left. */
   async finish(): Promise<ConvertedTable> {
     await this.#writeAll();
-    return { path: this.#path, table: this.#table.name, rows: this.#rows };
+    return { path: this.#path, table: this.#table, rows: this.#rows };
   }
 
   async #writeAll(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { ExportType } from '@tillroll/contract';
 import type { Conversion, ConvertedTable, LinesFile } from '@tillroll/client/files';
+import { chosenNames } from '../columns.ts';
 import { COMPILED, estimateBytes, scanLines } from '../lines.ts';
 import { readRow, type Row } from '../row.ts';
 import { ROWS, TABLES, type TableName } from '../tables.ts';
@@ -62,16 +63,14 @@ export async function toCsv(conversion: Conversion): Promise<ConvertedTable[]> {
   return made;
 }
 
-async function writeMonth(
-  lines: LinesFile,
-  { out, signal, onProgress }: Conversion,
-): Promise<ConvertedTable[]> {
+async function writeMonth(lines: LinesFile, conversion: Conversion): Promise<ConvertedTable[]> {
   const { type, month } = lines;
+  const { columns, signal, onProgress } = conversion;
   await using files = new AsyncDisposableStack();
   const byTable = new Map<TableName, CsvFile>();
   for (const table of TABLES)
-    if (TABLES_OF[type].includes(table.name))
-      byTable.set(table.name, files.use(await CsvFile.create(table, out, month)));
+    if (TABLES_OF[type].includes(table.name) && chosenNames(columns, table.name)?.length !== 0)
+      byTable.set(table.name, files.use(await CsvFile.create(table, month, conversion)));
   const add: Add = (table, row, keys) => byTable.get(table)?.add(row, keys);
   const total = estimateBytes(lines);
   let read = 0;

@@ -28,7 +28,7 @@ async function fill(database: Database, conversion: Conversion, path: string): P
   let done = 0;
   for (const lines of months) {
     const staged = join(database.folder, 'objects.parquet');
-    await writeParquet(database, lines, staged, signal, (fraction) =>
+    await writeParquet(database, lines, staged, undefined, signal, (fraction) =>
       onProgress?.(Math.min(1, (done + 0.6 * fraction * lines.bytes) / total)),
     );
     await database.run(

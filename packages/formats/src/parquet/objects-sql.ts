@@ -1,4 +1,5 @@
 import type { ExportType } from '@tillroll/contract';
+import { choose } from '../columns.ts';
 import { Nested } from '../nested.ts';
 import { quote, quoteName, quotePattern } from '../quote.ts';
 import { OTHER, ROWS, type Rows } from '../tables.ts';
@@ -53,8 +54,16 @@ function selectRow({ columns, lists }: Rows, object: string, depth: number): Fie
   return fields;
 }
 
-/** The objects of a month with the columns of the documentation, what is nested as lists. */
-export function selectObjects(lines: ReadableLines, type: ExportType): string {
-  const fields = selectRow(ROWS[type], 'o', 1).map(([name, sql]) => `${sql} AS ${name}`);
+/**
+ * The objects of a month with the columns of the documentation, what is nested as lists.
+ * @param names of the chosen columns and lists, in their order; undefined: all.
+ */
+export function selectObjects(
+  lines: ReadableLines,
+  type: ExportType,
+  names: readonly string[] | undefined,
+): string {
+  const all = selectRow(ROWS[type], 'o', 1).map(([name, sql]) => ({ name, sql }));
+  const fields = choose(all, names).map(({ name, sql }) => `${sql} AS ${name}`);
   return `SELECT ${fields.join(',\n')} FROM ${readObjects(lines, type)} AS o`;
 }

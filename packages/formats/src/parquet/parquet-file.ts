@@ -17,12 +17,14 @@ const MAX_GROUP_ROWS = 122_880;
 
 /**
  * Writes a month as Parquet to `path`, in the order of its lines.
+ * @param names of the chosen columns; undefined: all.
  * @param onFraction 0 to 1.
  */
 export async function writeParquet(
   database: Database,
   file: LinesFile,
   path: string,
+  names: readonly string[] | undefined,
   signal: AbortSignal,
   onFraction: (fraction: number) => void,
 ): Promise<void> {
@@ -31,7 +33,7 @@ export async function writeParquet(
   const lines = await makeReadable(file, copyPath, signal, (read) =>
     onFraction(Math.min(0.5, (0.5 * read) / bytes)),
   );
-  const select = selectObjects(lines, file.type);
+  const select = selectObjects(lines, file.type, names);
   // To keep an order, several threads hold back what comes early, which may be whole files of large
   // objects; one thread alone has nothing to put in order.
   const isAlone = lines.longest > LONG_LINE || lines.bytes > LONG_AVERAGE * lines.objects;

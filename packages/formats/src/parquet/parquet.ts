@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Conversion, ConvertedTable } from '@tillroll/client/files';
+import { chosenNames } from '../columns.ts';
 import { withDatabase } from '../database.ts';
 import { writeParquet } from './parquet-file.ts';
 
@@ -13,7 +14,8 @@ export async function toParquet(conversion: Conversion): Promise<ConvertedTable[
       const table = lines.type.toLowerCase();
       const path = `${table}/${lines.month}.parquet`;
       await mkdir(dirname(join(out, path)), { recursive: true });
-      await writeParquet(database, lines, join(out, path), signal, (fraction) =>
+      const names = chosenNames(conversion.columns, table);
+      await writeParquet(database, lines, join(out, path), names, signal, (fraction) =>
         onProgress?.((index + fraction) / months.length),
       );
       made.push({ path, table, rows: lines.objects });
