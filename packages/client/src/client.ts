@@ -17,6 +17,7 @@ import type { IterateOptions } from './download/objects.ts';
 import type { RawFilesOptions, RawFilesResult } from './download/raw-files.ts';
 import { interrupted } from './http/retry.ts';
 import type { PullOptions, PullResult } from './pull/events.ts';
+import type { LinesOptions, ObjectLine } from './pull/iterate-lines.ts';
 import type { PullPreview } from './pull/preview.ts';
 
 /**
@@ -66,14 +67,20 @@ export class ExportClient {
 
   /** The orders of any span, each once, by `createdTime` and `id` where the service orders them so. */
   async *orders(options: IterateOptions): AsyncGenerator<Order, void, void> {
-    const { iterateObjects } = await import('./download/objects.ts');
-    yield* iterateObjects<Order>(this.#api, 'ORDERS', options);
+    const { iterateObjects, parseObject } = await import('./download/objects.ts');
+    yield* iterateObjects<Order>(this.#api, 'ORDERS', options, parseObject);
   }
 
   /** The payments of any span, each once. */
   async *payments(options: IterateOptions): AsyncGenerator<Payment, void, void> {
-    const { iterateObjects } = await import('./download/objects.ts');
-    yield* iterateObjects<Payment>(this.#api, 'PAYMENTS', options);
+    const { iterateObjects, parseObject } = await import('./download/objects.ts');
+    yield* iterateObjects<Payment>(this.#api, 'PAYMENTS', options, parseObject);
+  }
+
+  /** The objects of any span, each once, as the JSON text that the server sent: no number is rounded. */
+  async *lines(options: LinesOptions): AsyncGenerator<ObjectLine, void, void> {
+    const { iterateLines } = await import('./pull/iterate-lines.ts');
+    yield* iterateLines(this.#api, options);
   }
 
   /** Fetches a span into a directory of files, resumable, with a receipt. */

@@ -25,6 +25,7 @@ export type {
   PullOptions,
   PullResult,
 } from './pull/events.ts';
+export type { LinesOptions, ObjectLine } from './pull/iterate-lines.ts';
 export type { PlannedMonth, PullPreview } from './pull/preview.ts';
 export type { SpanOptions, When } from './time/span.ts';
 export type {

@@ -11,6 +11,7 @@ import { MAX_TIMEOUT, parseDuration } from '../parse/durations.ts';
 import { parseFileMode, parseNumber } from '../parse/numbers.ts';
 import { parseTypes } from '../parse/types.ts';
 import { printPreview } from './pull-preview.ts';
+import { checkStdoutOptions, pullToStdout, STDOUT } from './pull-stdout.ts';
 import { failureLines, summaryLines } from '../summary/summary.ts';
 
 /** As the library knows them; a test compares the two. */
@@ -48,6 +49,8 @@ Examples:
       what is new, and the last 14 days again for what changed late
   $ tillroll pull --region eu --types payments --from 2026-01-01 --out pay/ --no-wait
       from Clover's service for Europe; exit 75 when it is closed now
+  $ tillroll pull --from 2026-01-01 --types payments --out - | jq -r .amount
+      one type to standard output, not kept
   $ tillroll pull --since-last --out sales/ --dry-run
       what the next pull would fetch
   $ tillroll pull --from 2026-01-01 --out sales/ --json | jq -c 'select(.event == "result")'
@@ -66,7 +69,10 @@ export function addPull(root: Command, context: Context): void {
     )
     .option('--from <when>', 'first day or instant: 2026-01-31 or 2026-01-31T09:00:00Z')
     .option('--to <when>', 'end, exclusive (default: now)')
-    .option('--out <dir>', 'the directory; created when it does not exist')
+    .option(
+      '--out <dir>',
+      'the directory; created when it does not exist. "-": one type as JSON lines to stdout',
+    )
     .option('--types <list>', "default: orders,payments; with --since-last, the directory's types")
     .addOption(
       new Option(
@@ -136,11 +142,16 @@ function parseFlags(flags: PullFlags): { options: PullOptions; timeoutMs: number
 
 async function pull(flags: PullFlags, context: Context): Promise<void> {
   const { options, timeoutMs } = parseFlags(flags);
+  if (flags.out === STDOUT) checkStdoutOptions(options, flags);
   const [{ connect }, { tables }] = await Promise.all([
     import('../connection/connect.ts'),
     import('@tillroll/formats'),
   ]);
   const client = await connect(flags, context, { wait: flags.wait, timeoutMs });
+  if (flags.out === STDOUT) {
+    await pullToStdout(context, client, options, flags);
+    return;
+  }
   if (flags.dryRun) {
     await printPreview(context, client, { ...options, tables }, flags.json === true);
     return;

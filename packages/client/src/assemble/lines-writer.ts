@@ -2,10 +2,10 @@ import { createHash, type Hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import type { FileSum } from '../disk/entries.ts';
 import { openForWriting, writePieces } from '../disk/write.ts';
+import { withoutBreaks } from '../json/breaks.ts';
 import { freeBuffer } from './free-buffer.ts';
 
 const LF = 10;
-const CR = 13;
 const LINE_END = Buffer.from([LF]);
 /** Bytes of one write. */
 const BLOCK_BYTES = 4 * 1024 * 1024;
@@ -154,15 +154,4 @@ export class LinesWriter {
     await Promise.allSettled([...this.#writes, this.#syncing]);
     await this.#file.close();
   }
-}
-
-/** Copies an object without the line breaks between its tokens; those inside strings are escaped. */
-function withoutBreaks(buffer: Buffer, start: number, end: number): Buffer {
-  const copy = Buffer.allocUnsafe(end - start);
-  let length = 0;
-  for (let i = start; i < end; i++) {
-    const byte = buffer[i] as number;
-    if (byte !== LF && byte !== CR) copy[length++] = byte;
-  }
-  return copy.subarray(0, length);
 }

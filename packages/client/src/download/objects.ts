@@ -2,6 +2,7 @@ import type { ExportObject, ExportRequest, ExportType } from '@tillroll/contract
 import type { CallOptions, ExportApi } from '../api/export-api.ts';
 import { duplicateIdError, ExportError } from '../errors.ts';
 import { inflate, inflateWhole } from '../json/inflate.ts';
+import type { Members } from '../json/members.ts';
 import { parseSpan, type SpanOptions } from '../time/span.ts';
 import { exportRanges, Zone } from '../time/zone.ts';
 import { BoundaryMerger, type Keyed } from './boundary.ts';
@@ -18,6 +19,14 @@ const WHOLE_BYTES = 32 * 1024 * 1024;
 
 export interface IterateOptions extends SpanOptions, CallOptions {}
 
+/** Reads one object of a file. `buffer` is not written to afterwards; `members` is used again. */
+export type ReadObject<T> = (buffer: Buffer, start: number, end: number, members: Members) => T;
+
+/** Reads an object as `JSON.parse` does. */
+export function parseObject<T>(buffer: Buffer, start: number, end: number): T {
+  return JSON.parse(buffer.toString('utf8', start, end)) as T;
+}
+
 /**
  * Gives each object of a span once, by `createdTime` and `id` where the service orders them so. Memory
  * holds two files at most, one being read while the next one is fetched, and the ids of one export.
@@ -26,11 +35,12 @@ export async function* iterateObjects<T extends Keyed>(
   api: ExportApi,
   type: ExportType,
   { signal, onWaiting, ...dates }: IterateOptions,
+  read: ReadObject<T>,
 ): AsyncGenerator<T, void, void> {
   const span = parseSpan(dates);
   const merger = new BoundaryMerger<T>();
   for (const range of exportRanges(span, new Zone(dates.timezone ?? 'UTC'))) {
-    for await (const object of iterateRange<T>(api, { type, ...range }, { signal, onWaiting }))
+    for await (const object of iterateRange(api, { type, ...range }, { signal, onWaiting }, read))
       yield* merger.pass(object, range.startTime, range.endTime);
     yield* merger.endRange(range.endTime === span.endTime);
   }
@@ -41,13 +51,14 @@ async function* iterateRange<T extends Keyed>(
   api: ExportApi,
   request: ExportRequest,
   call: CallOptions,
+  read: ReadObject<T>,
 ): AsyncGenerator<T, void, void> {
   const given = new Set<string>();
   for (let attempt = 1; ; attempt++) {
     const exported = await obtainExport(api, request, call);
     const seen = new Set<string>();
     try {
-      for await (const batch of iterateFiles<T>(api, exported, call)) {
+      for await (const batch of iterateFiles(api, exported, call, read)) {
         for (const object of batch) {
           if (seen.has(object.id)) throw duplicateIdError(exported.id, object.id);
           seen.add(object.id);
@@ -69,6 +80,7 @@ async function* iterateFiles<T>(
   api: ExportApi,
   exported: ExportObject,
   { signal, onWaiting }: CallOptions,
+  readObject: ReadObject<T>,
 ): AsyncGenerator<T[], void, void> {
   const { id } = exported;
   const listed = listFiles(exported);
@@ -80,7 +92,7 @@ async function* iterateFiles<T>(
   const read = (position: number): Promise<T[]> | undefined => {
     const entry = listed[position];
     const name = `file ${position} of export ${id}`;
-    const batch = entry && fetchObjects<T>(api, { ...entry, name }, urls, options);
+    const batch = entry && fetchObjects(api, { ...entry, name }, urls, options, readObject);
     // It is awaited in its turn; a failure until then is reported there.
     batch?.catch(() => undefined);
     return batch;
@@ -105,12 +117,13 @@ async function fetchObjects<T>(
   file: FileToFetch,
   urls: FileUrls,
   options: FetchOptions,
+  readObject: ReadObject<T>,
 ): Promise<T[]> {
   for (let damaged = 1; ; damaged++) {
     try {
       const sink = new MemorySink();
       await fetchFile(api, file, urls, sink, options);
-      return await parseObjects<T>(sink.take(), file);
+      return await readObjects(sink.take(), file, readObject);
     } catch (error) {
       if (!(error instanceof ExportError) || error.code !== 'BAD_FILE') throw error;
       if (damaged >= api.retry.badFile) throw damagedError(file.name, error);
@@ -119,10 +132,14 @@ async function fetchObjects<T>(
 }
 
 /** @throws ExportError BAD_FILE */
-async function parseObjects<T>(served: Buffer, { expected }: FileToFetch): Promise<T[]> {
+async function readObjects<T>(
+  served: Buffer,
+  { expected }: FileToFetch,
+  readObject: ReadObject<T>,
+): Promise<T[]> {
   const objects: T[] = [];
-  const checker = new ContentChecker(expected, (buffer, start, end) => {
-    objects.push(JSON.parse(buffer.toString('utf8', start, end)) as T);
+  const checker = new ContentChecker(expected, (buffer, start, end, members) => {
+    objects.push(readObject(buffer, start, end, members));
   });
   const limit = contentLimit(expected);
   const whole = await inflateWhole(served, Math.min(limit, WHOLE_BYTES));

@@ -1,0 +1,159 @@
+import { once } from 'node:events';
+import type { ExportClient, Waiting } from '@tillroll/client';
+import type { PullOptions } from '@tillroll/client/files';
+import type { Context } from '../context.ts';
+import { startLiveArea } from '../display/live-area.ts';
+import { detectTerminal, fit } from '../display/terminal.ts';
+import { waitingText } from '../display/words.ts';
+import { oneLine } from '../errors.ts';
+import { UsageError } from '../exit.ts';
+import { byteSize, counted, instant } from '../format.ts';
+
+/** What `--out` is for standard output. */
+export const STDOUT = '-';
+
+/** How much is gathered before it is written, bytes. */
+const WRITE_BYTES = 64 * 1024;
+/** How often a log is told how far it is, and how long a wait must be to be told, in ms. */
+const AGAIN_MS = 60_000;
+const WORTH_MS = 3000;
+
+/** Options that are about a directory, with what their flags are called. */
+const OF_DIRECTORIES = {
+  sinceLast: '--since-last',
+  columns: '--columns',
+  csvBom: '--csv-bom',
+  gzip: '--gzip',
+  fileMode: '--file-mode',
+} as const;
+
+export interface StdoutFlags {
+  dryRun?: boolean;
+  json?: boolean;
+  quiet?: boolean;
+  plain?: boolean;
+}
+
+/** Checks what standard output cannot be given. @throws UsageError */
+export function checkStdoutOptions(options: PullOptions, flags: StdoutFlags): void {
+  const { types, format } = options;
+  if (types?.length !== 1)
+    throw new UsageError(
+      '--out - writes one type to standard output: add --types orders or --types payments',
+    );
+  if (format !== undefined && format !== 'jsonl')
+    throw new UsageError(`--out - writes JSON lines; for ${format} give a directory`);
+  const unfit: string[] = Object.entries(OF_DIRECTORIES).flatMap(([option, flag]) =>
+    options[option as keyof typeof OF_DIRECTORIES] === undefined ? [] : [flag],
+  );
+  if (flags.dryRun) unfit.push('--dry-run');
+  if (flags.json) unfit.push('--json');
+  if (unfit.length > 0)
+    throw new UsageError(`${unfit.join(', ')}: not with --out -. Give a directory, or omit it`);
+}
+
+/**
+ * Writes the objects of one type to standard output, one a line, as the server sent them. What was written before
+ * a failure stays written: only the exit code tells that all of it is there.
+ */
+export async function pullToStdout(
+  context: Context,
+  client: ExportClient,
+  { from, to, timezone, types }: PullOptions,
+  flags: StdoutFlags,
+): Promise<void> {
+  const { signal, stdout } = context;
+  const [type = 'ORDERS'] = types ?? [];
+  const name = type.toLowerCase();
+  const progress = startProgress(context, name, flags);
+  context.whenInterrupted = 'interrupted: the output is not complete';
+  let pieces: Buffer[] = [];
+  let length = 0;
+
+  async function write(): Promise<void> {
+    const whole = Buffer.concat(pieces, length);
+    pieces = [];
+    length = 0;
+    // The reader decides how fast it goes.
+    if (!stdout.write(whole)) await once(stdout, 'drain', { signal });
+  }
+
+  try {
+    const lines = client.lines({
+      type,
+      from: from ?? 0,
+      to,
+      timezone,
+      signal,
+      onWaiting: (waiting) => progress.waiting(waiting),
+      onWarning: (message) => progress.warning(message),
+    });
+    for await (const { line, createdTime } of lines) {
+      pieces.push(line, LINE_FEED);
+      length += line.length + 1;
+      progress.object(line.length + 1, createdTime);
+      if (length >= WRITE_BYTES) await write();
+    }
+    await write();
+  } finally {
+    progress.stop();
+  }
+  if (!flags.quiet) context.note(`complete: ${progress.text()}`);
+}
+
+const LINE_FEED = Buffer.from('\n');
+
+interface Progress {
+  /** @param bytes of its line. @param createdTime epoch ms. */
+  object(bytes: number, createdTime: number): void;
+  waiting(waiting: Waiting): void;
+  warning(message: string): void;
+  /** How much was written. */
+  text(): string;
+  stop(): void;
+}
+
+/** Tells on stderr how far it is: in place on a terminal, now and then in a log. */
+function startProgress(context: Context, name: string, flags: StdoutFlags): Progress {
+  const found = { objects: 0, bytes: 0, last: Number.NaN };
+  let wait: Waiting | undefined;
+  let toldAt = Date.now();
+  const text = (): string =>
+    `${counted(found.objects, name.replace(/s$/, ''))}, ${byteSize(found.bytes)}`;
+  const far = (): string =>
+    Number.isFinite(found.last) ? `${text()}, up to ${instant(found.last)}` : text();
+  const isLive =
+    !flags.quiet && !flags.plain && detectTerminal(context).live && !context.stdout.isTTY;
+  const area = isLive
+    ? startLiveArea(context, ({ width }) => {
+        const now = Date.now();
+        const waits = wait && wait.until > now ? [fit(oneLine(waitingText(wait, now)), width)] : [];
+        return [fit(far(), width), ...waits];
+      })
+    : undefined;
+
+  function tell(line: string): void {
+    toldAt = Date.now();
+    if (flags.quiet) return;
+    if (area) area.keep(line);
+    else context.note(line);
+  }
+
+  return {
+    object(bytes, createdTime) {
+      found.objects++;
+      found.bytes += bytes;
+      found.last = createdTime;
+      if (!area && found.objects % 1000 === 0 && Date.now() - toldAt >= AGAIN_MS) tell(far());
+    },
+    waiting(waiting) {
+      const now = Date.now();
+      wait = waiting;
+      if (!area && waiting.until - now >= WORTH_MS && now - toldAt >= WORTH_MS)
+        tell(waitingText(waiting, now));
+    },
+    warning: (message) => tell(`warning: ${message}`),
+    text,
+    stop: () => area?.stop(),
+  };
+}
