@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { ExportApi } from '../src/api/export-api.ts';
 import { fetchFile } from '../src/download/fetch-file.ts';
@@ -18,6 +21,30 @@ async function begin(options: FarSideOptions = {}): Promise<{ far: FarSide; api:
   const { url, merchant, token } = far;
   return { far, api: new ExportApi({ url, merchant, token, retry: RETRY }) };
 }
+
+describe("the server's clock", () => {
+  test.each([
+    ['an hour behind', -3_600_000, {}, -3_600_000],
+    ['an hour behind in a cache that sent it an hour later', -3_600_000, { age: '3600' }, 0],
+    ['ten minutes ahead, kept for a minute', 540_000, { age: '60' }, 600_000],
+    ['with an age that is not a number', -60_000, { age: 'old' }, 0],
+    ['within two seconds', 1_000, {}, 0],
+  ])('%s', async (_name, aheadMs, headers, expected) => {
+    const server = createServer((_request, response) => {
+      response.sendDate = false;
+      const date = new Date(Date.now() + aheadMs).toUTCString();
+      response.writeHead(200, { date, ...headers });
+      response.end('{"open":true,"region":"us","hours":"always","nextOpen":null,"nextClose":null}');
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+    const api = new ExportApi({ url: `http://127.0.0.1:${port}`, merchant: 'M1', token: 'token' });
+    await api.availability();
+    expect(Math.abs(api.clockAheadMs - expected)).toBeLessThanOrEqual(expected === 0 ? 0 : 2_000);
+    server.closeAllConnections();
+    await once(server.close(), 'close');
+  });
+});
 
 describe('a call that waits', () => {
   test('tells its own caller, and no other one of the same client', async () => {

@@ -189,6 +189,9 @@ describe('the API refuses or breaks off', () => {
     ['an answer cut short', { cut: { on: 'read', bytes: 40, length: 'promised', times: 2 } }],
     ['a slow one', { slow: { on: ['create', 'read'], latencyMs: 200 } }],
     ['gzip', { encoding: { on: ['create', 'read'], how: 'gzip' } }],
+    ['gzip, not said', { encoding: { on: ['create', 'read'], how: 'gzip-unmarked' } }],
+    ['said to be gzip', { encoding: { on: ['create', 'read'], how: 'marked-only' } }],
+    ['an unknown encoding', { encoding: { on: ['create', 'read'], how: 'unknown' } }],
   ] satisfies [string, Faults][])('%s passes', async (_name, faults) => {
     await using scene = await Scene.begin({ faults, maxOpen: 5 });
     await expectComplete(scene, scene.pull());

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import {
   MINUTE_MS,
   type Availability,
@@ -103,6 +104,11 @@ export class ExportApi {
 
   get base(): URL {
     return this.#connection.base;
+  }
+
+  /** How far the server's clock is ahead of ours, in ms, as its last answer showed it; 0 within two seconds. */
+  get clockAheadMs(): number {
+    return this.#clockAheadMs;
   }
 
   /** The server's clock, epoch ms: as its last answer showed it, else our own. */
@@ -237,7 +243,7 @@ export class ExportApi {
     let answer: HttpAnswer | undefined;
     try {
       answer = await this.http.send(new URL(address), { method, headers, ...post }, signal);
-      this.#noteClock(headerOf(answer.headers, 'date'));
+      this.#noteClock(answer.headers);
       const { status } = answer;
       if (status >= 300 && status < 400) throw redirectError(address, status, answer.headers);
       if (status < 500) this.#hasAnswered = true;
@@ -260,11 +266,13 @@ export class ExportApi {
   }
 
   /** Clocks differ; the server's decides. */
-  #noteClock(date: string | undefined): void {
-    const sent = Date.parse(date ?? '');
-    if (Number.isNaN(sent)) return;
+  #noteClock(headers: IncomingHttpHeaders): void {
+    const sent = Date.parse(headerOf(headers, 'date') ?? '');
+    // A cache says how many seconds ago the server sent it (RFC 9111, section 5.1).
+    const age = headerOf(headers, 'age') ?? '0';
+    if (Number.isNaN(sent) || !/^\d{1,9}$/.test(age)) return;
     // `Date` has whole seconds: within two of them the clocks agree.
-    const ahead = sent - Date.now();
+    const ahead = sent + 1000 * Number(age) - Date.now();
     this.#clockAheadMs = Math.abs(ahead) < 2_000 ? 0 : ahead;
   }
 

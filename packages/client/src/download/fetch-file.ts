@@ -34,8 +34,8 @@ const PROGRESS_BYTES = 64 * 1024;
 /**
  * Fetches one file as it is served, undecoded, into a sink. A try that breaks off is resumed by `Range`
  * where a strong ETag proves that it is the same file; else the file begins again.
- * @throws ExportError GONE, NETWORK, PROTOCOL, REFUSED, INTERRUPTED; BAD_FILE when it is too long or is
- * not the gzip that it claims to be. What it contains is not looked at.
+ * @throws ExportError GONE, NETWORK, PROTOCOL, REFUSED, INTERRUPTED; BAD_FILE when it is too
+ * long. What it contains is not looked at.
  */
 export async function fetchFile(
   api: ExportApi,
@@ -168,25 +168,28 @@ class FileFetch {
     if (from > 0 && status === 206) this.#checkRange(answer, from);
     else if (from > 0 && (status === 200 || status === 412 || status === 416))
       throw this.#notResumable(`Range was answered with ${status}`);
-    else if (status === 200) await this.#sink.begin(parseHead(answer));
-    else throw this.#refusal(answer);
-    this.#isNotResumable = false;
+    else if (status !== 200) throw this.#refusal(answer);
     const limit = this.#limit();
-    const { length, encoding } = this.#sink.head ?? {};
-    let isFirst = from === 0 && encoding === 'gzip';
+    let hasBegun = from > 0;
     for await (const chunk of answer.body()) {
       this.#options.onBytes?.(chunk.length);
-      if (isFirst && chunk[0] !== 0x1f)
-        throw new ExportError('BAD_FILE', 'it is not the gzip that it claims to be');
-      isFirst = false;
+      if (!hasBegun) await this.#begin(answer, chunk);
+      hasBegun = true;
       if (this.#sink.received + chunk.length > limit)
         throw new ExportError('BAD_FILE', `it is longer than ${limit} bytes`);
       await this.#sink.write(chunk);
     }
-    const { received } = this.#sink;
+    if (!hasBegun) await this.#begin(answer, Buffer.alloc(0));
+    const { received, head: { length } = {} } = this.#sink;
     if (typeof length !== 'number' || received === length) return;
     if (received > length) throw this.#notResumable(`${received} bytes came of ${length}`);
     throw new ExportError('NETWORK', `it ended after ${received} of ${length} bytes`);
+  }
+
+  /** Begins the file. @param first bytes of the body. */
+  async #begin(answer: HttpAnswer, first: Buffer): Promise<void> {
+    await this.#sink.begin(parseHead(answer, first));
+    this.#isNotResumable = false;
   }
 
   /** The manifest has the length of the content, which its gzip may exceed a little. */
@@ -207,9 +210,9 @@ class FileFetch {
       throw this.#notResumable(`byte ${from} was asked for, and "${range}" came`);
     if (total !== '*' && typeof head?.length === 'number' && Number(total) !== head.length)
       throw this.#notResumable(`its length was ${head.length}, and is ${total}`);
-    if (parseEncoding(answer) !== head?.encoding)
+    if (isAnnouncedGzip(answer) !== (head?.encoding === 'gzip'))
       throw this.#notResumable('the range is of another encoding');
-    if (etag !== undefined && etag !== head.etag)
+    if (etag !== undefined && etag !== head?.etag)
       throw this.#notResumable('the range is of another file');
   }
 
@@ -233,18 +236,20 @@ class FileFetch {
   }
 }
 
-/** Reads an encoding. One that nobody asked for is left to the check of the content. */
-function parseEncoding({ headers }: HttpAnswer): FileHead['encoding'] {
-  const value = headerOf(headers, 'content-encoding') ?? '';
-  return /^(x-)?gzip$/i.test(value.trim()) ? 'gzip' : 'identity';
+function isAnnouncedGzip({ headers }: HttpAnswer): boolean {
+  return /^(x-)?gzip$/i.test((headerOf(headers, 'content-encoding') ?? '').trim());
 }
 
-function parseHead(answer: HttpAnswer): FileHead {
+/**
+ * @param first bytes of the body. They tell whether it is gzip: proxies inflate and keep the header. A file that is gzip
+ * without a header, and an encoding that nobody asked for, are left to the check of the content.
+ */
+function parseHead(answer: HttpAnswer, first: Buffer): FileHead {
   const etag = headerOf(answer.headers, 'etag') ?? '';
   const length = headerOf(answer.headers, 'content-length') ?? '';
   return {
     etag: /^"[^"]*"$/.test(etag) ? etag : null,
-    encoding: parseEncoding(answer),
+    encoding: isAnnouncedGzip(answer) && first[0] === 0x1f ? 'gzip' : 'identity',
     length: /^\d{1,15}$/.test(length) ? Number(length) : null,
   };
 }

@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici';
 import { usageError } from '../errors.ts';
+import { parseNoProxy } from './no-proxy.ts';
 
 /** `environment`: the proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name. `none`: no proxy. */
 export type ProxyMode = 'environment' | 'none';
@@ -25,8 +26,8 @@ export function isLoopback({ hostname }: URL): boolean {
 export interface Proxies {
   http: string | undefined;
   https: string | undefined;
-  /** Hosts that are reached without a proxy, as NO_PROXY lists them. */
-  exceptions: string;
+  /** Whether NO_PROXY names the host. */
+  isException: (url: URL) => boolean;
 }
 
 /** @throws ExportError USAGE when a variable is not the address of a proxy. */
@@ -35,7 +36,7 @@ export function readProxies(mode: ProxyMode, env: NodeJS.ProcessEnv = process.en
   return {
     http: isUsed ? findProxy('http:', env) : undefined,
     https: isUsed ? findProxy('https:', env) : undefined,
-    exceptions: env['no_proxy'] || env['NO_PROXY'] || '',
+    isException: parseNoProxy(env['no_proxy'] || env['NO_PROXY'] || ''),
   };
 }
 
@@ -45,25 +46,20 @@ export function readProxies(mode: ProxyMode, env: NodeJS.ProcessEnv = process.en
  * @returns a function that finds the dispatcher for a URL.
  */
 export function createDispatcherFor(
-  { Agent, EnvHttpProxyAgent }: typeof import('undici'),
-  { http, https, exceptions }: Proxies,
+  { Agent, ProxyAgent }: typeof import('undici'),
+  { http, https, isException }: Proxies,
   silenceMs: number,
 ): (url: URL) => Dispatcher {
   // HTTP/1.1: files arrive side by side on connections of their own.
   const options = { connectTimeout: silenceMs, allowH2: false };
   const direct = new Agent(options);
-  if (http === undefined && https === undefined) return () => direct;
-  const proxied = new EnvHttpProxyAgent({
-    ...options,
-    // Without a proxy of their own, https requests would take the one for http.
-    httpProxy: http ?? '',
-    httpsProxy: https ?? '',
-    noProxy: exceptions,
-  });
-  return (url) => {
-    const hasProxy = (url.protocol === 'https:' ? https : http) !== undefined;
-    return hasProxy && !isLoopback(url) ? proxied : direct;
-  };
+  const through = (uri: string | undefined): Dispatcher =>
+    uri === undefined ? direct : new ProxyAgent({ ...options, uri });
+  const proxied = { 'http:': through(http), 'https:': through(https) };
+  return (url) =>
+    isLoopback(url) || isException(url)
+      ? direct
+      : proxied[url.protocol === 'https:' ? 'https:' : 'http:'];
 }
 
 function findProxy(protocol: keyof typeof VARIABLES, env: NodeJS.ProcessEnv): string | undefined {

@@ -10,6 +10,8 @@ const SHOWN_LENGTH = 120;
 /** An error of the contract may be as long as the hours of a week in words. */
 const SAID_LENGTH = 500;
 
+const GZIP_BYTE = 0x1f;
+
 const inflate = promisify(gunzip);
 
 function tooLong(): ExportError {
@@ -26,13 +28,13 @@ async function readText(answer: HttpAnswer): Promise<string> {
     chunks.push(chunk);
   }
   const bytes = Buffer.concat(chunks);
-  if (!/^(x-)?gzip$/i.test(headerOf(answer.headers, 'content-encoding') ?? ''))
-    return bytes.toString('utf8');
+  // The bytes decide: proxies inflate and keep the header, or compress without one. JSON never begins like gzip.
+  if (bytes[0] !== GZIP_BYTE) return bytes.toString('utf8');
   try {
     return (await inflate(bytes, { maxOutputLength: MAX_JSON_BYTES })).toString('utf8');
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLong();
-    throw new ExportError('NETWORK', 'the answer is not the gzip that it claims to be', { cause });
+    throw new ExportError('NETWORK', 'the answer is gzip that is damaged', { cause });
   }
 }
 
@@ -48,10 +50,15 @@ export async function readJson(answer: HttpAnswer, address: string): Promise<unk
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
-    const type = headerOf(answer.headers, 'content-type') ?? 'no type';
+    const { status, headers } = answer;
+    const type = headerOf(headers, 'content-type') ?? 'no type';
+    const encoding = headerOf(headers, 'content-encoding') ?? 'identity';
+    const isKnown = /^(?:identity|(?:x-)?gzip)$/i.test(encoding);
     throw new ExportError(
       'PROTOCOL',
-      `${address} answered ${answer.status} with ${type} instead of JSON: ${excerpt(text)}`,
+      isKnown
+        ? `${address} answered ${status} with ${type} instead of JSON: ${excerpt(text)}`
+        : `${address} answered ${status} encoded as ${excerpt(encoding)}, which was not asked for`,
       { status: answer.status, hint: 'Check that this is the address of an export API', cause },
     );
   }
