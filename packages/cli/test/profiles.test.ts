@@ -76,3 +76,13 @@ test('names are plain', () => {
   for (const name of ['', '__proto__', '-x', 'a b', 'a/b', 'x'.repeat(65), 'a\n'])
     expect(() => checkProfileName(name)).toThrow(UsageError);
 });
+
+test('a home that is not a directory holds no profiles, and can take none', async () => {
+  const home = join(directory, 'home');
+  await writeFile(home, '');
+  const below = profilesPath({ HOME: home }, 'linux');
+  expect(await readProfiles(below)).toEqual({});
+  await expect(writeProfiles(below, { shop: SHOP })).rejects.toThrow(
+    /^cannot make .*\(ENOTDIR\). Set XDG_CONFIG_HOME to a directory of your own$/,
+  );
+});

@@ -271,7 +271,7 @@ describe('names of zones', () => {
     }
   });
 
-  test.each(['2026-01-01T00:00Z', 'Mars/Olympus', '', 'Etc/Unknown', 'local'])(
+  test.each(['2026-01-01T00:00Z', 'Mars/Olympus', '', 'Etc/Unknown', 'local', '+05:30', '-08'])(
     '%j is none',
     (name) => {
       expect(() => new Zone(name)).toThrow(/such as Europe\/London/);

@@ -57,10 +57,15 @@ export async function readProfiles(path: string): Promise<Profiles> {
     }
     text = await readFile(path, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    // ENOTDIR: HOME is not a directory, as in some containers.
+    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error))) return {};
     throw error;
   }
   return parse(text, path);
+}
+
+function errnoOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? '';
 }
 
 function shellQuoted(path: string): string {
@@ -90,7 +95,14 @@ function parse(text: string, path: string): Profiles {
 
 /** Replaces the file as a whole; only this user can read it. */
 export async function writeProfiles(path: string, profiles: Profiles): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new Error(
+      `cannot make ${dirname(path)} (${errnoOf(error)}). Set XDG_CONFIG_HOME to a directory of your own`,
+      { cause: error },
+    );
+  }
   const temporary = `${path}.${process.pid}.tmp`;
   await rm(temporary, { force: true });
   try {

@@ -20,6 +20,8 @@ export class Zone {
   /** @throws ExportError USAGE when there is no such zone. */
   constructor(name: string) {
     try {
+      // Intl knows offsets, too; readers of the data, such as DuckDB, do not.
+      if (/^[+-]/.test(name)) throw new RangeError('an offset');
       // Temporal keeps the name that it is given, also one that differs in case or is a link.
       this.name = new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone;
     } catch (cause) {
