@@ -100,6 +100,7 @@ describe('mistakes are one line and exit 2', () => {
       /^tillroll: --columns must name a column of payments, too; got orders.id/,
     ],
     [[...pull, '--format', 'parquet', '--csv-bom'], /^tillroll: --csv-bom is for the format csv/],
+    [[...pull, '--gzip', 'false'], /too many arguments.*A switch such as --gzip takes no value/],
     [[...pull, '--overlap', '7d'], /--overlap needs --since-last/],
     [
       ['pull', '--since-last', '--out', 'x', ...CONNECTION, '--overlap', '7 days'],

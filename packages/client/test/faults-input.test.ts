@@ -165,11 +165,14 @@ describe('a server that is not an export API', () => {
   test('a page of HTML, and 501: said at once, with the status', async () => {
     for (const [status, code, message] of [
       [200, 'PROTOCOL', /answered 200 with text\/html instead of JSON/],
-      [501, 'REFUSED', /answered.*501/],
+      [501, 'REFUSED', /answered 501 with text\/html: <html>Welcome<\/html>/],
+      [404, 'NOT_FOUND', /answered 404 with text\/html: <html>/],
+      [405, 'REFUSED', /answered 405 with text\/html: <html>/],
+      [401, 'UNAUTHORIZED', /answered 401 with text\/html: <html>/],
     ] as const) {
       await using page = await listening(
         createHttpServer((_, response) => {
-          response.writeHead(status, { 'content-type': 'text/html' }).end('');
+          response.writeHead(status, { 'content-type': 'text/html' }).end('<html>Welcome</html>');
         }),
       );
       const client = new ExportClient({
@@ -179,8 +182,17 @@ describe('a server that is not an export API', () => {
       });
       const error = await failureOf(client.show('X'), code);
       expect(error.message).toMatch(message);
-      expect(error.hint).toMatch(/address/);
+      expect(error.hint).toBe('Check that this is the address of an export API');
+      const hours = await failureOf(client.availability(), code);
+      expect(hours.hint).toBe('Check that this is the address of an export API');
     }
+  });
+
+  test('a refusal without its status in words is told with it', async () => {
+    await using scene = await Scene.begin();
+    const error = await failureOf(scene.client().show('UNKNOWN'), 'NOT_FOUND');
+    expect(error.message).toMatch(/answered 404: Not Found: Export not found/);
+    expect(error.hint).toBe('Check the id, the merchant and the address');
   });
 });
 

@@ -248,7 +248,13 @@ export class ExportApi {
       if (status >= 300 && status < 400) throw redirectError(address, status, answer.headers);
       if (status < 500) this.#hasAnswered = true;
       if (status >= 400)
-        throw refusalError(base.host, status, await readRefusal(answer), answer.headers);
+        throw refusalError(
+          base.host,
+          status,
+          await readRefusal(answer),
+          answer.headers,
+          isAuthorized,
+        );
       const json = await readJson(answer, address);
       this.#limiter.speedUp();
       return json;

@@ -1,7 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { ExportError, type ErrorCode } from '../errors.ts';
+import type { Refusal } from '../http/answer.ts';
 import { headerOf } from '../http/request.ts';
 import { parseRetryAfter } from '../http/retry-after.ts';
+
+const WRONG_ADDRESS = 'Check that this is the address of an export API';
 
 const SERVER_FAULT = {
   code: 'NETWORK',
@@ -21,19 +24,26 @@ const REFUSALS: Readonly<Record<number, { code: ErrorCode; hint?: string }>> = {
     hint: 'Too many requests with this token; let other programs finish first',
   },
   // Trying again does not help: this is not an export API, or only a part of one.
-  501: { code: 'REFUSED', hint: 'Check that this is the address of an export API' },
+  501: { code: 'REFUSED', hint: WRONG_ADDRESS },
   503: { code: 'UNAVAILABLE', hint: 'Try again later' },
 };
 
-/** Makes the error for an answer that is neither a success nor a redirect. @param said its text, as one line. */
+/**
+ * Makes the error for an answer that is neither a success nor a redirect.
+ * @param isAuthorized whether the request was sent with the token.
+ */
 export function refusalError(
   host: string,
   status: number,
-  said: string,
+  { said, isJson }: Refusal,
   headers: IncomingHttpHeaders,
+  isAuthorized: boolean,
 ): ExportError {
-  const { code, hint } =
+  const { code, hint: usualHint } =
     REFUSALS[status] ?? (status < 500 ? { code: 'REFUSED', hint: undefined } : SERVER_FAULT);
+  // Without a token, and in another language than JSON, neither a token nor an id can be at fault.
+  const isElsewhere = status < 500 && status !== 429 && (!isJson || !isAuthorized);
+  const hint = isElsewhere ? WRONG_ADDRESS : usualHint;
   const retryAfterMs = parseRetryAfter(headers, Date.now());
   const id = headerOf(headers, 'x-request-id');
   const request = id !== undefined && /^[\w-]{1,64}$/.test(id) ? ` (request ${id})` : '';

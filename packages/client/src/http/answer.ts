@@ -64,19 +64,32 @@ export async function readJson(answer: HttpAnswer, address: string): Promise<unk
   }
 }
 
-/** Reads what a refusal says, as one line. @throws ExportError INTERRUPTED */
-export async function readRefusal(answer: HttpAnswer): Promise<string> {
+/** What a refusal says. */
+export interface Refusal {
+  /** One line, with the status in it. */
+  said: string;
+  /** Whether it is JSON, as every answer of an export API is. */
+  isJson: boolean;
+}
+
+/** Reads what a refusal says. @throws ExportError INTERRUPTED */
+export async function readRefusal(answer: HttpAnswer): Promise<Refusal> {
+  const { status, headers } = answer;
   const text = await readText(answer).catch((error: unknown) => {
     if (error instanceof ExportError && error.code === 'INTERRUPTED') throw error;
     return '';
   });
-  let said = excerpt(text);
   try {
     const body = JSON.parse(text) as Partial<ErrorBody> | null;
     const parts = [body?.message, body?.details].filter((part) => typeof part === 'string');
-    said = excerpt(parts.join(': '), SAID_LENGTH);
+    const said = excerpt(parts.join(': '), SAID_LENGTH);
+    // The contract's messages begin with it.
+    if (said.startsWith(String(status))) return { said, isJson: true };
+    return { said: said === '' ? `HTTP ${status}` : `${status}: ${said}`, isJson: true };
   } catch {
-    // Not JSON: shown as it is.
+    const said = excerpt(text);
+    const type = headerOf(headers, 'content-type') ?? 'no type';
+    const shown = said === '' ? `HTTP ${status}` : `${status} with ${excerpt(type)}: ${said}`;
+    return { said: shown, isJson: false };
   }
-  return said === '' ? `HTTP ${answer.status}` : said;
 }
