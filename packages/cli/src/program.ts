@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { addDoctor } from './commands/doctor.ts';
 import { addExports } from './commands/exports.ts';
 import { addHours } from './commands/hours.ts';
 import { addProfile } from './commands/profile.ts';
@@ -14,6 +15,7 @@ Examples:
   $ tillroll pull --since-last --out sales/
   $ tillroll verify sales/
   $ tillroll hours --region us
+  $ tillroll doctor
 
 "tillroll COMMAND --help" shows the options and examples of each.
 
@@ -55,6 +57,7 @@ export function createProgram(context: Context): Command {
   addExports(root, context);
   addHours(root, context);
   addVerify(root, context);
+  addDoctor(root, context);
   addProfile(root, context);
   return root;
 }

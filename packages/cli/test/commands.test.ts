@@ -17,6 +17,7 @@ const COMMANDS = [
   ['exports', 'download'],
   ['exports', 'list'],
   ['hours'],
+  ['doctor'],
   ['verify'],
   ['profile', 'add'],
   ['profile', 'list'],

@@ -3,11 +3,13 @@ import type {
   ExportList,
   ExportObject,
   ExportRequest,
+  ExportType,
   Order,
   Payment,
 } from '@tillroll/contract';
 import {
   ExportApi,
+  type Access,
   type CallOptions,
   type ClientOptions,
   type ListOptions,
@@ -63,6 +65,16 @@ export class ExportClient {
   /** Tells whether exports can be created now. Asks Tillroll; for Clover its published hours are used. */
   availability(call?: CallOptions): Promise<Availability> {
     return this.#api.availability(call);
+  }
+
+  /** Tells whether the token may export a type. No export is created. @throws ExportError */
+  checkAccess(type: ExportType, call?: CallOptions): Promise<Access> {
+    return this.#api.checkAccess(type, call);
+  }
+
+  /** How far the server's clock is ahead of this machine's, in ms, as its last answer showed it; 0 within two seconds. */
+  get clockAheadMs(): number {
+    return this.#api.clock.aheadMs;
   }
 
   /** The orders of any span, each once, by `createdTime` and `id` where the service orders them so. */

@@ -1,4 +1,10 @@
-export type { CallOptions, ClientOptions, ListOptions, WaitOptions } from './api/export-api.ts';
+export type {
+  Access,
+  CallOptions,
+  ClientOptions,
+  ListOptions,
+  WaitOptions,
+} from './api/export-api.ts';
 export { isPlainHttp, type ConnectionOptions } from './api/connection.ts';
 export { CLOVER_REGIONS, type CloverRegion } from './api/regions.ts';
 export { ExportClient } from './client.ts';

@@ -40,7 +40,7 @@ describe("the server's clock", () => {
     const { port } = server.address() as AddressInfo;
     const api = new ExportApi({ url: `http://127.0.0.1:${port}`, merchant: 'M1', token: 'token' });
     await api.availability();
-    expect(Math.abs(api.clockAheadMs - expected)).toBeLessThanOrEqual(expected === 0 ? 0 : 2_000);
+    expect(Math.abs(api.clock.aheadMs - expected)).toBeLessThanOrEqual(expected === 0 ? 0 : 2_000);
     server.closeAllConnections();
     await once(server.close(), 'close');
   });

@@ -1,11 +1,9 @@
 import type { Command } from 'commander';
-import type { Availability } from '@tillroll/contract';
 import { addConnectionOptions, type ConnectionFlags } from '../connection/flags.ts';
 import type { Context } from '../context.ts';
-import { clock } from '../display/words.ts';
 import { oneLine } from '../errors.ts';
 import { EXIT } from '../exit.ts';
-import { durationInWords } from '../format.ts';
+import { hoursText } from '../hours-text.ts';
 import { printJson } from '../print.ts';
 
 interface HoursFlags extends ConnectionFlags {
@@ -38,13 +36,4 @@ async function hours(flags: HoursFlags, context: Context): Promise<void> {
   if (flags.json) printJson(context, availability);
   else context.stdout.write(`${oneLine(hoursText(availability, Date.now()))}\n`);
   context.exitCode = availability.open ? EXIT.complete : EXIT.tryLater;
-}
-
-/** The hours as a sentence. */
-function hoursText(availability: Availability, now: number): string {
-  const { open, hours: weekly, nextOpen, nextClose } = availability;
-  const next = open ? nextClose : nextOpen;
-  if (next === null) return open ? 'open, always' : 'closed, and never opens';
-  const when = `${clock(next, now)} (${open ? 'for' : 'in'} ${durationInWords(next - now)})`;
-  return `${open ? 'open until' : 'closed, opens at'} ${when}; open ${weekly}`;
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { CloverRegion } from '@tillroll/client';
 import { regionOption } from '../connection/flags.ts';
+import type { Profile } from '../connection/profiles.ts';
 import type { Context } from '../context.ts';
 import { UsageError } from '../exit.ts';
 
@@ -8,6 +9,7 @@ interface AddFlags {
   url?: string;
   region?: CloverRegion;
   merchant: string;
+  check: boolean;
 }
 
 export const PROFILE_EXAMPLES = `
@@ -31,6 +33,7 @@ export function addProfileAdd(group: Command, context: Context): void {
     .option('--url <url>', "the server's URL")
     .addOption(regionOption())
     .requiredOption('--merchant <id>', "the merchant's id")
+    .option('--no-check', 'do not ask the server whether it works')
     .addHelpText('after', PROFILE_EXAMPLES)
     .action((name: string, flags: AddFlags) => add(name, flags, context));
 }
@@ -61,4 +64,20 @@ async function add(name: string, flags: AddFlags, context: Context): Promise<voi
   context.note(
     `profile ${key} ${isNew ? 'added' : 'replaced'} in ${path}, with the token from ${from}`,
   );
+  if (flags.check) await checkProfile(key, profile, context);
+}
+
+/** Says whether the profile works, and for which types. It is saved in any case: the server may be down just now. */
+async function checkProfile(name: string, profile: Profile, context: Context): Promise<void> {
+  const [{ ExportClient }, { checkServer, DOCTOR_RETRY }, { checkLines, hasFailed }] =
+    await Promise.all([
+      import('@tillroll/client'),
+      import('../doctor/check-server.ts'),
+      import('../doctor/check.ts'),
+    ]);
+  const client = new ExportClient({ ...profile, wait: false, retry: DOCTOR_RETRY });
+  const checks = await checkServer(client, ['ORDERS', 'PAYMENTS'], context.signal);
+  for (const line of checkLines(checks)) context.stderr.write(`${line}\n`);
+  if (hasFailed(checks))
+    context.note(`the profile is saved. Check it again with: tillroll doctor --profile ${name}`);
 }

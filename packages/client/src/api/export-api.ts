@@ -1,16 +1,16 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import {
   MINUTE_MS,
   type Availability,
   type ExportList,
   type ExportObject,
   type ExportRequest,
+  type ExportType,
 } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';
 import { readJson, readRefusal } from '../http/answer.ts';
 import type { ProxyMode } from '../http/agent.ts';
 import { RateLimiter } from '../http/rate-limiter.ts';
-import { headerOf, HttpSender, type HttpAnswer, type SentRequest } from '../http/request.ts';
+import { HttpSender, type HttpAnswer, type SentRequest } from '../http/request.ts';
 import {
   announceAndWait,
   backoffMs,
@@ -23,6 +23,7 @@ import {
 import { parseConnection, type Connection, type ConnectionOptions } from './connection.ts';
 import { exportFailedError, parseAvailability, parseExport, parseExportList } from './protocol.ts';
 import { redirectError, refusalError } from './refusal.ts';
+import { ServerClock } from './server-clock.ts';
 import { cloverAvailability, findCloverRegion } from './regions.ts';
 
 export interface ClientOptions extends ConnectionOptions {
@@ -56,6 +57,9 @@ export interface ListOptions extends CallOptions {
   offset?: number | undefined;
 }
 
+/** `unknown`: the server is closed or busy, and does not tell. */
+export type Access = 'granted' | 'refused' | 'unknown';
+
 interface ApiRequest {
   method: 'GET' | 'POST';
   /** Below the connection's address. */
@@ -66,6 +70,13 @@ interface ApiRequest {
   /** Whether waiting after a 503 is the caller's question. Else it is tried again as any 5xx. */
   throwsUnavailable?: boolean;
 }
+
+const ACCESS_BY_STATUS: Readonly<Record<number, Access>> = {
+  400: 'granted',
+  401: 'refused',
+  403: 'refused',
+  503: 'unknown',
+};
 
 const DEFAULT_TIMEOUT_MS = 12 * 60 * MINUTE_MS;
 /** Existing clients poll every 0.25 s; a long job need not be asked so often. */
@@ -79,12 +90,12 @@ const BUSY_MS = MINUTE_MS;
 export class ExportApi {
   readonly retry: RetryPolicy;
   readonly http: HttpSender;
+  readonly clock = new ServerClock();
   readonly #connection: Connection;
   readonly #waits: boolean;
   readonly #timeoutMs: number;
   readonly #limiter = new RateLimiter();
   #hasAnswered = false;
-  #clockAheadMs = 0;
 
   /** @throws ExportError USAGE */
   constructor(options: ClientOptions) {
@@ -104,16 +115,6 @@ export class ExportApi {
 
   get base(): URL {
     return this.#connection.base;
-  }
-
-  /** How far the server's clock is ahead of ours, in ms, as its last answer showed it; 0 within two seconds. */
-  get clockAheadMs(): number {
-    return this.#clockAheadMs;
-  }
-
-  /** The server's clock, epoch ms: as its last answer showed it, else our own. */
-  now(): number {
-    return Date.now() + this.#clockAheadMs;
   }
 
   /** Asks for an export. Waits while the service is closed or busy, for `retry.unavailableMs` at most. */
@@ -140,7 +141,7 @@ export class ExportApi {
   ): Promise<void> {
     const { message, retryAfterMs: asked } = refused;
     const hours = await this.#findHours(call);
-    const now = this.now();
+    const now = this.clock.now();
     const nextOpen = hours && !hours.open ? (hours.nextOpen ?? now) : now;
     // A time that is past tells nothing.
     const untilOpen = nextOpen > now ? nextOpen - now : undefined;
@@ -154,6 +155,27 @@ export class ExportApi {
     const { signal, onWaiting } = call;
     const reason = isClosed ? 'hours' : 'busy';
     await announceAndWait({ reason, ms, message, opens }, { signal, onWaiting });
+  }
+
+  /**
+   * Tells whether the token may export a type. Creates no export: it asks for one of no time at all, which the server
+   * refuses as a bad request (400) after it has looked at the token (401): wire contract, errors.
+   * @throws ExportError for any other refusal, and when the server cannot be reached.
+   */
+  async checkAccess(type: ExportType, call: CallOptions = {}): Promise<Access> {
+    const now = Math.floor(this.clock.now());
+    const body = JSON.stringify({ type, startTime: now, endTime: now });
+    try {
+      await this.#fetchJson(
+        { method: 'POST', path: this.#path(), body, throwsUnavailable: true },
+        call,
+      );
+      return 'granted';
+    } catch (error) {
+      const found = error instanceof ExportError && ACCESS_BY_STATUS[error.status ?? 0];
+      if (!found) throw error;
+      return found;
+    }
   }
 
   async #findHours(call: CallOptions): Promise<Availability | undefined> {
@@ -210,7 +232,7 @@ export class ExportApi {
       const get = { method: 'GET', path, isAuthorized: false, throwsUnavailable: true } as const;
       return parseAvailability(await this.#fetchJson(get, call));
     }
-    const hours = cloverAvailability(region, this.now());
+    const hours = cloverAvailability(region, this.clock.now());
     if (hours) return hours;
     throw new ExportError('NOT_FOUND', 'Clover publishes no hours for Latin America', {
       hint: 'Create an export: while it is closed it answers 503',
@@ -243,7 +265,7 @@ export class ExportApi {
     let answer: HttpAnswer | undefined;
     try {
       answer = await this.http.send(new URL(address), { method, headers, ...post }, signal);
-      this.#noteClock(answer.headers);
+      this.clock.note(answer.headers);
       const { status } = answer;
       if (status >= 300 && status < 400) throw redirectError(address, status, answer.headers);
       if (status < 500) this.#hasAnswered = true;
@@ -269,17 +291,6 @@ export class ExportApi {
     } finally {
       answer?.discard();
     }
-  }
-
-  /** Clocks differ; the server's decides. */
-  #noteClock(headers: IncomingHttpHeaders): void {
-    const sent = Date.parse(headerOf(headers, 'date') ?? '');
-    // A cache says how many seconds ago the server sent it (RFC 9111, section 5.1).
-    const age = headerOf(headers, 'age') ?? '0';
-    if (Number.isNaN(sent) || !/^\d{1,9}$/.test(age)) return;
-    // `Date` has whole seconds: within two of them the clocks agree.
-    const ahead = sent + 1000 * Number(age) - Date.now();
-    this.#clockAheadMs = Math.abs(ahead) < 2_000 ? 0 : ahead;
   }
 
   #path(below = ''): string {

@@ -35,7 +35,7 @@ export async function chooseEnd(
     const isElsewhere = error.code === 'REFUSED' && error.status === undefined;
     if (isElsewhere || ['NETWORK', 'INTERRUPTED'].includes(error.code)) throw error;
   });
-  const now = Math.floor(api.now() / 1000) * 1000;
+  const now = Math.floor(api.clock.now() / 1000) * 1000;
   if (asked <= now) return asked;
   if (to === undefined) return now;
   warn(`to is in the future; the pull ends now, at ${instantText(now)}`);

@@ -1,0 +1,99 @@
+import type { Availability, ExportType } from '@tillroll/contract';
+import type { Access, ExportClient, RetryPolicy } from '@tillroll/client';
+import { isExportError } from '../errors.ts';
+import { durationInWords } from '../format.ts';
+import { hoursText } from '../hours-text.ts';
+import type { Check } from './check.ts';
+
+/** Few tries and short waits: what is asked is whether it works now. */
+export const DOCTOR_RETRY: Partial<RetryPolicy> = {
+  attempts: 2,
+  firstAttempts: 2,
+  rateLimited: 3,
+  silenceMs: 10_000,
+};
+
+/** Clocks that differ by more are wrong rather than late. */
+const CLOCK_TOLERANCE_MS = 5 * 60_000;
+
+/**
+ * Checks what a server tells: that it is there, its clock and hours, and what the token may read. No export is created.
+ * @throws ExportError INTERRUPTED
+ */
+export async function checkServer(
+  client: ExportClient,
+  types: readonly ExportType[],
+  signal: AbortSignal,
+): Promise<Check[]> {
+  const { url, merchant } = client.source;
+  const startedAt = performance.now();
+  let hours: Check;
+  try {
+    hours = describeHours(await client.availability({ signal }));
+  } catch (error) {
+    if (!isExportError(error) || error.code === 'INTERRUPTED') throw error;
+    const { message, hint } = error;
+    if (error.code !== 'NOT_FOUND') return [{ name: 'server', outcome: 'failed', message, hint }];
+    // Another export API: hours are not among its fixed requests.
+    hours = { name: 'hours', outcome: 'warning', message: 'not published by this server' };
+  }
+  const access: [ExportType, Access][] = [];
+  try {
+    for (const type of types) access.push([type, await client.checkAccess(type, { signal })]);
+  } catch (error) {
+    if (!isExportError(error) || error.code === 'INTERRUPTED') throw error;
+    const { message, hint } = error;
+    return [{ name: 'server', outcome: 'failed', message, hint }];
+  }
+  const ms = Math.round(performance.now() - startedAt);
+  return [
+    { name: 'server', outcome: 'ok', message: `${url} answers as an export API (${ms} ms)` },
+    describeClock(client.clockAheadMs),
+    hours,
+    ...describeAccess(access, merchant),
+  ];
+}
+
+function describeHours(availability: Availability): Check {
+  const message = hoursText(availability, Date.now());
+  return { name: 'hours', outcome: availability.open ? 'ok' : 'warning', message };
+}
+
+function describeClock(aheadMs: number): Check {
+  const name = 'clock';
+  if (aheadMs === 0)
+    return { name, outcome: 'ok', message: "this machine's clock agrees with the server's" };
+  const message = `this machine's clock is ${durationInWords(Math.abs(aheadMs))} ${aheadMs > 0 ? 'behind' : 'ahead of'} the server's`;
+  if (Math.abs(aheadMs) <= CLOCK_TOLERANCE_MS) return { name, outcome: 'ok', message };
+  const hint = "Correct it if it is wrong; pulls end by the server's clock";
+  return { name, outcome: 'warning', message, hint };
+}
+
+function describeAccess(access: readonly [ExportType, Access][], merchant: string): Check[] {
+  if (access.every(([, found]) => found === 'refused'))
+    return [
+      {
+        name: 'token',
+        outcome: 'failed',
+        message: 'refused',
+        hint: `Check that it is whole, is for merchant ${merchant}, was not revoked, and has ${access.map(([type]) => `${type}_R`).join(' or ')}`,
+      },
+    ];
+  return access.map(([type, found]) => {
+    const name = type.toLowerCase();
+    if (found === 'granted')
+      return { name, outcome: 'ok', message: 'the token has the permission to read them' };
+    if (found === 'refused')
+      return {
+        name,
+        outcome: 'failed',
+        message: `the token lacks the permission ${type}_R`,
+        hint: `Ask for it, or use --types without ${name}`,
+      };
+    return {
+      name,
+      outcome: 'warning',
+      message: 'the server is closed or busy, and does not tell whether the token may read them',
+    };
+  });
+}

@@ -1,0 +1,25 @@
+import { withHint } from '../errors.ts';
+import { table } from '../summary/table.ts';
+
+/** What was found about one thing that a pull needs. */
+export interface Check {
+  /** `server`, `token`, `disk`, ... */
+  name: string;
+  /** `warning`: a pull works, but not at once, or not all of it. */
+  outcome: 'ok' | 'warning' | 'failed';
+  message: string;
+  /** What to do. */
+  hint?: string | undefined;
+}
+
+/** One line for each check, aligned. */
+export function checkLines(checks: readonly Check[]): string[] {
+  return table(
+    checks.map(({ name, outcome, message, hint }) => [outcome, name, withHint(message, hint)]),
+    [],
+  );
+}
+
+export function hasFailed(checks: readonly Check[]): boolean {
+  return checks.some(({ outcome }) => outcome === 'failed');
+}

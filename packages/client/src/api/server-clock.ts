@@ -1,0 +1,30 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { headerOf } from '../http/request.ts';
+
+/** `Date` has whole seconds: within two of them the clocks agree. */
+const TOLERANCE_MS = 2_000;
+
+/** The server's clock, as its answers show it. Clocks differ; the server's decides what an export covers. */
+export class ServerClock {
+  #aheadMs = 0;
+
+  /** How far it is ahead of ours, in ms; 0 within two seconds. */
+  get aheadMs(): number {
+    return this.#aheadMs;
+  }
+
+  /** Epoch ms: our own clock until the server has answered. */
+  now(): number {
+    return Date.now() + this.#aheadMs;
+  }
+
+  /** Reads the headers of an answer that has just arrived. */
+  note(headers: IncomingHttpHeaders): void {
+    const sent = Date.parse(headerOf(headers, 'date') ?? '');
+    // A cache says how many seconds ago the server sent it (RFC 9111, section 5.1).
+    const age = headerOf(headers, 'age') ?? '0';
+    if (Number.isNaN(sent) || !/^\d{1,9}$/.test(age)) return;
+    const aheadMs = sent + 1000 * Number(age) - Date.now();
+    this.#aheadMs = Math.abs(aheadMs) < TOLERANCE_MS ? 0 : aheadMs;
+  }
+}
