@@ -7,6 +7,7 @@ import {
   readFile,
   realpath,
   rm,
+  stat,
   symlink,
   writeFile,
 } from 'node:fs/promises';
@@ -23,6 +24,9 @@ const LIBRARIES = ['contract', 'client', 'formats'];
 const COMMAND = [...LIBRARIES, 'cli'];
 const PACKED = [...COMMAND, 'server'];
 const MINUTE = 60_000;
+/** `from "x"` and `import("x")`, of packages. */
+const IMPORTED =
+  /(?:\bfrom\s*|\bimport\s*\(\s*)["']((?:@[\w-]+\/)?[a-z][\w-]*[\w./-]*)["']\s*[;)\n]/g;
 
 /** The workspace without the packages' own changes while they are packed: a pack rewrites manifests. */
 async function copyWorkspace(to: string): Promise<void> {
@@ -49,6 +53,7 @@ describe('the packages as they are published', () => {
   let workspace: string;
   /** Bytes of the tarballs. */
   const sizes = new Map<string, number>();
+  const tarballs = new Map<string, string>();
   let project: string;
   /** A project with the command alone. */
   let shop: string;
@@ -63,15 +68,14 @@ describe('the packages as they are published', () => {
     await mkdir(shop);
     await copyWorkspace(workspace);
 
-    const tarballs = new Map<string, string>();
-    for (const name of PACKED) {
-      const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', directory], {
-        cwd: join(workspace, 'packages', name),
-      });
-      const [packed] = JSON.parse(stdout) as [{ filename: string; size: number }];
-      tarballs.set(name, join(directory, packed.filename));
-      sizes.set(name, packed.size);
+    await run('npm', ['run', 'tarballs'], { cwd: workspace });
+    const folder = join(workspace, 'tarballs');
+    for (const file of await readdir(folder)) {
+      const name = /^tillroll-([a-z]+)-/.exec(file)?.[1] ?? 'cli';
+      tarballs.set(name, join(folder, file));
+      sizes.set(name, (await stat(join(folder, file))).size);
     }
+    expect([...tarballs.keys()].toSorted()).toEqual([...PACKED].toSorted());
 
     const install = async (names: readonly string[], cwd: string): Promise<void> => {
       const files = names.map((name) => tarballs.get(name) ?? name);
@@ -221,6 +225,82 @@ describe('the packages as they are published', () => {
       ).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('@duckdb/node-api') });
     },
     MINUTE,
+  );
+
+  test.each(PACKED)('%s has a README, and names what it needs', async (name) => {
+    const folder = join(project, 'node_modules', name === 'cli' ? 'tillroll' : `@tillroll/${name}`);
+    const readme = await readFile(join(folder, 'README.md'), 'utf8');
+    expect(readme).toMatch(/^# (?:@tillroll\/)?[a-z]+\n/);
+    const manifest = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as Record<
+      'dependencies' | 'peerDependencies',
+      Record<string, string> | undefined
+    >;
+    const needs = { ...manifest.dependencies, ...manifest.peerDependencies };
+    const imported = new Set<string>();
+    for (const file of await readdir(join(folder, 'dist'), { recursive: true })) {
+      if (!/\.(?:js|d\.ts)$/.test(file)) continue;
+      const text = await readFile(join(folder, 'dist', file), 'utf8');
+      for (const [, found = ''] of text.matchAll(IMPORTED))
+        imported.add(/^(?:@[^/]+\/)?[^/]+/.exec(found)?.[0] ?? '');
+    }
+    const packages = [...imported].filter((each) => !each.startsWith('node:'));
+    expect(packages.includes('@tillroll/contract')).toBe(name !== 'contract');
+    expect(packages.filter((each) => !(each in needs)).toSorted()).toEqual([]);
+  });
+
+  test(
+    'installed globally, the command finds DuckDB installed globally',
+    async () => {
+      const prefix = join(directory, 'global');
+      const install = ['install', '--global', '--no-audit', '--no-fund', '--prefer-offline'];
+      await mkdir(prefix);
+      await run('npm', [
+        ...install,
+        '--prefix',
+        prefix,
+        ...COMMAND.map((name) => tarballs.get(name) ?? ''),
+      ]);
+      const { startFarSide } = await import('../packages/client/test/far-side/index.ts');
+      await using far = await startFarSide({ orders: 5 });
+      const env = {
+        PATH: process.env['PATH'],
+        HOME: directory,
+        TILLROLL_URL: far.url,
+        TILLROLL_MERCHANT: far.merchant,
+        TILLROLL_TOKEN: far.token,
+      };
+      const span = ['--from', '2026-01-01', '--to', '2026-03-02', '--types', 'orders'];
+      const pull = () =>
+        run(
+          process.execPath,
+          [
+            join(prefix, 'bin/tillroll'),
+            'pull',
+            ...span,
+            '--out',
+            'global-tables',
+            '--format',
+            'parquet',
+          ],
+          { cwd: directory, env },
+        );
+      const { stderr } = await pull().then(
+        () => expect.fail('it did not fail'),
+        (error: unknown) => error as { stderr: string },
+      );
+      const [, hint = ''] = /Run npm (install @duckdb\/node-api)/.exec(stderr) ?? [];
+      expect(stderr).toContain('with --global where this was installed so');
+      const version = (
+        JSON.parse(await readFile(join(CHECKOUT, 'package.json'), 'utf8')) as {
+          devDependencies: Record<string, string>;
+        }
+      ).devDependencies['@duckdb/node-api'];
+      const asked = hint.replace('install ', '');
+      await run('npm', [...install, '--prefix', prefix, `${asked}@${version}`]);
+      await pull();
+      expect(await readdir(join(directory, 'global-tables/orders'))).toContain('2026-01.parquet');
+    },
+    5 * MINUTE,
   );
 
   test(
