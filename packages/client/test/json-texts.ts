@@ -148,11 +148,20 @@ const MAX_AMOUNT = 2n ** 63n - 1n;
 function readAmount(member: unknown): number | bigint | null {
   if (member === undefined || member === null) return null;
   if (!(member instanceof JsonNumber)) return Number.NaN;
-  const { value, source } = member;
-  if (Number.isSafeInteger(value)) return value + 0;
-  if (!/^-?\d+$/.test(source)) return Number.NaN;
-  const large = BigInt(source);
-  return large >= -MAX_AMOUNT && large <= MAX_AMOUNT ? large : Number.NaN;
+  // As a fraction of whole numbers, whatever exponent a generator writes.
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] =
+    /^(-?)(\d+)\.?(\d*)(?:e([+-]?\d+))?$/i.exec(member.source) ?? [];
+  const digits = BigInt(`${sign}${whole}${fraction}`);
+  const power = Number(exponent) - fraction.length;
+  if (digits === 0n) return 0;
+  // A larger number than any amount, or less than 1.
+  if (power > 100 || -power > whole.length + fraction.length) return Number.NaN;
+  const divisor = 10n ** BigInt(Math.max(0, -power));
+  const exact = digits * 10n ** BigInt(Math.max(0, power));
+  if (exact % divisor !== 0n) return Number.NaN;
+  const value = exact / divisor;
+  if (value < -MAX_AMOUNT || value > MAX_AMOUNT) return Number.NaN;
+  return Number.isSafeInteger(Number(value)) ? Number(value) : value;
 }
 
 /** A number of JSON with its text. */

@@ -40,10 +40,23 @@ export function subtractAmounts(a: Amount, b: Amount): Amount {
   return addAmounts(a, b === 0 ? 0 : -b);
 }
 
-/** Reads the digits of a JSON number that is not a safe integer. @returns NaN when it is not a whole number of 64 bits. */
-export function parseLargeAmount(digits: string): Amount {
-  if (!/^-?\d{1,20}$/.test(digits)) return Number.NaN;
-  const value = BigInt(digits);
+const NUMBER = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
+/** Digits of the largest amount. */
+const MAX_DIGITS = 19;
+
+/**
+ * Reads a JSON number exactly, however it is written: `1250`, `1250.0` and `1.25e3` are the same (RFC 8259, section 6).
+ * @returns NaN when it is not a whole number of 64 bits.
+ */
+export function parseWholeNumber(text: string): Amount {
+  const [, sign, whole, fraction = '', exponent = '0'] = NUMBER.exec(text) ?? [];
+  if (whole === undefined) return Number.NaN;
+  const all = `${whole}${fraction}`.replace(/^0+/, '');
+  const significant = all.replace(/0+$/, '');
+  if (significant === '') return 0;
+  const zeros = Number(exponent) - fraction.length + all.length - significant.length;
+  if (zeros < 0 || significant.length + zeros > MAX_DIGITS) return Number.NaN;
+  const value = BigInt(`${sign}${significant}${'0'.repeat(zeros)}`);
   return value >= -MAX_AMOUNT && value <= MAX_AMOUNT ? shortest(value) : Number.NaN;
 }
 

@@ -25,7 +25,7 @@ export async function convert(
 
 /** What `pull` takes as `tables`. */
 export const tables: TableMaker = Object.freeze({
-  version: 4,
+  version: 6,
   scope: (format) => (format === 'duckdb' ? 'directory' : 'month'),
   resolveColumns,
   async require(format) {

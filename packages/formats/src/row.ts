@@ -1,11 +1,15 @@
+import { parseWholeNumber } from '@tillroll/contract';
 import { TAPE, type CompiledTable, type Scanner } from '@tillroll/client/json';
 import { Nested, writeJson } from './nested.ts';
-import { OTHER, type Rows } from './tables.ts';
+import { OTHER, type ColumnType, type Rows } from './tables.ts';
 import { Unmapped } from './unmapped.ts';
 
 /** One object: a row, and the rows below it. */
 export interface Row {
-  /** By the column's name: the JSON text as it came. One without a value, or null, is not there. */
+  /**
+   * By the column's name: the JSON text as it came, of a number its digits alone. One without a value, or null, is not
+   * there.
+   */
   values: Record<string, string>;
   /** By the list's name. */
   lists: Record<string, Row[]>;
@@ -13,9 +17,11 @@ export interface Row {
   other: string | undefined;
 }
 
+const NUMBERS: ReadonlySet<ColumnType> = new Set(['BIGINT', 'TIMESTAMPTZ']);
+
 /** The object that was scanned last, as rows. @param rows the declaration that `table` was compiled from. */
 export function readRow(
-  { tape, length }: Scanner,
+  { tape, length, hasUnusualNumbers }: Scanner,
   { shapes }: CompiledTable,
   rows: Rows,
   bytes: Buffer,
@@ -34,7 +40,10 @@ export function readRow(
         continue;
       }
       const text = bytes.toString('utf8', tape[at + 2], tape[at + 3]);
-      if (tape[at] === TAPE.VALUE) row.values[columns[a]?.name ?? ''] = text;
+      const column = columns[a];
+      if (tape[at] === TAPE.VALUE && column)
+        row.values[column.name] =
+          hasUnusualNumbers && NUMBERS.has(column.type) ? String(parseWholeNumber(text)) : text;
       else (unmapped ??= new Unmapped()).add(shapes[a]?.path ?? [], text);
     }
     row.other = unmapped?.toJson();

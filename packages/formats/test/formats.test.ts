@@ -138,17 +138,38 @@ test('numbers are exact, or kept aside', async () => {
   const line = (total: string) =>
     `{"id":"${total}","createdTime":5,"modifiedTime":5,"total":${total}}`;
   const good = ['-5', '0', '9223372036854775807', '-9223372036854775807'];
-  const bad = ['9223372036854775808', '1.5', '1.0', '1e3', '-0', '"12"', 'true', '[1]', '{"a":1}'];
+  const bad = ['9223372036854775808', '1.5', '1e-3', '1e30', '"12"', 'true', '[1]', '{"a":1}'];
+  const unusual = {
+    '1250.0': '1250',
+    '1.25e3': '1250',
+    '-0': '0',
+    '9007199254740993.0': '9007199254740993',
+  };
   const { orders = [] } = await tablesOf(
-    [...good, ...bad].map((total, index) =>
+    [...good, ...Object.keys(unusual), ...bad].map((total, index) =>
       line(total).replace(/"id":"[^,]*",/, `"id":"O${index}",`),
     ),
   );
   expect(orders.slice(0, 4).map(({ total, other }) => [total, other])).toEqual(
     good.map((total) => [total, null]),
   );
-  expect(orders.slice(4).map(({ total, other }) => [total, other])).toEqual(
+  expect(orders.slice(4, 8).map(({ total, other }) => [total, other])).toEqual(
+    Object.values(unusual).map((total) => [total, null]),
+  );
+  expect(orders.slice(8).map(({ total, other }) => [total, other])).toEqual(
     bad.map((total) => [null, `{"total":${total}}`]),
+  );
+});
+
+test('times are whole numbers, however they are written', async () => {
+  const lines = [
+    '{"id":"F1","createdTime":1767225601000.0,"modifiedTime":1767225601000.0,"total":1250.0}',
+    '{"id":"F2","createdTime":1.767225602e12,"modifiedTime":1.767225602e12,"total":1.25e3}',
+    '{"id":"F3","createdTime":1767225603000,"modifiedTime":1767225603000,"total":1250}',
+  ];
+  const { orders = [] } = await tablesOf(lines);
+  expect(orders.map((row) => [row['created_time'], row['total'], row['other']])).toEqual(
+    [1, 2, 3].map((second) => [`176722560${second}000`, '1250', null]),
   );
 });
 

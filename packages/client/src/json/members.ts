@@ -1,4 +1,4 @@
-import { addAmounts, isAmount, parseLargeAmount, type Amount } from '@tillroll/contract';
+import { addAmounts, isAmount, parseWholeNumber, type Amount } from '@tillroll/contract';
 import { LOWER_N, MINUS, ZERO } from './bytes.ts';
 import { TAPE, type Scanner } from './scanner.ts';
 import { compileTable } from './shape.ts';
@@ -159,8 +159,5 @@ function wholeNumberAt(b: Buffer, start: number, end: number): Amount {
   let p = isNegative ? start + 1 : start;
   for (; p < end && isDigit(b[p]); p++) value = value * 10 + (b[p] as number) - ZERO;
   if (p === end && end - start <= 15) return isNegative && value !== 0 ? -value : value;
-  const text = b.toString('latin1', start, end);
-  const parsed = Number(text);
-  // No -0: it is the same amount as 0.
-  return Number.isSafeInteger(parsed) ? parsed + 0 : parseLargeAmount(text);
+  return parseWholeNumber(b.toString('latin1', start, end));
 }

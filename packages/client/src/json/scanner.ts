@@ -1,3 +1,4 @@
+import { isAmount, parseWholeNumber } from '@tillroll/contract';
 import {
   CLOSE_ARRAY,
   CLOSE_OBJECT,
@@ -49,6 +50,8 @@ export class Scanner extends Validator {
   length = 0;
   /** Whether a member was recorded that no column holds. */
   hasUnmapped = false;
+  /** Whether a whole number that a column holds is not written as plain digits: `1250.0`, `1.25e3`, `-0`. */
+  hasUnusualNumbers = false;
   /** Whether a name was written with escapes, in an object of which members are known. */
   hasEscapedNames = false;
   readonly #table: CompiledTable;
@@ -71,6 +74,7 @@ export class Scanner extends Validator {
     this.hasSurrogates = false;
     this.hasEscapedNames = false;
     this.hasUnmapped = false;
+    this.hasUnusualNumbers = false;
     this.#ids.fill(0);
     if (b[start] !== OPEN_OBJECT) throw new JsonFault(start, 'an object');
     return this.#object(b, start, end, this.#table.root, 1);
@@ -212,14 +216,26 @@ export class Scanner extends Validator {
       case 'STRING':
         return c === QUOTE ? this.string(b, p, end) : MISMATCH;
       case 'BIGINT':
-        return integer(b, p, end, -LAST_BIGINT, LAST_BIGINT);
+        return this.#integer(b, p, end, -LAST_BIGINT, LAST_BIGINT);
       case 'TIMESTAMPTZ':
-        return integer(b, p, end, FIRST_TIME_MS, LAST_TIME_MS);
+        return this.#integer(b, p, end, FIRST_TIME_MS, LAST_TIME_MS);
       case 'NUMBER':
         return c === MINUS || isDigit(c) ? this.number(b, p, end) : MISMATCH;
       case 'BOOLEAN':
         return c === LOWER_T || c === LOWER_F ? this.literal(b, p, end) : MISMATCH;
     }
+  }
+
+  /** Passes a whole number, however it is written. */
+  #integer(b: Uint8Array, p: number, end: number, min: bigint, max: bigint): number {
+    const after = digits(b, p, end, min, max);
+    if (after !== MISMATCH || !(b[p] === MINUS || isDigit(b[p]))) return after;
+    const last = this.number(b, p, end);
+    if (last === INCOMPLETE) return last;
+    const value = parseWholeNumber(latin1(b, p, last));
+    if (!isAmount(value) || value < min || value > max) return MISMATCH;
+    this.hasUnusualNumbers = true;
+    return last;
   }
 
   #wellFormed(b: Uint8Array, p: number, end: number): number {
@@ -251,7 +267,7 @@ export class Scanner extends Validator {
 }
 
 /** Passes digits; MISMATCH for a fraction, an exponent, -0, or what is out of bounds. */
-function integer(b: Uint8Array, start: number, end: number, min: bigint, max: bigint): number {
+function digits(b: Uint8Array, start: number, end: number, min: bigint, max: bigint): number {
   let p = start;
   if (b[p] === MINUS) p++;
   const first = p;
@@ -261,8 +277,12 @@ function integer(b: Uint8Array, start: number, end: number, min: bigint, max: bi
   if (p === first || (b[first] === ZERO && p - start > 1)) return MISMATCH;
   if (c === POINT || (c | 0x20) === 0x65) return MISMATCH;
   if (p - start <= SAFE_LENGTH) return p;
-  const number = BigInt(Buffer.from(b.buffer, b.byteOffset + start, p - start).toString('latin1'));
+  const number = BigInt(latin1(b, start, p));
   return number >= min && number <= max ? p : MISMATCH;
+}
+
+function latin1(b: Uint8Array, start: number, end: number): string {
+  return Buffer.from(b.buffer, b.byteOffset + start, end - start).toString('latin1');
 }
 
 /** The value of a string in quotes. */

@@ -2,7 +2,7 @@
  * Types that a known member may have. A value of another type does not belong to the member.
  *
  * - `VARCHAR`: a string that UTF-8 can hold, so without half a surrogate pair. `STRING`: any string.
- * - `BIGINT`: digits alone, in 64 bits. `TIMESTAMPTZ`: epoch ms as digits, in the years 0 to 9999.
+ * - `BIGINT`: a whole number of 64 bits, also as `1250.0`. `TIMESTAMPTZ`: epoch ms, in the years 0 to 9999.
  *   `NUMBER`: any number.
  * - `BOOLEAN`.
  */

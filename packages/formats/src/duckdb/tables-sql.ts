@@ -77,14 +77,21 @@ export const INSERTS: Record<ExportType, readonly string[]> = {
   ],
 };
 
+/**
+ * A refund of an order, `r`, that stands in a payment, too. Ids may be empty or absent, and two orders may have the same:
+ * so it must be of the same order or payment, and without an id of the same amount and time.
+ */
+const isCopy = (owner: 'order_id' | 'payment_id'): string => `EXISTS (
+  SELECT 1 FROM payment_refunds p WHERE p.${owner} = r.${owner} AND coalesce(p.id, '') = coalesce(r.id, '')
+  AND (r.id <> '' OR p.amount IS NOT DISTINCT FROM r.amount AND p.created_time IS NOT DISTINCT FROM r.created_time))`;
+
 /** All refunds. Of one that stands in a payment and in its order, the payment's copy. */
 export const REFUNDS = `CREATE VIEW refunds AS
 SELECT 'payment' AS source, order_id, payment_id, id, amount, tax_amount, created_time, ${OTHER}
 FROM payment_refunds
 UNION ALL
 SELECT 'order', order_id, payment_id, id, amount, tax_amount, created_time, ${OTHER}
-FROM order_refunds r
-WHERE id IS NULL OR NOT EXISTS (SELECT 1 FROM payment_refunds p WHERE p.id = r.id)`;
+FROM order_refunds r WHERE NOT ${isCopy('order_id')} AND NOT ${isCopy('payment_id')}`;
 
 /** Sums by day. @param timezone IANA name: of the days. */
 export function dailyTotals(timezone: string): string {

@@ -47,7 +47,7 @@ async function inspect(
     (scanner, { start, end }) => {
       found.objects++;
       found.longest = Math.max(found.longest, end - start);
-      isRegular = !scanner.hasUnmapped && !scanner.hasEscapedNames;
+      isRegular = !scanner.hasUnmapped && !scanner.hasEscapedNames && !scanner.hasUnusualNumbers;
       return isRegular;
     },
     (bytes) => onBytes((found.bytes += bytes)),
@@ -104,11 +104,13 @@ const LINE_END = Buffer.from('\n');
 
 /**
  * Whether DuckDB's reader, which passes over unknown members, would take one for a column's, or would
- * refuse its text: names that come again or differ in case, names in escapes, half surrogate pairs.
+ * refuse its text or round it: names that come again or differ in case, names in escapes, half surrogate pairs, whole
+ * numbers that are not digits alone.
  */
 function isMisread(scanner: Scanner, { shapes }: CompiledTable, bytes: Buffer): boolean {
   const { tape, length } = scanner;
-  if (scanner.hasEscapedNames || (scanner.hasUnmapped && scanner.hasSurrogates)) return true;
+  if (scanner.hasEscapedNames || scanner.hasUnusualNumbers) return true;
+  if (scanner.hasUnmapped && scanner.hasSurrogates) return true;
   for (let at = 0; at < length; at += 4) {
     if (tape[at] !== TAPE.OTHER) continue;
     const start = (tape[at + 2] as number) + 1;
