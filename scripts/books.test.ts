@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,7 +35,9 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 const FORMATS = ['jsonl', 'csv', 'parquet', 'duckdb'] as const;
 type Format = (typeof FORMATS)[number];
 
-const has = (program: string): boolean => spawnSync(program, ['--version']).status === 0;
+/** Whether a program is there that takes its zones from the system, and the zones. */
+const has = (program: string): boolean =>
+  spawnSync(program, ['--version']).status === 0 && existsSync('/usr/share/zoneinfo/Europe/Berlin');
 const READERS = [
   { format: 'jsonl', reader: 'jq', read: readWithJq, isThere: has('jq') },
   { format: 'csv', reader: "Python's csv", read: readWithPython, isThere: has('python3') },
