@@ -110,6 +110,19 @@ describe('standard output', () => {
   });
 });
 
+test('a directory goes on under another name of its zone', async () => {
+  const payments = ['--types', 'payments', '--out', 'india'];
+  const first = await pull([...SPAN, ...payments, '--timezone', 'Asia/Calcutta']);
+  expect(first.code).toBe(0);
+  const before = await readMonths('india/payments');
+  const again = await pull(['--since-last', '--out', 'india', '--timezone', 'asia/kolkata']);
+  expect(again.code).toBe(0);
+  expect(await readMonths('india/payments')).toBe(before);
+  const other = await pull(['--since-last', '--out', 'india', '--timezone', 'Asia/Colombo']);
+  expect(other).toMatchObject({ code: 2 });
+  expect(other.err).toMatch(/--timezone must stay Asia\/\w+, which .*got Asia\/Colombo/);
+});
+
 describe('chosen columns', () => {
   test('stay those of the directory', async () => {
     const columns = 'payments.amount,payments.id';

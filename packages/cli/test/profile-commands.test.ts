@@ -25,7 +25,7 @@ test('a token is piped in, kept with mode 600, and never shown', async () => {
   expect(added.err.split('\n')).toEqual([
     `tillroll: profile shop added in ${path}, with the token from standard input`,
     expect.stringMatching(
-      /^failed  server  http:\/\/127.0.0.1:1 cannot be reached: .*ECONNREFUSED/,
+      /^failed  address  http:\/\/127.0.0.1:1 cannot be reached: .*ECONNREFUSED/,
     ),
     'tillroll: the profile is saved. Check it again with: tillroll doctor --profile shop',
     '',

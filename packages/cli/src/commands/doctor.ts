@@ -15,13 +15,13 @@ interface DoctorFlags extends ConnectionFlags {
 const EXAMPLES = `
 Examples:
   $ tillroll doctor
-  ok       server    https://exports.example.com answers as an export API (41 ms)
-  ok       clock     this machine's clock agrees with the server's
-  warning  hours     closed, opens at 01:00 UTC (in 3 h 12 min); open daily 01:00-05:00 UTC
-  ok       orders    the token has the permission to read them
-  failed   payments  the token lacks the permission PAYMENTS_R. Ask for it, or use --types without payments
-  ok       duckdb    installed
-  ok       disk      /home/ana can be written, 212 GB free
+  ok       address      https://exports.example.com answers as an export API (41 ms)
+  ok       token        accepted for merchant SHOP
+  failed   permissions  the token lacks PAYMENTS_R. Ask for it, or use --types orders
+  ok       clock        this machine's clock agrees with the server's
+  warning  hours        closed, opens at 01:00 UTC (in 3 h 12 min); open daily 01:00-05:00 UTC
+  ok       DuckDB       installed
+  ok       disk         /home/ana can be written, 212 GB free
   $ tillroll doctor --profile shop --types orders --out /srv/sales
 
 No export is created, and nothing stays on the disk.
@@ -31,7 +31,7 @@ Exit: 0 nothing failed, 1 otherwise.
 export function addDoctor(root: Command, context: Context): void {
   const command = root
     .command('doctor')
-    .description('check what a pull needs: server, clock, hours, token, permissions, DuckDB, disk')
+    .description('check what a pull needs: address, token, permissions, clock, hours, DuckDB, disk')
     .option('--types <list>', 'what the token is to read', 'orders,payments')
     .option('--out <dir>', 'the directory of the pull', '.')
     .option('--json', 'as JSON');

@@ -10,7 +10,7 @@ const SCARCE_BYTES = 1_000_000_000;
 
 /** Checks whether the package is installed that Parquet and DuckDB need. */
 export async function checkDuckdb(tables: TableMaker): Promise<Check> {
-  const name = 'duckdb';
+  const name = 'DuckDB';
   try {
     await tables.require('duckdb');
     return { name, outcome: 'ok', message: 'installed' };

@@ -33,7 +33,7 @@ export async function checkServer(
   } catch (error) {
     if (!isExportError(error) || error.code === 'INTERRUPTED') throw error;
     const { message, hint } = error;
-    if (error.code !== 'NOT_FOUND') return [{ name: 'server', outcome: 'failed', message, hint }];
+    if (error.code !== 'NOT_FOUND') return [{ name: 'address', outcome: 'failed', message, hint }];
     // Another export API: hours are not among its fixed requests.
     hours = { name: 'hours', outcome: 'warning', message: 'not published by this server' };
   }
@@ -43,14 +43,14 @@ export async function checkServer(
   } catch (error) {
     if (!isExportError(error) || error.code === 'INTERRUPTED') throw error;
     const { message, hint } = error;
-    return [{ name: 'server', outcome: 'failed', message, hint }];
+    return [{ name: 'address', outcome: 'failed', message, hint }];
   }
   const ms = Math.round(performance.now() - startedAt);
   return [
-    { name: 'server', outcome: 'ok', message: `${url} answers as an export API (${ms} ms)` },
+    { name: 'address', outcome: 'ok', message: `${url} answers as an export API (${ms} ms)` },
+    ...describeAccess(access, merchant),
     describeClock(client.clockAheadMs),
     hours,
-    ...describeAccess(access, merchant),
   ];
 }
 
@@ -70,30 +70,40 @@ function describeClock(aheadMs: number): Check {
 }
 
 function describeAccess(access: readonly [ExportType, Access][], merchant: string): Check[] {
-  if (access.every(([, found]) => found === 'refused'))
+  const permissions = (wanted: Access): string =>
+    access.flatMap(([type, found]) => (found === wanted ? [`${type}_R`] : [])).join(' and ');
+  const [granted, refused, unknown] = [
+    permissions('granted'),
+    permissions('refused'),
+    permissions('unknown'),
+  ];
+  if (granted === '' && unknown === '')
     return [
       {
         name: 'token',
         outcome: 'failed',
         message: 'refused',
-        hint: `Check that it is whole, is for merchant ${merchant}, was not revoked, and has ${access.map(([type]) => `${type}_R`).join(' or ')}`,
+        hint: `Check that it is whole, is for merchant ${merchant}, was not revoked, and has ${refused}`,
       },
     ];
-  return access.map(([type, found]) => {
-    const name = type.toLowerCase();
-    if (found === 'granted')
-      return { name, outcome: 'ok', message: 'the token has the permission to read them' };
-    if (found === 'refused')
-      return {
-        name,
-        outcome: 'failed',
-        message: `the token lacks the permission ${type}_R`,
-        hint: `Ask for it, or use --types without ${name}`,
-      };
-    return {
-      name,
+  const token: Check = {
+    name: 'token',
+    outcome: 'ok',
+    message: `accepted for merchant ${merchant}`,
+  };
+  const name = 'permissions';
+  if (refused !== '') {
+    const others = access.filter(([, found]) => found !== 'refused');
+    const types = others.map(([type]) => type.toLowerCase()).join(',');
+    const hint = `Ask for it, or use --types ${types}`;
+    return [token, { name, outcome: 'failed', message: `the token lacks ${refused}`, hint }];
+  }
+  if (unknown === '') return [token, { name, outcome: 'ok', message: `the token has ${granted}` }];
+  return [
+    {
+      name: 'token',
       outcome: 'warning',
-      message: 'the server is closed or busy, and does not tell whether the token may read them',
-    };
-  });
+      message: 'the server is closed or busy, and does not tell whether it accepts the token',
+    },
+  ];
 }

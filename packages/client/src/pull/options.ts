@@ -104,7 +104,10 @@ function chooseColumns(
   if (format !== 'csv' && format !== 'parquet')
     throw usageError(`is for the formats csv and parquet; this one is ${format}`, {
       option: 'columns',
-      hint: format === 'duckdb' ? 'Choose columns in your queries' : 'Omit the option',
+      hint:
+        format === 'duckdb'
+          ? 'Choose columns in your queries'
+          : 'Pull in one of these formats, or omit the option',
     });
   // Without a maker the pull ends before it writes anything.
   return tables?.resolveColumns(format, columns) ?? columns;
