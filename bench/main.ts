@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ExportClient } from '@tillroll/client';
-import { ordersNdjson } from '../packages/server/src/sample/index.ts';
+import { ordersNdjson } from '@tillroll/sample';
 import { runCommand, startServer, startWorker } from '../scripts/server-process.ts';
 import { measureClient } from './client/index.ts';
 import { digestOfExport, digestOfShell, exportByShell, exportOrders, FROM, TO } from './export.ts';

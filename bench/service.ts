@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { removeEmbeddedPostgres } from '../packages/server/src/database/embedded/index.ts';
+import { removeEmbeddedPostgres } from '@tillroll/postgres';
 import { runCommand } from '../scripts/server-process.ts';
 
 /** A throw-away data directory and what a measurement needs to know of it. */

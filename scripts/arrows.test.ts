@@ -124,7 +124,6 @@ describe('refused', () => {
     [`${SRC}/commands/planted.ts`, `import '../http/app.ts';`, 'commands must not import http'],
     [`${SRC}/commands/planted.ts`, `import '../main.ts';`, 'commands must not import main.ts'],
     [`${SRC}/worker/planted.ts`, `import '../service.ts';`, 'worker must not import service.ts'],
-    [`${SRC}/sample/planted.ts`, `import '../config.ts';`, 'sample must not import config.ts'],
     [
       `${SRC}/clock.ts`,
       `import './errors.ts';`,
@@ -139,7 +138,17 @@ describe('refused', () => {
     [
       `${SRC}/http/planted.ts`,
       `import '@tillroll/client';`,
-      'http must not import @tillroll/client: the server knows the contract alone',
+      'http must not import @tillroll/client: of ours, the server knows the contract, its own PostgreSQL and the sample alone',
+    ],
+    [
+      `${SRC}/http/planted.ts`,
+      `import '@tillroll/postgres';`,
+      'http must not import @tillroll/postgres: of ours, the server knows the contract, its own PostgreSQL and the sample alone',
+    ],
+    [
+      `${SRC}/worker/planted.ts`,
+      `import '@tillroll/sample';`,
+      'worker must not import @tillroll/sample: of ours, the server knows the contract, its own PostgreSQL and the sample alone',
     ],
     [
       `${SRC}/http/planted.ts`,
@@ -170,6 +179,16 @@ describe('refused', () => {
     [`${SRC}/http/planted.ts`, `import 'pg';`, 'http must not import pg'],
     [`${SRC}/sink/planted.ts`, `import 'pg-copy-streams';`, 'sink must not import pg-copy-streams'],
     // The other packages.
+    [
+      'packages/postgres/src/planted.ts',
+      `import '@tillroll/contract';`,
+      'packages/postgres must not import @tillroll/contract',
+    ],
+    [
+      'packages/sample/src/planted.ts',
+      `import '../../server/src/errors.ts';`,
+      'packages/sample must not import packages/server/src/errors.ts',
+    ],
     [
       'packages/contract/src/planted.ts',
       `import '@tillroll/client';`,

@@ -21,6 +21,8 @@ interface Package {
   hasContractInLeaves: boolean;
   /** Folders and files of src, from the top: what each may import besides itself, leaves and contract. */
   modules: Readonly<Record<string, May>>;
+  /** The packages of ours that only some modules may import, and those; every module may import the contract. */
+  ours: Readonly<Record<string, readonly string[]>>;
   /** Why no other package of ours may be imported. */
   knows: string;
 }
@@ -57,13 +59,13 @@ const PACKAGES: Readonly<Record<string, Package>> = {
       source: ['database'],
       sink: ['storage'],
       storage: [],
-      sample: [],
       database: [],
       'config.ts': ['database'],
       'store.ts': ['storage', 'database'],
       'repeats.ts': [],
     },
-    knows: 'the server knows the contract alone',
+    ours: { '@tillroll/postgres': ['database'], '@tillroll/sample': ['commands'] },
+    knows: 'of ours, the server knows the contract, its own PostgreSQL and the sample alone',
   },
   'packages/client': {
     leaves: ['errors.ts'],
@@ -82,6 +84,7 @@ const PACKAGES: Readonly<Record<string, Package>> = {
       'http',
       'disk',
     ),
+    ours: {},
     knows: 'the client knows the contract alone',
   },
 };
@@ -144,7 +147,10 @@ function refusePackage(name: string, module: string, target: string): string | u
     return own.leaves.includes(module) && !own.hasContractInLeaves
       ? betweenModules(own, module, target)
       : undefined;
-  if (isOurs(target)) return `${module} must not import ${target}: ${own.knows}`;
+  if (isOurs(target))
+    return own.ours[target]?.includes(module)
+      ? undefined
+      : `${module} must not import ${target}: ${own.knows}`;
   if (name !== SERVER) return undefined;
   const restricted = DEPENDENCIES.find((each) => each.name.test(target));
   return restricted && !allows(restricted.may, module)
@@ -178,6 +184,8 @@ function refusal(file: string, specifier: string): string | undefined {
   }
   for (const [own, may] of [
     ['packages/contract', []],
+    ['packages/sample', [CONTRACT]],
+    ['packages/postgres', []],
     ['packages/client', [CONTRACT]],
     ['packages/formats', [CONTRACT, CLIENT]],
     ['packages/cli', [CONTRACT, CLIENT, '@tillroll/formats']],

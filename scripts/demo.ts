@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { removeEmbeddedPostgres } from '../packages/server/src/database/embedded/index.ts';
+import { removeEmbeddedPostgres } from '@tillroll/postgres';
 import { pullWithCommand } from './client-process.ts';
 import { showAnswers } from './demo-queries.ts';
 import { runCommand, startServer } from './server-process.ts';

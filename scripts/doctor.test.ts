@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { removeEmbeddedPostgres } from '../packages/server/src/database/embedded/index.ts';
+import { removeEmbeddedPostgres } from '@tillroll/postgres';
 import { run, type Ended } from '../packages/cli/test/run.ts';
 import { runCommand, startServer, type ServerProcess } from './server-process.ts';
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EXPORT_TYPES, type ExportType } from '@tillroll/contract';
-import { removeEmbeddedPostgres } from '../packages/server/src/database/embedded/index.ts';
+import { removeEmbeddedPostgres } from '@tillroll/postgres';
 import { openDatabase } from '../packages/server/src/database/open.ts';
 import { runCommand, startServer } from './server-process.ts';
 

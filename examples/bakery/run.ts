@@ -13,7 +13,7 @@ import {
   type Order,
   type Payment,
 } from '@tillroll/contract';
-import { removeEmbeddedPostgres } from '../../packages/server/src/database/embedded/index.ts';
+import { removeEmbeddedPostgres } from '@tillroll/postgres';
 import { runCommand, startServer } from '../../scripts/server-process.ts';
 import { convertFile, localMonth } from './convert.ts';
 

@@ -16,7 +16,7 @@ import {
 import { beginLoad, Loader, type Upload } from '../ingest/load.ts';
 import { purgeObjects } from '../ingest/merge.ts';
 import { BossQueue } from '../queue/boss-queue.ts';
-import { ordersNdjson, paymentsNdjson } from '../sample/index.ts';
+import { ordersNdjson, paymentsNdjson } from '@tillroll/sample';
 import { DirectoryStorage } from '../storage/directory.ts';
 import { exportPrefix } from '../storage/keys.ts';
 import { verifyBoundStore } from '../store.ts';

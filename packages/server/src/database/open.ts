@@ -1,6 +1,6 @@
 import { codeOf } from '../errors.ts';
 import { describeConnection, parseDatabaseUrl } from './connection.ts';
-import { openEmbeddedPostgres } from './embedded/index.ts';
+import { openEmbeddedPostgres } from '@tillroll/postgres';
 import { createPool, WrongEncoding, type Connection, type Pool, type PoolOptions } from './pool.ts';
 
 /** The database of this process, the platform's or our own. */

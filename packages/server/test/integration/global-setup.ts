@@ -3,7 +3,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { openEmbeddedPostgres, removeEmbeddedPostgres } from '../../src/database/embedded/index.ts';
+import { openEmbeddedPostgres, removeEmbeddedPostgres } from '@tillroll/postgres';
 
 export interface Cluster {
   host: string;

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { describeCluster } from '../../src/database/embedded/describe.ts';
-import { childOptions, run } from '../../src/database/embedded/run.ts';
+import { describeCluster } from '../../../postgres/src/describe.ts';
+import { childOptions, run } from '../../../postgres/src/run.ts';
 import { until } from './until.ts';
 
 const execute = promisify(execFile);

@@ -10,7 +10,7 @@ import { migrate } from '../../src/database/migrations.ts';
 import { createPool, type Pool } from '../../src/database/pool.ts';
 import { beginLoad, Loader } from '../../src/ingest/load.ts';
 import type { ExportType, LoadCounts, Permission } from '@tillroll/contract';
-import { ordersNdjson } from '../../src/sample/index.ts';
+import { ordersNdjson } from '@tillroll/sample';
 
 type Environment = Record<string, string>;
 

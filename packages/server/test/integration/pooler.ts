@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { inject } from 'vitest';
-import { chooseAccount } from '../../src/database/embedded/account.ts';
-import { childOptions } from '../../src/database/embedded/run.ts';
+import { chooseAccount } from '../../../postgres/src/account.ts';
+import { childOptions } from '../../../postgres/src/run.ts';
 import { freePort } from './node.ts';
 import { until } from './until.ts';
 

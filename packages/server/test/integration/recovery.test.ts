@@ -3,7 +3,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
-import { removeEmbeddedPostgres } from '../../src/database/embedded/index.ts';
+import { removeEmbeddedPostgres } from '@tillroll/postgres';
 import { Api, download, idsOf, type Exported } from './api.ts';
 import { holdHalfWay, type HeldSource } from './held-source.ts';
 import { FROM, makePlace, TO, type Place } from './place.ts';

@@ -7,7 +7,7 @@ import {
   openEmbeddedPostgres,
   removeEmbeddedPostgres,
   type EmbeddedPostgres,
-} from '../../src/database/embedded/index.ts';
+} from '@tillroll/postgres';
 import { createPool } from '../../src/database/pool.ts';
 import { Api } from './api.ts';
 import { holdHalfWay } from './held-source.ts';

@@ -15,7 +15,7 @@ import {
   paymentsNdjson,
   type SampleOptions,
   type Trade,
-} from '../src/sample/index.ts';
+} from '../src/index.ts';
 
 const MARCH = Date.UTC(2025, 2, 1);
 const options: SampleOptions = {

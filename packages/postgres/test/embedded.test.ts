@@ -21,18 +21,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { chooseAccount } from '../src/database/embedded/account.ts';
-import { canEnter } from '../src/database/embedded/run.ts';
+import { chooseAccount } from '../src/account.ts';
+import { canEnter } from '../src/run.ts';
 import {
   openEmbeddedPostgres,
   removeEmbeddedPostgres,
   type EmbeddedPostgres,
-} from '../src/database/embedded/index.ts';
+} from '../src/index.ts';
 
 // Every test makes a cluster, some under the load of all the others.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
-const room = new URL('../src/database/embedded/index.ts', import.meta.url).href;
+const room = new URL('../src/index.ts', import.meta.url).href;
 const isRoot = process.getuid?.() === 0;
 
 /** Whether PostgreSQL's user can run the programs where npm put them: not in a checkout below /root. */
