@@ -62,7 +62,7 @@ CREATE TABLE tillroll.exports (
   -- The queue's job that is to run the next attempt; a job that is not this one is out of date.
   job_id uuid NOT NULL,
   errors integer NOT NULL DEFAULT 0,
-  losses integer NOT NULL DEFAULT 0,
+  interruptions integer NOT NULL DEFAULT 0,
   failure_code text,
   files_deleted boolean NOT NULL DEFAULT false,
   -- Exports created in the same millisecond still have an order in the list.

@@ -4,9 +4,9 @@ import { describe, expect, test } from 'vitest';
 import {
   EXPORT_EVENTS,
   LIFE_CYCLE,
-  lossDelayMs,
+  interruptionDelayMs,
   MAX_ERRORS,
-  MAX_LOSSES,
+  MAX_INTERRUPTIONS,
   MAX_PERMANENT_ERRORS,
   retryDelayMs,
   transition,
@@ -23,14 +23,14 @@ function after(status: ExportStatus, event: ExportEvent): ExportStatus {
 
 /** Every single cell, so that no later change slips through. */
 const TABLE: [ExportStatus, Partial<Record<ExportEvent, ExportStatus>>][] = [
-  ['PENDING', { take: 'IN_PROGRESS', handBack: 'PENDING', fail: 'FAILED', cancel: 'CANCELED' }],
+  ['PENDING', { claim: 'IN_PROGRESS', release: 'PENDING', fail: 'FAILED', cancel: 'CANCELED' }],
   [
     'IN_PROGRESS',
     {
-      take: 'IN_PROGRESS',
+      claim: 'IN_PROGRESS',
       complete: 'DONE',
       retry: 'PENDING',
-      handBack: 'PENDING',
+      release: 'PENDING',
       fail: 'FAILED',
       cancel: 'CANCELED',
     },
@@ -88,21 +88,21 @@ describe('random walks', () => {
     fc.assert(
       fc.property(walks, (events) => {
         let status: ExportStatus = 'PENDING';
-        let takes = 0;
+        let claims = 0;
         for (const event of events) {
           const before: ExportStatus = status;
           status = after(status, event);
-          if (event === 'take') takes++;
-          if (status === 'IN_PROGRESS' && before !== status) expect(event).toBe('take');
+          if (event === 'claim') claims++;
+          if (status === 'IN_PROGRESS' && before !== status) expect(event).toBe('claim');
           if (before === status) continue;
           expect(OPEN).toContain(before);
           if (status === 'DONE') {
             expect([before, event]).toEqual(['IN_PROGRESS', 'complete']);
-            expect(takes).toBeGreaterThan(0);
+            expect(claims).toBeGreaterThan(0);
           }
           if (status === 'FAILED') expect(event).toBe('fail');
           if (status === 'CANCELED') expect(event).toBe('cancel');
-          if (status === 'PENDING') expect(['retry', 'handBack']).toContain(event);
+          if (status === 'PENDING') expect(['retry', 'release']).toContain(event);
         }
       }),
       { numRuns: 1000 },
@@ -114,7 +114,7 @@ describe('random walks', () => {
       fc.property(walks, (events) => {
         const status = events.reduce<ExportStatus>(after, 'PENDING');
         fc.pre(OPEN.includes(status));
-        expect(after(after(status, 'take'), 'complete')).toBe('DONE');
+        expect(after(after(status, 'claim'), 'complete')).toBe('DONE');
         expect(after(status, 'fail')).toBe('FAILED');
         expect(after(status, 'cancel')).toBe('CANCELED');
       }),
@@ -138,8 +138,8 @@ describe('random walks', () => {
 });
 
 describe('tries', () => {
-  test('eight errors of the export itself, two where another try cannot help, twenty losses', () => {
-    expect([MAX_ERRORS, MAX_PERMANENT_ERRORS, MAX_LOSSES]).toEqual([8, 2, 20]);
+  test('eight errors of the export itself, two where another try cannot help, twenty interruptions', () => {
+    expect([MAX_ERRORS, MAX_PERMANENT_ERRORS, MAX_INTERRUPTIONS]).toEqual([8, 2, 20]);
   });
 
   test('the pauses grow from seconds to minutes, and leave a person 15 to 30 minutes', () => {
@@ -154,7 +154,7 @@ describe('tries', () => {
   });
 
   test('lost links are waited for, too: a server that stays away for ten minutes ends no export', () => {
-    const pauses = Array.from({ length: MAX_LOSSES }, (_, i) => lossDelayMs(i + 1));
+    const pauses = Array.from({ length: MAX_INTERRUPTIONS }, (_, i) => interruptionDelayMs(i + 1));
     expect(pauses.slice(0, 3)).toEqual([2000, 4000, 8000]);
     expect(pauses.toSorted((a, b) => a - b)).toEqual(pauses);
     expect(pauses.at(-1)).toBe(60_000);

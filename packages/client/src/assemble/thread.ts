@@ -21,7 +21,7 @@ export class AssemblyThread {
 
   constructor() {
     this.#worker.unref();
-    this.#worker.on('message', (answer: Answer) => this.#settle(answer));
+    this.#worker.on('message', (answer: Answer) => this.#receive(answer));
     this.#worker.on('messageerror', (error) => this.#fail(error));
     this.#worker.on('error', (error) => this.#fail(error));
     this.#worker.on('exit', (code) => this.#fail(new Error(`it exited with ${code}`)));
@@ -46,7 +46,7 @@ export class AssemblyThread {
     return promise;
   }
 
-  #settle(answer: Answer): void {
+  #receive(answer: Answer): void {
     const pending = this.#pending.get(answer.id);
     this.#pending.delete(answer.id);
     if (this.#pending.size === 0) this.#worker.unref();

@@ -12,9 +12,9 @@ const INTERVAL_MS = 5000;
 /** How long a lease must be seen unchanged before it is taken over. */
 const PATIENCE_MS = 30_000;
 /** After a takeover: how long a contender that did the same, or the former holder, has to finish its step. */
-const SETTLE_MS = 1000;
+const TAKEOVER_PAUSE_MS = 1000;
 /** The same where the holder is dead: only other contenders count. */
-const SETTLE_DEAD_MS = 200;
+const DEAD_HOLDER_PAUSE_MS = 200;
 /** A lease has less than 500 bytes. */
 const MAX_LEASE_BYTES = 4096;
 const { O_CREAT, O_EXCL, O_RDWR, O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
@@ -136,7 +136,7 @@ export class Lease implements AsyncDisposable {
   }
 
   /** Takes a lease over that is stale. @returns false when another contender was faster. */
-  async #replace({ text, settleMs }: Stale, signal: AbortSignal): Promise<boolean> {
+  async #replace({ text, pauseMs }: Stale, signal: AbortSignal): Promise<boolean> {
     const own = `${this.#path}.${this.token}`;
     if (!(await this.#create(own))) throw new Error(`${own} exists`);
     let isReplaced = false;
@@ -144,7 +144,7 @@ export class Lease implements AsyncDisposable {
       // An empty text also stands for a file that cannot be read; one that is gone is created above.
       isReplaced = (await readText(this.#path)) === text;
       if (isReplaced) await rename(own, this.#path);
-      if (isReplaced) await sleep(settleMs, signal);
+      if (isReplaced) await sleep(pauseMs, signal);
       const present = isReplaced ? await readText(this.#path) : undefined;
       if (present !== undefined && parseHolder(present)?.token === this.token) return true;
     } catch (error) {
@@ -165,7 +165,7 @@ export class Lease implements AsyncDisposable {
 /** A lease that may be taken over. */
 interface Stale {
   text: string;
-  settleMs: number;
+  pauseMs: number;
 }
 
 /** @returns undefined when the file is gone; '' when it cannot be read, which is as good as any text. */
@@ -192,7 +192,7 @@ async function watch(
   if (text === undefined) return undefined;
   const holder = parseHolder(text);
   const isDead = (): boolean => holder !== undefined && findFate(holder) === 'dead';
-  if (isDead()) return { text, settleMs: SETTLE_DEAD_MS };
+  if (isDead()) return { text, pauseMs: DEAD_HOLDER_PAUSE_MS };
   if (holder && findFate(holder) === 'alive') throw locked(out, holder);
   const until = Date.now() + patienceMs;
   const message = `${out} may be in use by ${describe(holder)}; waiting up to ${Math.ceil(patienceMs / 1000)} s to see`;
@@ -208,9 +208,9 @@ async function watch(
     const present = await readText(path);
     if (present === undefined) return undefined;
     if (present !== text) throw locked(out, parseHolder(present) ?? holder);
-    if (isDead()) return { text, settleMs: SETTLE_DEAD_MS };
+    if (isDead()) return { text, pauseMs: DEAD_HOLDER_PAUSE_MS };
   }
-  return { text, settleMs: SETTLE_MS };
+  return { text, pauseMs: TAKEOVER_PAUSE_MS };
 }
 
 function describe(holder: Holder | undefined): string {

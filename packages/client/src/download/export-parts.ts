@@ -145,7 +145,7 @@ class Parts implements ExportParts {
     for (let position = 0; position < this.count; position++) {
       const path = whole.get(position);
       if (path === undefined && isNeeded(position)) this.#schedule(position);
-      else if (path !== undefined) void this.#settle(position, async () => path);
+      else if (path !== undefined) void this.#recordPart(position, async () => path);
     }
   }
 
@@ -186,7 +186,7 @@ class Parts implements ExportParts {
     // The outcome is in the slot: a file that waits behind those of another export is nobody's concern.
     void this.#options.limit(async () => {
       if (this.#failure !== undefined) return;
-      const fetching = this.#settle(position, () => this.#fetch(position));
+      const fetching = this.#recordPart(position, () => this.#fetch(position));
       this.#inFlight.add(fetching);
       await fetching;
       this.#inFlight.delete(fetching);
@@ -194,7 +194,7 @@ class Parts implements ExportParts {
   }
 
   /** Never rejects: the first failure ends the download, and later ones are its consequences. */
-  async #settle(position: number, find: () => Promise<string>): Promise<void> {
+  async #recordPart(position: number, find: () => Promise<string>): Promise<void> {
     try {
       const path = await find();
       this.#slot(position).resolve({ position, path, expected: this.expected(position) });

@@ -26,7 +26,7 @@ const MAX_FILE_BYTES = 512 * 1024 * 1024;
 const GZIP_SLACK_BYTES = 1024;
 const GZIP_SLACK_RATIO = 1.001;
 const MAX_REDIRECTS = 5;
-const MAX_RENEWALS = 2;
+const MAX_URL_REFRESHES = 2;
 const EXPIRED: ReadonlySet<number> = new Set([401, 403, 404, 410]);
 /** What a try must add before the budget of tries begins anew. */
 const PROGRESS_BYTES = 64 * 1024;
@@ -53,10 +53,10 @@ class FileFetch {
   readonly #urls: FileUrls;
   readonly #sink: Sink;
   readonly #options: FetchOptions;
-  #renewals = 0;
+  #urlRefreshes = 0;
   #furthest: number;
   /** Set while the export is read again: that has retries of its own. */
-  #isRenewing = false;
+  #isRefreshingUrl = false;
   #isNotResumable = false;
 
   constructor(
@@ -85,13 +85,13 @@ class FileFetch {
           onWaiting?.({ ...waiting, message: `${this.#file.name}: ${waiting.message}` }),
         attempts: () => retry.attempts,
         hasProgressed: () => this.#noteProgress(),
-        isExempt: () => this.#isRenewing,
+        isExempt: () => this.#isRefreshingUrl,
       });
     } catch (error) {
       // A connection, not an answer: the message does not name the file yet.
       const isBroken =
         error instanceof ExportError && error.code === 'NETWORK' && error.status === undefined;
-      if (!isBroken || this.#isRenewing) throw error;
+      if (!isBroken || this.#isRefreshingUrl) throw error;
       throw new ExportError(
         'NETWORK',
         `${this.#file.name} broke off again and again: ${error.message}`,
@@ -115,7 +115,7 @@ class FileFetch {
   async #attempt(): Promise<void> {
     const from = this.#resumeFrom();
     if (from > 0 && from === this.#sink.head?.length) return;
-    const answer = await this.#openRenewed(from);
+    const answer = await this.#openWithFreshUrl(from);
     try {
       await this.#receive(answer, from);
     } finally {
@@ -124,20 +124,20 @@ class FileFetch {
   }
 
   /** Opens the file; a URL that expired is renewed by reading the export again. */
-  async #openRenewed(from: number): Promise<HttpAnswer> {
-    let url = await this.#renewing(this.#urls.find(this.#file.key));
+  async #openWithFreshUrl(from: number): Promise<HttpAnswer> {
+    let url = await this.#whileRefreshing(this.#urls.find(this.#file.key));
     for (;;) {
       const answer = await this.#open(url, from);
-      if (!EXPIRED.has(answer.status) || ++this.#renewals > MAX_RENEWALS) return answer;
+      if (!EXPIRED.has(answer.status) || ++this.#urlRefreshes > MAX_URL_REFRESHES) return answer;
       answer.discard();
-      url = await this.#renewing(this.#urls.renew(this.#file.key, url));
+      url = await this.#whileRefreshing(this.#urls.renew(this.#file.key, url));
     }
   }
 
-  async #renewing(url: Promise<string>): Promise<string> {
-    this.#isRenewing = true;
+  async #whileRefreshing(url: Promise<string>): Promise<string> {
+    this.#isRefreshingUrl = true;
     const found = await url;
-    this.#isRenewing = false;
+    this.#isRefreshingUrl = false;
     return found;
   }
 

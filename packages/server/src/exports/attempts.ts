@@ -1,7 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { ExportType, FailureCode } from '@tillroll/contract';
 import { inTransaction, write, type Pool } from '../database/pool.ts';
-import { lossDelayMs, MAX_ERRORS, MAX_LOSSES, MAX_PERMANENT_ERRORS } from './lifecycle.ts';
+import {
+  interruptionDelayMs,
+  MAX_ERRORS,
+  MAX_INTERRUPTIONS,
+  MAX_PERMANENT_ERRORS,
+} from './lifecycle.ts';
 import type { ExportQueue } from './queue.ts';
 import type { ExportRecord, ManifestFile } from './record.ts';
 import * as sql from './sql.ts';
@@ -27,7 +32,7 @@ export interface Attempt {
 export type Ending = 'will be retried' | 'failed' | 'superseded';
 
 /** What a job leads to: an attempt, an export that was lost too often, or nothing, when it is out of date. */
-export type Taken =
+export type Claim =
   | { attempt: Attempt }
   | { failed: Pick<Attempt, 'exportId' | 'number' | 'takenOverFrom'> }
   | null;
@@ -36,19 +41,19 @@ export type Taken =
  * Begins an attempt. An export that was lost too often is FAILED instead.
  * @param worker the name of the worker, for whoever takes over from it.
  */
-export async function takeExport(
+export async function claimExport(
   pool: Pool,
   exportId: string,
   jobId: string,
   worker: string,
-): Promise<Taken> {
+): Promise<Claim> {
   const { rows } = await write<
-    ExportRecord & StatementColumns & { losses: number; takenOverFrom: string | null }
-  >(pool, sql.take, [exportId, jobId, worker]);
+    ExportRecord & StatementColumns & { interruptions: number; takenOverFrom: string | null }
+  >(pool, sql.claim, [exportId, jobId, worker]);
   const [row] = rows;
   if (!row) return null;
   const { id, attempt, merchantId, appId, type, startTime, endTime, takenOverFrom } = row;
-  if (row.losses > MAX_LOSSES) {
+  if (row.interruptions > MAX_INTERRUPTIONS) {
     await write(pool, sql.fail, [exportId, attempt, 'WORKER_LOST' satisfies FailureCode]);
     return { failed: { exportId: id, number: attempt, takenOverFrom } };
   }
@@ -154,7 +159,7 @@ export async function recordError(
 }
 
 /** The attempt ended through no fault of the export: tried again, FAILED after twenty of those. */
-export async function handBack(
+export async function releaseExport(
   pool: Pool,
   queue: ExportQueue,
   attempt: Pick<Attempt, 'exportId' | 'number'>,
@@ -162,14 +167,14 @@ export async function handBack(
 ): Promise<Ending> {
   return inTransaction(pool, async (client) => {
     const jobId = randomUUID();
-    const { rows } = await client.query<{ losses: number }>(sql.handBack, [
+    const { rows } = await client.query<{ interruptions: number }>(sql.release, [
       attempt.exportId,
       attempt.number,
       jobId,
     ]);
     const [row] = rows;
     if (!row) return 'superseded';
-    if (row.losses > MAX_LOSSES) {
+    if (row.interruptions > MAX_INTERRUPTIONS) {
       await client.query(sql.fail, [
         attempt.exportId,
         attempt.number,
@@ -180,7 +185,7 @@ export async function handBack(
     await queue.enqueueRun(client, {
       jobId,
       exportId: attempt.exportId,
-      delayMs: cause === 'lost' ? lossDelayMs(row.losses) : 0,
+      delayMs: cause === 'lost' ? interruptionDelayMs(row.interruptions) : 0,
     });
     return 'will be retried';
   });

@@ -2,19 +2,19 @@ import { EXPORT_STATUSES, type ExportStatus } from '@tillroll/contract';
 
 /**
  * What can happen to an export.
- * - `take`: a worker takes it up; in IN_PROGRESS that is a take-over after a loss.
+ * - `claim`: a worker takes it up; in IN_PROGRESS that is a take-over after a loss.
  * - `complete`: the current attempt committed its manifest.
  * - `retry`: the attempt failed through a fault of the export itself, and tries are left.
- * - `handBack`: the attempt ended through no fault of the export: shutdown, lost link, lost job.
+ * - `release`: the attempt ended through no fault of the export: shutdown, lost link, lost job.
  * - `fail`: no tries are left.
  * - `cancel`: the operator's command.
  * - `expire`: `availableUntil` has passed.
  */
 export const EXPORT_EVENTS = [
-  'take',
+  'claim',
   'complete',
   'retry',
-  'handBack',
+  'release',
   'fail',
   'cancel',
   'expire',
@@ -26,10 +26,10 @@ type Row = Readonly<Record<ExportEvent, ExportStatus | null>>;
 
 /** Of an export that has ended, nothing is heard any more. */
 const ENDED: Row = {
-  take: null,
+  claim: null,
   complete: null,
   retry: null,
-  handBack: null,
+  release: null,
   fail: null,
   cancel: null,
   expire: null,
@@ -38,19 +38,19 @@ const ENDED: Row = {
 /** The state after an event, or null where the event changes nothing. Total: the compiler sees to it. */
 export const LIFE_CYCLE: Readonly<Record<ExportStatus, Row>> = {
   PENDING: {
-    take: 'IN_PROGRESS',
+    claim: 'IN_PROGRESS',
     complete: null,
     retry: null,
-    handBack: 'PENDING',
+    release: 'PENDING',
     fail: 'FAILED',
     cancel: 'CANCELED',
     expire: null,
   },
   IN_PROGRESS: {
-    take: 'IN_PROGRESS',
+    claim: 'IN_PROGRESS',
     complete: 'DONE',
     retry: 'PENDING',
-    handBack: 'PENDING',
+    release: 'PENDING',
     fail: 'FAILED',
     cancel: 'CANCELED',
     expire: null,
@@ -72,8 +72,8 @@ const JITTER = 0.2;
 export const MAX_ERRORS = RETRY_PAUSES_MS.length + 1;
 /** The same where only other objects would help: tried once more, in case that they have changed already. */
 export const MAX_PERMANENT_ERRORS = 2;
-/** Losses of a worker, a shutdown or a link before it is FAILED. */
-export const MAX_LOSSES = 20;
+/** Interruptions of a worker, a shutdown or a link before it is FAILED. */
+export const MAX_INTERRUPTIONS = 20;
 
 /** What an event asks of the database: the states it applies in, and the state it leads to. */
 export interface Transition {
@@ -99,13 +99,16 @@ export function retryDelayMs(errors: number, random = Math.random()): number {
   return Math.round(pause * (1 - JITTER + 2 * JITTER * random));
 }
 
-const FIRST_LOSS_PAUSE_MS = 2_000;
-const LAST_LOSS_PAUSE_MS = 60_000;
+const FIRST_INTERRUPTION_PAUSE_MS = 2_000;
+const LAST_INTERRUPTION_PAUSE_MS = 60_000;
 
 /**
  * Milliseconds to wait after a lost link: the server needs a moment, and one that stays away more of it.
- * @param losses losses so far, from 1.
+ * @param interruptions interruptions so far, from 1.
  */
-export function lossDelayMs(losses: number): number {
-  return Math.min(LAST_LOSS_PAUSE_MS, FIRST_LOSS_PAUSE_MS * 2 ** (losses - 1));
+export function interruptionDelayMs(interruptions: number): number {
+  return Math.min(
+    LAST_INTERRUPTION_PAUSE_MS,
+    FIRST_INTERRUPTION_PAUSE_MS * 2 ** (interruptions - 1),
+  );
 }

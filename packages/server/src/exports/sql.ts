@@ -86,14 +86,14 @@ export const insert = `
  * $1 id, $2 job, $3 worker. A take-over of an attempt that never ended counts as a loss. The statement
  * of the attempt before stays recorded until it is known to have ended.
  */
-export const take = `
+export const claim = `
   UPDATE tillroll.exports e SET
-    status = ${target('take')}, attempt = e.attempt + 1, worker = $3,
-    losses = e.losses + (e.status = 'IN_PROGRESS')::int,
+    status = ${target('claim')}, attempt = e.attempt + 1, worker = $3,
+    interruptions = e.interruptions + (e.status = 'IN_PROGRESS')::int,
     started_time = tillroll.now_ms(), modified_time = tillroll.now_ms()
   FROM (SELECT worker FROM tillroll.exports WHERE id = $1 FOR UPDATE) before
-  WHERE e.id = $1 AND e.job_id = $2 AND e.status IN ${states('take')}
-  RETURNING e.losses, before.worker AS "takenOverFrom", ${STATEMENT}, ${RECORD}`;
+  WHERE e.id = $1 AND e.job_id = $2 AND e.status IN ${states('claim')}
+  RETURNING e.interruptions, before.worker AS "takenOverFrom", ${STATEMENT}, ${RECORD}`;
 
 /** $1 id, $2 attempt, $3 pid, $4 start: what the current attempt is about to read with. */
 export const recordStatement = `
@@ -140,10 +140,10 @@ export const retry = `
   WHERE ${current('retry')} RETURNING errors`;
 
 /** $1 id, $2 attempt, $3 the next job */
-export const handBack = `
+export const release = `
   UPDATE tillroll.exports e SET
-    status = ${target('handBack')}, losses = losses + 1, job_id = $3, modified_time = tillroll.now_ms()
-  WHERE ${current('handBack')} RETURNING losses`;
+    status = ${target('release')}, interruptions = interruptions + 1, job_id = $3, modified_time = tillroll.now_ms()
+  WHERE ${current('release')} RETURNING interruptions`;
 
 /** $1 id, $2 attempt, $3 code */
 export const fail = `
@@ -163,7 +163,7 @@ export const expire = `
   WHERE e.id = $1 AND e.status IN ${states('expire')} AND e.available_until <= tillroll.now_ms()`;
 
 /** $1 id: attempt whose files must stay, if any. */
-export const keptAttempt = `
+export const findRetainedAttempt = `
   SELECT attempt FROM tillroll.exports
   WHERE id = $1 AND (status = 'IN_PROGRESS' OR (status = 'DONE' AND available_until > tillroll.now_ms()))`;
 

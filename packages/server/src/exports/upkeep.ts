@@ -3,8 +3,8 @@ import * as sql from './sql.ts';
 import { toStatement, type ExportStatement, type StatementColumns } from './statements.ts';
 
 /** The attempt whose files must stay, or null when everything of this export may go. */
-export async function keptAttempt(pool: Pool, exportId: string): Promise<number | null> {
-  const { rows } = await pool.query<{ attempt: number }>(sql.keptAttempt, [exportId]);
+export async function findRetainedAttempt(pool: Pool, exportId: string): Promise<number | null> {
+  const { rows } = await pool.query<{ attempt: number }>(sql.findRetainedAttempt, [exportId]);
   return rows[0]?.attempt ?? null;
 }
 

@@ -117,7 +117,7 @@ export const rangeNotSatisfiable = (size: number): HttpError =>
   });
 
 /** Faults of this machine that pass: the caller may come again. */
-const PASSING = new Set(['ENOSPC', 'EMFILE', 'ENFILE', 'EDQUOT']);
+const TRANSIENT_CODES = new Set(['ENOSPC', 'EMFILE', 'ENFILE', 'EDQUOT']);
 
 function fromFastify(error: FastifyError): HttpError | null {
   switch (error.code) {
@@ -168,7 +168,7 @@ export function toHttpError(error: unknown): HttpError {
     const known = fromFastify(error as FastifyError);
     if (known) return known;
   }
-  if (PASSING.has(codeOf(error) ?? '') || isTransient(error)) {
+  if (TRANSIENT_CODES.has(codeOf(error) ?? '') || isTransient(error)) {
     return new HttpError(
       503,
       errorBody(503, 'The service lacks a resource at the moment; try again'),

@@ -94,7 +94,7 @@ export class Inflater {
   async #feed(chunk: Buffer): Promise<Buffer> {
     const gunzip = this.#gunzip as Gunzip;
     this.#fed += chunk.length;
-    await this.#settled(gunzip, (done) => gunzip.write(chunk, done));
+    await this.#act(gunzip, (done) => gunzip.write(chunk, done));
     const left = this.#fed - gunzip.bytesWritten;
     if (left === 0) return Buffer.alloc(0);
     // It stops at a zero byte behind a member, and reads no further.
@@ -104,12 +104,12 @@ export class Inflater {
   }
 
   async #finish(gunzip: Gunzip): Promise<void> {
-    await this.#settled(gunzip, () => gunzip.end());
+    await this.#act(gunzip, () => gunzip.end());
     gunzip.destroy();
   }
 
   /** Waits until the stream has taken its bytes, or has ended, or has failed. */
-  async #settled(gunzip: Gunzip, act: (done: () => void) => void): Promise<void> {
+  async #act(gunzip: Gunzip, act: (done: () => void) => void): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const onError = (error: Error): void => reject(toBadBody(error));
     gunzip.once('error', onError).once('end', resolve).once('close', resolve);

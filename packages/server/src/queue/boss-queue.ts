@@ -25,7 +25,7 @@ const QUEUES = {
     notify: true,
     // A worker that falls silent for 10 s has lost its job; measured, it runs elsewhere after 10-16 s.
     heartbeatSeconds: 10,
-    // Losses are counted in the export's row, which ends it long before this.
+    // Interruptions are counted in the export's row, which ends it long before this.
     retryLimit: 100,
     retryDelay: 2,
     expireInSeconds: DAY_S - 1,

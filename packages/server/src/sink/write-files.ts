@@ -7,7 +7,7 @@ export class StorageError extends Error {
 }
 
 /**
- * What is in flight is bounded in bytes, not in objects. Measured: 8 MiB keep the compressing threads
+ * What is in inFlight is bounded in bytes, not in objects. Measured: 8 MiB keep the compressing threads
  * of two cores busy as well as 32 do.
  */
 export const IN_FLIGHT_BYTES = 8 * 1024 * 1024;
@@ -31,25 +31,25 @@ export async function writeFiles(
   store: StoreFile,
   onPosition: (createdTime: number) => void,
 ): Promise<WrittenFile[]> {
-  const flight = new Flight(store);
-  const cutter = new FileCutter(flight, () => flight.allocate());
+  const inFlight = new InFlightFiles(store);
+  const cutter = new FileCutter(inFlight, () => inFlight.allocate());
   try {
     for await (const rows of batches) {
       for (const { data, start, end } of rows) cutter.push(data, start, end);
       const last = rows.at(-1);
       if (last) onPosition(last.createdTime);
-      await flight.settle(IN_FLIGHT_BYTES);
+      await inFlight.waitUntilBelow(IN_FLIGHT_BYTES);
     }
     cutter.finish();
-    return await flight.files();
+    return await inFlight.files();
   } catch (error) {
-    await flight.destroy();
+    await inFlight.destroy();
     throw error;
   }
 }
 
 /** The files that are being compressed and stored, and the memory they hold. */
-class Flight {
+class InFlightFiles {
   readonly #store: StoreFile;
   readonly #spare: Buffer[] = [];
   readonly #ended: Promise<WrittenFile>[] = [];
@@ -102,7 +102,7 @@ class Flight {
   }
 
   /** Waits until at most `bytes` are held. @throws StorageError as soon as any file has failed. */
-  async settle(bytes: number): Promise<void> {
+  async waitUntilBelow(bytes: number): Promise<void> {
     while (this.#held > bytes && !this.#failure) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;

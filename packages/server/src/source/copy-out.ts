@@ -118,7 +118,7 @@ export class CopyOut implements Submittable {
         if (head < 0) return;
         at = head;
         if (this.#code === ERROR_RESPONSE || this.#code === COPY_DONE) {
-          this.#handBack(chunk.subarray(at));
+          this.#unread(chunk.subarray(at));
           return;
         }
       }
@@ -149,7 +149,7 @@ export class CopyOut implements Submittable {
   }
 
   /** Gives the socket back to pg, with what it has not seen: the message just begun and all behind it. */
-  #handBack(rest: Buffer): void {
+  #unread(rest: Buffer): void {
     const socket = this.#socket;
     const listener = this.#pgListener;
     if (!socket || !listener) return;

@@ -53,7 +53,7 @@ export class DirectoryStorage implements Storage {
     }
   }
 
-  async seal(prefix: string): Promise<void> {
+  async syncDirectories(prefix: string): Promise<void> {
     await syncUpTo(this.#root, join(this.#root, prefix));
   }
 

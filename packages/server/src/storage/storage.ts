@@ -13,7 +13,7 @@ export interface Storage {
   /** Writes a whole file and makes it durable. @returns its bytes as stored. */
   write(key: string, content: Readable, signal: AbortSignal): Promise<number>;
   /** Makes the names of all files below a prefix durable; once, after the last of them. */
-  seal(prefix: string): Promise<void>;
+  syncDirectories(prefix: string): Promise<void>;
   /** The bytes `start..end` of a file, both inclusive. @throws FileMissing */
   read(key: string, range?: { start: number; end: number }): Promise<Readable>;
   /** Removes everything under a prefix; removing what is not there is no error. */

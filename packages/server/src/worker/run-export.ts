@@ -3,16 +3,16 @@ import type { Pool } from '../database/pool.ts';
 import { oneLine } from '../errors.ts';
 import {
   completeExport,
-  handBack,
+  releaseExport,
   recordError,
   reportProgress,
-  takeExport,
+  claimExport,
   type Attempt,
   type Ending,
   type Fault,
 } from '../exports/attempts.ts';
 import { recordStatement, type ExportStatement } from '../exports/statements.ts';
-import { keptAttempt } from '../exports/upkeep.ts';
+import { findRetainedAttempt } from '../exports/upkeep.ts';
 import type { Logger } from '../log.ts';
 import type { BossQueue, RunJob } from '../queue/boss-queue.ts';
 import type { RepeatedWarnings } from '../repeats.ts';
@@ -66,7 +66,7 @@ class JobLost extends Error {
 /** Runs one export from its first row to its manifest, and decides what an interruption means. */
 export async function runExport(context: WorkerContext, job: RunJob): Promise<void> {
   const { exportId, jobId, worker } = job;
-  const taken = await takeExport(context.pool, exportId, jobId, `${context.workerName}/${worker}`);
+  const taken = await claimExport(context.pool, exportId, jobId, `${context.workerName}/${worker}`);
   if (taken === null) return;
   if ('failed' in taken) {
     const { number, takenOverFrom } = taken.failed;
@@ -97,7 +97,7 @@ export async function runExport(context: WorkerContext, job: RunJob): Promise<vo
     const totals = await attemptExport(context, attempt, job.signal, log);
     log.info({ ...totals, durationMs: durationMs() }, 'export done');
   } catch (error) {
-    const ending = await settle(context, attempt, error).catch((cause: unknown) => {
+    const ending = await recordOutcome(context, attempt, error).catch((cause: unknown) => {
       // The job is tried again later, and that attempt takes over from this one.
       log.warn(
         { error: oneLine(error), unrecorded: oneLine(cause), durationMs: durationMs() },
@@ -125,7 +125,7 @@ async function removeEarlierAttempts(storage: Storage, attempt: Attempt): Promis
 
 /** A link that broke during COMMIT leaves open whether it held: the database is asked before files go. */
 async function removeUnlessKept(context: WorkerContext, attempt: Attempt): Promise<void> {
-  if ((await keptAttempt(context.pool, attempt.exportId)) === attempt.number) return;
+  if ((await findRetainedAttempt(context.pool, attempt.exportId)) === attempt.number) return;
   await context.storage.removePrefix(attemptPrefix(attempt.exportId, attempt.number));
 }
 
@@ -160,7 +160,7 @@ async function attemptExport(
       (createdTime) => progress.at(createdTime),
     );
     signal.throwIfAborted();
-    if (files.length > 0) await seal(storage, attempt);
+    if (files.length > 0) await syncDirectories(storage, attempt);
     // A mount that came or went meanwhile took the files with it.
     await checkStore(context);
     await progress.stop();
@@ -181,10 +181,12 @@ async function attemptExport(
   }
 }
 
-async function seal(storage: Storage, attempt: Attempt): Promise<void> {
-  await storage.seal(attemptPrefix(attempt.exportId, attempt.number)).catch((cause: unknown) => {
-    throw new StorageError('the files could not be made durable', { cause });
-  });
+async function syncDirectories(storage: Storage, attempt: Attempt): Promise<void> {
+  await storage
+    .syncDirectories(attemptPrefix(attempt.exportId, attempt.number))
+    .catch((cause: unknown) => {
+      throw new StorageError('the files could not be made durable', { cause });
+    });
 }
 
 async function checkStore(context: WorkerContext): Promise<void> {
@@ -209,10 +211,15 @@ function faultOf(error: unknown): Fault | null {
  * Says to the database how the attempt ended. When the database cannot be reached either, the error
  * passes on to the queue, which gives the job to a worker again; the take-over then counts the loss.
  */
-async function settle(context: WorkerContext, attempt: Attempt, error: unknown): Promise<Ending> {
+async function recordOutcome(
+  context: WorkerContext,
+  attempt: Attempt,
+  error: unknown,
+): Promise<Ending> {
   if (error instanceof Superseded) return 'superseded';
-  if (context.shutdown.aborted) return handBack(context.pool, context.queue, attempt, 'shutdown');
+  if (context.shutdown.aborted)
+    return releaseExport(context.pool, context.queue, attempt, 'shutdown');
   const fault = faultOf(error);
-  if (fault === null) return handBack(context.pool, context.queue, attempt, 'lost');
+  if (fault === null) return releaseExport(context.pool, context.queue, attempt, 'lost');
   return recordError(context.pool, context.queue, attempt, fault, context.retryDelayMs);
 }

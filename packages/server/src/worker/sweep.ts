@@ -1,11 +1,11 @@
 import { oneLine } from '../errors.ts';
-import { handBack } from '../exports/attempts.ts';
+import { releaseExport } from '../exports/attempts.ts';
 import { leftStatements } from '../exports/statements.ts';
 import {
   forgetExport,
   forgettableExports,
   idleExports,
-  keptAttempt,
+  findRetainedAttempt,
   markExpired,
   overdueExports,
 } from '../exports/upkeep.ts';
@@ -21,7 +21,8 @@ const MAX_FORGET_BATCHES = 50;
 /** Deletes the files of an export whose time has come. Throws when it has not: the job is tried again. */
 export async function expireExport(context: WorkerContext, exportId: string): Promise<void> {
   // The files go first: a crash in between leaves the mark unset, and the job is tried again.
-  if ((await keptAttempt(context.pool, exportId)) !== null) throw new Error('not expired yet');
+  if ((await findRetainedAttempt(context.pool, exportId)) !== null)
+    throw new Error('not expired yet');
   // In a store that is not mounted, removing would succeed and the files would stay for ever.
   await context.checkStore();
   await context.storage.removePrefix(exportPrefix(exportId));
@@ -48,7 +49,7 @@ export async function sweep(context: WorkerContext): Promise<void> {
   for (const { id, attempt, jobId } of await idleExports(pool, IDLE_MS)) {
     await attemptTo(`reviving export ${id}`, async () => {
       if (await queue.isLive(jobId)) return;
-      const ending = await handBack(pool, queue, { exportId: id, number: attempt }, 'lost');
+      const ending = await releaseExport(pool, queue, { exportId: id, number: attempt }, 'lost');
       const level = ending === 'failed' ? 'error' : 'warn';
       log[level]({ export: id, attempt }, `sweep: an open export had no job: ${ending}`);
     });
@@ -68,7 +69,7 @@ export async function sweep(context: WorkerContext): Promise<void> {
     }
     for await (const { exportId, attempt } of storage.listAttempts()) {
       await attemptTo(`removing files of export ${exportId}`, async () => {
-        if ((await keptAttempt(pool, exportId)) === attempt) return;
+        if ((await findRetainedAttempt(pool, exportId)) === attempt) return;
         await storage.removePrefix(attemptPrefix(exportId, attempt));
         log.info({ export: exportId, attempt }, 'sweep: removed files that no export needs');
       });

@@ -79,7 +79,7 @@ describe.concurrent('storage', () => {
           expect(await place.row(id)).toMatchObject({
             attempt: MAX_ERRORS,
             errors: MAX_ERRORS,
-            losses: 0,
+            interruptions: 0,
           });
           await until('nothing is left', async () => (await place.files()).length === 0);
         },
@@ -99,7 +99,7 @@ describe.concurrent('storage', () => {
           expect(done.status).toBe('DONE');
           expect(done).not.toHaveProperty('failure');
           expect(new Set(idsOf(await download(done))).size).toBe(3000);
-          expect(await place.row(id)).toMatchObject({ attempt: 2, errors: 1, losses: 0 });
+          expect(await place.row(id)).toMatchObject({ attempt: 2, errors: 1, interruptions: 0 });
           expect((await place.files()).map((file) => file.split('/')[1])).toEqual(['2', '2', '2']);
         },
         failing(place, 1),
@@ -126,7 +126,7 @@ describe.concurrent('source', () => {
         expect(await place.row(id)).toMatchObject({
           attempt: MAX_ERRORS,
           errors: MAX_ERRORS,
-          losses: 0,
+          interruptions: 0,
         });
       });
     });
@@ -154,7 +154,7 @@ describe.concurrent('source', () => {
           expect(await place.row(id)).toMatchObject({
             attempt: MAX_PERMANENT_ERRORS,
             errors: MAX_PERMANENT_ERRORS,
-            losses: 0,
+            interruptions: 0,
           });
         });
       });
@@ -207,7 +207,7 @@ describe.concurrent('source', () => {
           expect(new Set(idsOf(await download(done))).size).toBe(12_000);
           const row = await place.row(id);
           expect(row).toMatchObject({ errors: 0 });
-          expect(row.losses).toBeGreaterThanOrEqual(1);
+          expect(row.interruptions).toBeGreaterThanOrEqual(1);
           expect(new Set((await place.files()).map((file) => file.split('/')[1]))).toEqual(
             new Set([String(row.attempt)]),
           );
@@ -242,7 +242,11 @@ test.concurrent('canceled by the operator while it runs: CANCELED, and its files
 
         // The worker is free for the next.
         expect((await api.export(FROM, TO)).status).toBe('DONE');
-        expect(await place.row(id)).toMatchObject({ status: 'CANCELED', errors: 0, losses: 0 });
+        expect(await place.row(id)).toMatchObject({
+          status: 'CANCELED',
+          errors: 0,
+          interruptions: 0,
+        });
       });
     } finally {
       await source.release();
@@ -345,7 +349,7 @@ describe.concurrent('a link that breaks during the COMMIT that completes', () =>
         status: 'DONE',
         attempt: 1,
         errors: 0,
-        losses: 0,
+        interruptions: 0,
       });
       expect(await place.files()).toHaveLength(2);
       await withService(place, async (api) => {
@@ -360,7 +364,7 @@ describe.concurrent('a link that breaks during the COMMIT that completes', () =>
         await cut();
         return really();
       });
-      expect(await place.row(id)).toMatchObject({ status: 'PENDING', errors: 0, losses: 1 });
+      expect(await place.row(id)).toMatchObject({ status: 'PENDING', errors: 0, interruptions: 1 });
       expect(await place.files()).toEqual([]);
       await withService(place, async (api) => {
         expect(new Set(idsOf(await download(await api.ended(id)))).size).toBe(1500);

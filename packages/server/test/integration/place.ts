@@ -40,7 +40,7 @@ export interface ExportRow {
   percent: number;
   attempt: number;
   errors: number;
-  losses: number;
+  interruptions: number;
   filesDeleted: boolean;
 }
 
@@ -103,7 +103,7 @@ export async function makePlace(): Promise<Place> {
     files: () => filesBelow(join(dataDir, 'files')),
     async row(exportId) {
       const { rows } = await pool.query<ExportRow>(
-        `SELECT status, percent_complete AS percent, attempt, errors, losses,
+        `SELECT status, percent_complete AS percent, attempt, errors, interruptions,
                 files_deleted AS "filesDeleted"
          FROM tillroll.exports WHERE id = $1`,
         [exportId],

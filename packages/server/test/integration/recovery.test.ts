@@ -105,7 +105,7 @@ test.concurrent('SIGKILL in mid-export: another worker ends it', async () => {
     const done = await endsSteadily(api, id, percentComplete);
 
     await expectWhole(place, done);
-    expect(await place.row(id)).toMatchObject({ attempt: 2, errors: 0, losses: 1 });
+    expect(await place.row(id)).toMatchObject({ attempt: 2, errors: 0, interruptions: 1 });
     expect(await attemptsInStorage(place)).toEqual(['2']);
     expect(await endOf(second, 'SIGTERM')).toBe(0);
   });
@@ -124,7 +124,7 @@ test.concurrent('SIGKILL of the only process: the export ends after a restart', 
     const done = await endsSteadily(api, id, percentComplete);
 
     await expectWhole(place, done);
-    expect(await place.row(id)).toMatchObject({ attempt: 2, errors: 0, losses: 1 });
+    expect(await place.row(id)).toMatchObject({ attempt: 2, errors: 0, interruptions: 1 });
     expect(await attemptsInStorage(place)).toEqual(['2']);
     expect(await endOf(second, 'SIGTERM')).toBe(0);
   });
@@ -185,7 +185,7 @@ test.concurrent('a worker that wakes while the next one runs does not disturb it
     await source.release();
 
     await expectWhole(place, await api.ended(id, RECOVERY_MS));
-    expect(await place.row(id)).toMatchObject({ attempt: 2, errors: 0, losses: 1 });
+    expect(await place.row(id)).toMatchObject({ attempt: 2, errors: 0, interruptions: 1 });
     expect(await attemptsInStorage(place)).toEqual(['2']);
     for (const child of [sleeper, winner]) expect(await endOf(child, 'SIGTERM')).toBe(0);
   });
@@ -212,7 +212,7 @@ test.concurrent('SIGTERM in mid-export: what can end in the grace does', async (
     expect(await exited).toBe(0);
     expect(worker.logged('export done')).toBe(1);
     await expectWhole(place, await api.read(id));
-    expect(await place.row(id)).toMatchObject({ attempt: 1, errors: 0, losses: 0 });
+    expect(await place.row(id)).toMatchObject({ attempt: 1, errors: 0, interruptions: 0 });
   });
 });
 
@@ -234,7 +234,7 @@ test.concurrent('SIGTERM in mid-export: what cannot is handed back, and ends els
     await source.release();
     const next = await startChild('work', place.environment());
     await expectWhole(place, await endsSteadily(api, id, percentComplete));
-    expect(await place.row(id)).toMatchObject({ attempt: 2, errors: 0, losses: 1 });
+    expect(await place.row(id)).toMatchObject({ attempt: 2, errors: 0, interruptions: 1 });
     expect(await endOf(next, 'SIGTERM')).toBe(0);
   });
 });

@@ -76,7 +76,7 @@ test('a running export, a running download and an idle connection end in one gra
     expect(took).toBeLessThan(1.75 * GRACE_MS);
     expect(await download).toBe('cut');
     await idleClosed;
-    expect(await place.row(id)).toMatchObject({ status: 'PENDING', errors: 0, losses: 1 });
+    expect(await place.row(id)).toMatchObject({ status: 'PENDING', errors: 0, interruptions: 1 });
   } finally {
     agent.destroy();
     await source.release();

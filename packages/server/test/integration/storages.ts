@@ -19,8 +19,8 @@ export class HookedStorage implements Storage {
     await this.#beforeWrite(key, signal);
     return this.#inner.write(key, content, signal);
   }
-  seal(prefix: string): Promise<void> {
-    return this.#inner.seal(prefix);
+  syncDirectories(prefix: string): Promise<void> {
+    return this.#inner.syncDirectories(prefix);
   }
   read(key: string, range?: { start: number; end: number }): Promise<Readable> {
     return this.#inner.read(key, range);

@@ -209,7 +209,7 @@ describe('a store that goes away while the service runs', () => {
     await mkdir(directory('files'));
     const { id } = await api.create(FROM, TO);
     await until('it failed once', async () => (await place.row(id)).errors === 1);
-    expect(await place.row(id)).toMatchObject({ status: 'PENDING', losses: 0 });
+    expect(await place.row(id)).toMatchObject({ status: 'PENDING', interruptions: 0 });
     expect(await place.files()).toEqual([]);
   });
 
