@@ -7,7 +7,7 @@ import { parseExact } from '@tillroll/contract';
 import type { Receipt } from '@tillroll/client/files';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { run } from '../packages/cli/test/run.ts';
-import { startFarSide, type FarSide } from '../packages/client/test/far-side/index.ts';
+import { startFakeServer, type FakeServer } from '../packages/client/test/fake-server/index.ts';
 import {
   expectDailyTotals,
   expectFound,
@@ -58,7 +58,7 @@ const DIGITS: Readonly<Record<string, number | null>> = {
 
 const books = makeBooks();
 let directory: string;
-let server: FarSide;
+let server: FakeServer;
 /** What the command said, by format and zone. */
 const said = new Map<string, string>();
 const folderOf = (format: Format, zone: string): string =>
@@ -66,7 +66,7 @@ const folderOf = (format: Format, zone: string): string =>
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'tillroll-books-'));
-  server = await startFarSide({ objects: writeBooks(books), ready: { polls: 0 }, perFile: 100 });
+  server = await startFakeServer({ objects: writeBooks(books), ready: { polls: 0 }, perFile: 100 });
   const env = {
     TILLROLL_URL: server.url,
     TILLROLL_MERCHANT: server.merchant,

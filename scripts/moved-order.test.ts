@@ -6,7 +6,7 @@ import { ExportClient } from '@tillroll/client';
 import { verify, type Format } from '@tillroll/client/files';
 import { tables } from '@tillroll/formats';
 import { describe, expect, test } from 'vitest';
-import { startFarSide } from '../packages/client/test/far-side/index.ts';
+import { startFakeServer } from '../packages/client/test/fake-server/index.ts';
 
 const DAY_MS = 86_400_000;
 const OCTOBER = Date.UTC(2025, 9, 10, 12);
@@ -51,7 +51,7 @@ describe('an order that comes again with another createdTime is there once, as i
   test.concurrent.each(['jsonl', 'csv', 'parquet', 'duckdb'] as const)('%s', async (format) => {
     const directory = await mkdtemp(join(tmpdir(), 'tillroll-moved-'));
     const out = join(directory, 'sales');
-    await using server = await startFarSide({
+    await using server = await startFakeServer({
       objects: {
         ORDERS: [order('X', OCTOBER, 1000), order('Y', OCTOBER + 1, 30), order('Z', NOVEMBER, 4)],
       },

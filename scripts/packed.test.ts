@@ -156,14 +156,18 @@ describe('the packages as they are published', () => {
   test(
     'the installed library pulls: its thread is found where it was packed',
     async () => {
-      const { startFarSide } = await import('../packages/client/test/far-side/index.ts');
-      await using far = await startFarSide({ orders: 1200, payments: 300 });
+      const { startFakeServer } = await import('../packages/client/test/fake-server/index.ts');
+      await using fake = await startFakeServer({ orders: 1200, payments: 300 });
       const program = `
         import { ExportClient } from '@tillroll/client';
         const client = new ExportClient(JSON.parse(process.argv[1]));
         const { complete, received } = await client.pull({ from: '2026-01-01', to: '2026-03-02', out: 'pulled' });
         console.log(complete, received.objects);`;
-      const connection = JSON.stringify({ url: far.url, merchant: far.merchant, token: far.token });
+      const connection = JSON.stringify({
+        url: fake.url,
+        merchant: fake.merchant,
+        token: fake.token,
+      });
       const { stdout } = await run(
         process.execPath,
         ['--input-type=module', '-e', program, connection],
@@ -204,13 +208,13 @@ describe('the packages as they are published', () => {
     'the installed command pulls and verifies, and asks for DuckDB by name',
     async () => {
       const bin = join(shop, 'node_modules/.bin/tillroll');
-      const { startFarSide } = await import('../packages/client/test/far-side/index.ts');
-      await using far = await startFarSide({ orders: 1200, payments: 300 });
+      const { startFakeServer } = await import('../packages/client/test/fake-server/index.ts');
+      await using fake = await startFakeServer({ orders: 1200, payments: 300 });
       const env = {
         ...process.env,
-        TILLROLL_URL: far.url,
-        TILLROLL_MERCHANT: far.merchant,
-        TILLROLL_TOKEN: far.token,
+        TILLROLL_URL: fake.url,
+        TILLROLL_MERCHANT: fake.merchant,
+        TILLROLL_TOKEN: fake.token,
       };
       const tillroll = (...args: string[]) =>
         run(process.execPath, [bin, ...args], { cwd: shop, env });
@@ -260,14 +264,14 @@ describe('the packages as they are published', () => {
         prefix,
         ...COMMAND.map((name) => tarballs.get(name) ?? ''),
       ]);
-      const { startFarSide } = await import('../packages/client/test/far-side/index.ts');
-      await using far = await startFarSide({ orders: 5 });
+      const { startFakeServer } = await import('../packages/client/test/fake-server/index.ts');
+      await using fake = await startFakeServer({ orders: 5 });
       const env = {
         PATH: process.env['PATH'],
         HOME: directory,
-        TILLROLL_URL: far.url,
-        TILLROLL_MERCHANT: far.merchant,
-        TILLROLL_TOKEN: far.token,
+        TILLROLL_URL: fake.url,
+        TILLROLL_MERCHANT: fake.merchant,
+        TILLROLL_TOKEN: fake.token,
       };
       const span = ['--from', '2026-01-01', '--to', '2026-03-02', '--types', 'orders'];
       const pull = () =>

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { startFarSide, type FarSide } from '../packages/client/test/far-side/index.ts';
+import { startFakeServer, type FakeServer } from '../packages/client/test/fake-server/index.ts';
 import { BIN, run, type Ended } from '../packages/cli/test/run.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -11,11 +11,11 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 const FROM = '2026-01-20';
 const TO = '2026-02-20';
 
-let server: FarSide;
+let server: FakeServer;
 let directory: string;
 beforeAll(async () => {
   const [from, to] = [Date.parse(FROM), Date.parse(TO)];
-  server = await startFarSide({ from, to, orders: 5000, payments: 45, ready: { polls: 0 } });
+  server = await startFakeServer({ from, to, orders: 5000, payments: 45, ready: { polls: 0 } });
   directory = await mkdtemp(join(tmpdir(), 'tillroll-outputs-'));
 });
 afterAll(async () => {

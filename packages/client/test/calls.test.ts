@@ -9,17 +9,19 @@ import { FileUrls } from '../src/download/file-urls.ts';
 import { obtainExport } from '../src/download/obtain-export.ts';
 import { MemorySink } from '../src/download/sink.ts';
 import type { Waiting } from '../src/index.ts';
-import { startFarSide, type FarSide, type FarSideOptions } from './far-side/index.ts';
+import { startFakeServer, type FakeServer, type FakeServerOptions } from './fake-server/index.ts';
 import { failureOf, FROM, LONG_FROM, LONG_TO, RETRY, Scene, TO } from './scene.ts';
 
 const ORDERS = { type: 'ORDERS', startTime: FROM, endTime: TO } as const;
 const PAYMENTS = { ...ORDERS, type: 'PAYMENTS' } as const;
 
-async function begin(options: FarSideOptions = {}): Promise<{ far: FarSide; api: ExportApi }> {
+async function begin(
+  options: FakeServerOptions = {},
+): Promise<{ fake: FakeServer; api: ExportApi }> {
   const small = { from: FROM, to: TO, orders: 45, perFile: 10, ready: { polls: 0 } };
-  const far = await startFarSide({ ...small, ...options });
-  const { url, merchant, token } = far;
-  return { far, api: new ExportApi({ url, merchant, token, retry: RETRY }) };
+  const fake = await startFakeServer({ ...small, ...options });
+  const { url, merchant, token } = fake;
+  return { fake, api: new ExportApi({ url, merchant, token, retry: RETRY }) };
 }
 
 describe("the server's clock", () => {
@@ -77,10 +79,10 @@ describe('a call that waits', () => {
   });
 
   test('a create that has to wait tells of that alone', async () => {
-    const { far, api } = await begin({
+    const { fake, api } = await begin({
       faults: { status: { on: 'create', status: 503, times: 2 } },
     });
-    await using _ = far;
+    await using _ = fake;
     const waits: Waiting[] = [];
     await api.create(ORDERS, { onWaiting: (waiting) => void waits.push(waiting) });
     expect(waits.map(({ reason }) => reason)).toEqual(['busy', 'busy']);
@@ -91,22 +93,22 @@ describe('a call that waits', () => {
 
 describe('an export is obtained', () => {
   test('that an earlier run asked for: no other one is created', async () => {
-    const { far, api } = await begin();
-    await using _ = far;
+    const { fake, api } = await begin();
+    await using _ = fake;
     const { id } = await api.create(ORDERS);
     expect((await obtainExport(api, ORDERS, { exportId: id })).id).toBe(id);
-    expect(far.exports).toHaveLength(1);
+    expect(fake.exports).toHaveLength(1);
   });
 
   test.each([
     ['FAILED', { failed: { times: 1 } }],
     ['forgotten', { forgotten: { reads: 0, times: 1 } }],
     ['without files', { vanished: { downloads: 0, times: 1 } }],
-  ] as [string, FarSideOptions['faults'] & object][])(
+  ] as [string, FakeServerOptions['faults'] & object][])(
     'in place of one that is %s by now',
     async (_name, faults) => {
-      const { far, api } = await begin({ faults });
-      await using _ = far;
+      const { fake, api } = await begin({ faults });
+      await using _ = fake;
       const { id } = await api.create(ORDERS);
       const created: string[] = [];
       const onCreated = async (made: string): Promise<void> => void created.push(made);
@@ -118,23 +120,23 @@ describe('an export is obtained', () => {
   );
 
   test('three times at most, and the failure is told', async () => {
-    const { far, api } = await begin({ faults: { failed: { code: 'WORKER_LOST' } } });
-    await using _ = far;
+    const { fake, api } = await begin({ faults: { failed: { code: 'WORKER_LOST' } } });
+    await using _ = fake;
     const error = await failureOf(obtainExport(api, ORDERS), 'EXPORT_FAILED');
     expect(error.message).toMatch(/ended as FAILED: WORKER_LOST/);
-    expect(far.exports).toHaveLength(3);
+    expect(fake.exports).toHaveLength(3);
   });
 });
 
 describe('URLs that expired together', () => {
   test('are renewed by one reading of the export', async () => {
-    const { far, api } = await begin({ faults: { urlsExpire: { ms: 0, times: 1 } } });
-    await using _ = far;
+    const { fake, api } = await begin({ faults: { urlsExpire: { ms: 0, times: 1 } } });
+    await using _ = fake;
     const exported = await obtainExport(api, ORDERS);
     const listed = listFiles(exported) ?? [];
     const signal = new AbortController().signal;
     const urls = new FileUrls(api, exported.id, listed, { signal });
-    const reads = (): number => far.requests.filter(({ kind }) => kind === 'read').length;
+    const reads = (): number => fake.requests.filter(({ kind }) => kind === 'read').length;
     const before = reads();
     const fetched = listed.slice(0, 4).map(async (file, position) => {
       const sink = new MemorySink();
@@ -143,7 +145,7 @@ describe('URLs that expired together', () => {
     });
     for (const length of await Promise.all(fetched)) expect(length).toBeGreaterThan(100);
     expect(reads()).toBe(before + 1);
-    expect(far.requests.filter(({ kind }) => kind === 'file')).toHaveLength(8);
+    expect(fake.requests.filter(({ kind }) => kind === 'file')).toHaveLength(8);
   });
 });
 
@@ -158,7 +160,7 @@ describe('orders()', () => {
     'of files that come as %s',
     async (how) => {
       await using scene = await Scene.begin({ faults: { encoding: { on: 'file', how } } });
-      expect(await read(scene)).toEqual(scene.far.objects('ORDERS'));
+      expect(await read(scene)).toEqual(scene.fake.objects('ORDERS'));
     },
   );
 
@@ -169,20 +171,20 @@ describe('orders()', () => {
     const ids = (texts: readonly string[]) =>
       texts.map((text) => (JSON.parse(text) as { id: string }).id);
     expect(ids(await read(scene, long))).toEqual(
-      ids(scene.far.objects('ORDERS', LONG_FROM, LONG_TO)),
+      ids(scene.fake.objects('ORDERS', LONG_FROM, LONG_TO)),
     );
   });
 
   test('of files that vanish: those of a new export continue', async () => {
     const faults = { vanished: { downloads: 3, times: 1 } } as const;
     await using scene = await Scene.begin({ faults });
-    expect(await read(scene)).toEqual(scene.far.objects('ORDERS'));
-    expect(scene.far.exports).toHaveLength(2);
+    expect(await read(scene)).toEqual(scene.fake.objects('ORDERS'));
+    expect(scene.fake.exports).toHaveLength(2);
   });
 
   test('is read no further than the caller wants', async () => {
     await using scene = await Scene.begin({ orders: 100 });
-    scene.far.set({ slow: { on: 'file', position: 1, latencyMs: 5000 } });
+    scene.fake.set({ slow: { on: 'file', position: 1, latencyMs: 5000 } });
     const began = performance.now();
     let count = 0;
     for await (const _ of scene.client().orders({ from: FROM, to: TO })) if (++count === 5) break;

@@ -15,7 +15,7 @@ import {
 } from '../src/download/export-parts.ts';
 import { obtainExport } from '../src/download/obtain-export.ts';
 import { ExportError } from '../src/errors.ts';
-import type { FarSideOptions } from './far-side/index.ts';
+import type { FakeServerOptions } from './fake-server/index.ts';
 import { failureOf, FROM, RETRY, Scene, TO } from './scene.ts';
 
 const REQUEST = { type: 'ORDERS', startTime: FROM, endTime: TO } as const;
@@ -29,11 +29,11 @@ interface Prepared {
 }
 
 async function prepare(
-  options: FarSideOptions = {},
+  options: FakeServerOptions = {},
   client: Partial<ClientOptions> = {},
 ): Promise<Prepared & AsyncDisposable> {
   const scene = await Scene.begin(options);
-  const { url, merchant, token } = scene.far;
+  const { url, merchant, token } = scene.fake;
   const api = new ExportApi({ url, merchant, token, retry: RETRY, ...client });
   const { id: exportId } = await obtainExport(api, REQUEST);
   const folder = join(scene.directory, 'parts', exportId);
@@ -67,11 +67,11 @@ async function readAll(parts: ExportParts): Promise<Buffer[]> {
 }
 
 function servedBy({ scene, exportId }: Prepared): Buffer[] {
-  const served = scene.far.exports.find(({ id }) => id === exportId);
+  const served = scene.fake.exports.find(({ id }) => id === exportId);
   return (served?.files ?? []).map((_, position) => served?.bytesOf(position) ?? Buffer.alloc(0));
 }
 
-const requests = ({ scene }: Prepared) => scene.far.requests.filter(({ kind }) => kind === 'file');
+const requests = ({ scene }: Prepared) => scene.fake.requests.filter(({ kind }) => kind === 'file');
 
 describe('the parts of an export', () => {
   test.each([
@@ -82,7 +82,7 @@ describe('the parts of an export', () => {
     await using parts = await made.open();
     expect(parts.count).toBe(5);
     expect(await readAll(parts)).toEqual(servedBy(made));
-    expect((await parts.part(3)).expected).toEqual(made.scene.far.exports[0]?.sumOf(3));
+    expect((await parts.part(3)).expected).toEqual(made.scene.fake.exports[0]?.sumOf(3));
     const names = ['0000', '0001', '0002', '0003', '0004'].map((name) => name + suffix);
     expect((await readdir(made.folder)).toSorted()).toEqual([...names, 'manifest.json']);
     for (const name of [...names, 'manifest.json'])
@@ -96,7 +96,7 @@ describe('the parts of an export', () => {
       await using parts = await made.open();
       await readAll(parts);
     }
-    await made.scene.far.close();
+    await made.scene.fake.close();
     await using again = await made.open();
     expect(await readAll(again)).toEqual(servedBy(made));
   });
@@ -179,7 +179,7 @@ describe('the parts of an export', () => {
       expect(names.filter((name) => name.endsWith('.gz')).length).toBeGreaterThan(2990);
       await rm(join(made.folder, '0007.json.gz'));
       await rm(join(made.folder, '2000.json.gz'));
-      made.scene.far.set({ status: { on: 'file', status: 410 } });
+      made.scene.fake.set({ status: { on: 'file', status: 410 } });
       {
         // Nobody looks at a single one: the failure is nobody's.
         await using parts = await made.open();
@@ -269,7 +269,7 @@ describe('interrupted', () => {
     ]);
     const { size } = await stat(join(made.folder, '0000.part'));
     expect(size).toBeGreaterThan(0);
-    made.scene.far.set({});
+    made.scene.fake.set({});
     await using again = await made.open();
     expect(await readAll(again)).toEqual(servedBy(made));
     expect(requests(made).at(-1)).toMatchObject({ status: 206, range: `bytes=${size}-` });
@@ -295,7 +295,7 @@ describe('interrupted', () => {
       await using parts = await made.open({ onBytes: () => arrived.resolve() });
       await Promise.race([arrived.promise, parts.part(0)]);
     }
-    made.scene.far.set({});
+    made.scene.fake.set({});
     await change(join(made.folder, '0000.part'));
     await using again = await made.open();
     expect(await readAll(again)).toEqual(servedBy(made));
@@ -304,7 +304,7 @@ describe('interrupted', () => {
   test('by SIGKILL: what is there is used, the rest is resumed', { timeout: 60_000 }, async () => {
     const faults = { slow: { on: 'file', position: 3, bytesPerSecond: 10_000 } } as const;
     await using made = await prepare({ faults, orders: 200, perFile: 50 });
-    const { url, merchant, token } = made.scene.far;
+    const { url, merchant, token } = made.scene.fake;
     const script = join(import.meta.dirname, 'parts-process.ts');
     const order = JSON.stringify({
       client: { url, merchant, token },
@@ -321,7 +321,7 @@ describe('interrupted', () => {
     child.kill('SIGKILL');
     expect((await exited)[1]).toBe('SIGKILL');
     const { size } = await stat(slow);
-    made.scene.far.set({});
+    made.scene.fake.set({});
     const asked = requests(made).length;
     await using parts = await made.open();
     expect(await readAll(parts)).toEqual(servedBy(made));
@@ -332,7 +332,7 @@ describe('interrupted', () => {
 
   test('a process ends by itself when its parts are there', async () => {
     await using made = await prepare();
-    const { url, merchant, token } = made.scene.far;
+    const { url, merchant, token } = made.scene.fake;
     const script = join(import.meta.dirname, 'parts-process.ts');
     const order = JSON.stringify({
       client: { url, merchant, token },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { RETRY_POLICY } from '../src/index.ts';
-import type { Faults } from './far-side/index.ts';
+import type { Faults } from './fake-server/index.ts';
 import {
   contents,
   expectComplete,
@@ -68,7 +68,7 @@ describe('503 to a create', () => {
     },
   );
 
-  test.concurrent('wait: false fails at once, and says what the far side said', async () => {
+  test.concurrent('wait: false fails at once, and says what the fake server said', async () => {
     const status = { on: ['create'], status: 503, retryAfter: 3600, details: 'Closed for lunch' };
     await using scene = await Scene.begin({ faults: { status: status as never } });
     const error = await failureOf(scene.pull({}, scene.client({ wait: false })), 'UNAVAILABLE');
@@ -85,7 +85,7 @@ describe('503 to a create', () => {
     });
     await failureOf(scene.pull({}, scene.client({ wait: false })), 'UNAVAILABLE');
     expect(scene.waits).toEqual([]);
-    expect(scene.far.requests.length).toBeLessThanOrEqual(3);
+    expect(scene.fake.requests.length).toBeLessThanOrEqual(3);
   });
 
   test.concurrent('wait: false: what is there stays, and a later pull continues', async () => {
@@ -93,12 +93,12 @@ describe('503 to a create', () => {
     await using scene = await Scene.begin({ ...LONG, orders: 120, faults: { status } });
     await failureOf(scene.pull(LONG, scene.client({ wait: false })), 'UNAVAILABLE');
     expect(await contents(scene.out)).toEqual(
-      linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_EDGES[0]),
+      linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_EDGES[0]),
     );
-    scene.far.set({});
-    const expected = linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO);
+    scene.fake.set({});
+    const expected = linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO);
     await expectComplete(scene, scene.pull(LONG, scene.client({ wait: false })), expected);
-    expect(scene.far.exports).toHaveLength(3);
+    expect(scene.fake.exports).toHaveLength(3);
   });
 
   test.concurrent('for ever: after `unavailableMs` it is said', async () => {
@@ -120,7 +120,7 @@ describe('503 to a create', () => {
 
 describe('hours', () => {
   test.concurrent.each([0, -HOUR_MS])(
-    'closed: says when it opens, and waits; the far clock is %i ms off',
+    "closed: says when it opens, and waits; the server's clock is %i ms off",
     async (offsetMs) => {
       const faults: Faults = offsetMs === 0 ? {} : { clock: { offsetMs } };
       await using scene = await Scene.begin({ faults });
@@ -128,7 +128,7 @@ describe('hours', () => {
       const clock = (at: number): string => new Date(at).toISOString().slice(11, 16);
       const time = clock(opens.getTime());
       // Closed now at any time of day, also shortly before midnight.
-      scene.far.setHours(`daily ${time}-${clock(opens.getTime() + HOUR_MS)}`);
+      scene.fake.setHours(`daily ${time}-${clock(opens.getTime() + HOUR_MS)}`);
       await scene.pullUntilWaiting();
       expect(scene.waits).toHaveLength(1);
       const [wait] = scene.waits;
@@ -168,7 +168,7 @@ describe('hours', () => {
     await using scene = await Scene.begin();
     const client = scene.client();
     const { id } = await client.create({ type: 'ORDERS', startTime: 1, endTime: 2 });
-    scene.far.setHours('never');
+    scene.fake.setHours('never');
     await client.wait(id);
     const error = await failureOf(scene.pull(), 'UNAVAILABLE');
     expect(error.message).toMatch(/never opens/);
@@ -238,7 +238,7 @@ describe('the API refuses or breaks off', () => {
     if (hint) expect(error.hint).toMatch(hint);
     expect(scene.count('create')).toBe(1);
     expect(await contents(scene.out)).toEqual({});
-    expect(`${error.message} ${error.hint}`).not.toContain(scene.far.token);
+    expect(`${error.message} ${error.hint}`).not.toContain(scene.fake.token);
   });
 
   test.concurrent('what it says is shown as one line of bounded length', async () => {
@@ -261,7 +261,7 @@ describe('the API refuses or breaks off', () => {
     await expectComplete(scene, scene.pull());
     expect(scene.waits.every(({ reason }) => reason === 'rate')).toBe(true);
     expect(scene.waits.length).toBeGreaterThanOrEqual(5);
-    expect(scene.far.requests.length).toBeLessThan(25);
+    expect(scene.fake.requests.length).toBeLessThan(25);
   });
 
   test.concurrent('429 for ever: bounded', async () => {
@@ -284,7 +284,7 @@ describe('the API refuses or breaks off', () => {
     expect(result.failed[0]?.message).toMatch(/instead of JSON: .*Welcome to our Wi-Fi!/);
     expect(result.failed[0]?.hint).toMatch(/address/);
     expect(result.receipt).toMatchObject({ complete: false, objects: 0, missing: [{}] });
-    scene.far.set({});
+    scene.fake.set({});
     await expectComplete(scene, scene.pull());
   });
 
@@ -308,7 +308,7 @@ describe('redirects of the API', () => {
     expect(result.failed).toMatchObject([{ code: 'PROTOCOL' }]);
     expect(result.failed[0]?.message).toMatch(/redirects to http:/);
     expect(result.failed[0]?.hint).toMatch(/token is not sent there/);
-    expect(scene.far.requests.filter(({ place }) => place === 'elsewhere')).toEqual([]);
+    expect(scene.fake.requests.filter(({ place }) => place === 'elsewhere')).toEqual([]);
     expect(scene.count('create')).toBe(1);
   });
 });

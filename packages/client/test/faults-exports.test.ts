@@ -18,7 +18,7 @@ describe('the life of an export', () => {
   test.concurrent('never finishes: TIMEOUT; the same export is taken up again', async () => {
     await using scene = await Scene.begin({ faults: { unfinished: { times: 1 } } });
     const result = await scene.pull({}, scene.client({ timeoutMs: 600 }));
-    const [created] = scene.far.exports;
+    const [created] = scene.fake.exports;
     expect(result.complete).toBe(false);
     expect(result.failed).toMatchObject([{ code: 'TIMEOUT' }]);
     expect(result.failed[0]?.message).toMatch(
@@ -37,16 +37,16 @@ describe('the life of an export', () => {
     await using scene = await Scene.begin({ faults: { failed: { times: 1, status } } });
     const result = await expectComplete(scene, scene.pull());
     expect(scene.count('create')).toBe(2);
-    expect(result.receipt.files[0]?.exports).toEqual([scene.far.exports[1]?.id]);
+    expect(result.receipt.files[0]?.exports).toEqual([scene.fake.exports[1]?.id]);
   });
 
   test.concurrent('FAILED always: the other months are there', async () => {
     const code = 'SOURCE_UNAVAILABLE';
     await using scene = await Scene.begin({ ...LONG, orders: 90, faults: { failed: { code } } });
     // The first month is made before the fault begins.
-    scene.far.set({});
+    scene.fake.set({});
     await scene.pull({ from: LONG_FROM, to: LONG_EDGES[0] });
-    scene.far.set({ failed: { code } });
+    scene.fake.set({ failed: { code } });
     const result = await scene.pull(LONG);
     expect(result.complete).toBe(false);
     expect(result.failed.map(({ name }) => name)).toEqual(LONG_MONTHS.slice(1));
@@ -59,13 +59,13 @@ describe('the life of an export', () => {
       result.failed.map(({ name }) => name),
     );
     expect(await contents(scene.out)).toEqual(
-      linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_EDGES[0]),
+      linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_EDGES[0]),
     );
-    scene.far.set({});
+    scene.fake.set({});
     await expectComplete(
       scene,
       scene.pull(LONG),
-      linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO),
+      linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO),
     );
   });
 
@@ -75,7 +75,7 @@ describe('the life of an export', () => {
     await client.create({ type: 'ORDERS', startTime: FROM, endTime: TO });
     expect((await client.list()).elements).toMatchObject([{ type: 'ORDERS' }]);
     for (const body of ['{"elements":[{"id":"../.."}]}', '{"elements":{}}', '[]', 'null']) {
-      scene.far.set({ status: { on: 'list', status: 200, body } });
+      scene.fake.set({ status: { on: 'list', status: 200, body } });
       await failureOf(client.list(), 'PROTOCOL');
     }
   });
@@ -114,9 +114,9 @@ describe('the life of an export', () => {
       orders: 240,
       faults: { vanished: { downloads: 3, after: 1, times: 1 } },
     });
-    const expected = linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO);
+    const expected = linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO);
     await expectComplete(scene, scene.pull(LONG), expected);
-    const spans = scene.far.exports.map(({ request }) => request.startTime);
+    const spans = scene.fake.exports.map(({ request }) => request.startTime);
     expect(spans).toHaveLength(4);
     expect(spans.filter((time) => time === LONG_EDGES[0])).toHaveLength(2);
   });
@@ -134,7 +134,7 @@ describe('the life of an export', () => {
     });
     const result = await scene.pull();
     expect(result.failed).toMatchObject([{ code: 'GONE' }]);
-    expect(result.failed[0]?.message).toContain(scene.far.exports.at(-1)?.id);
+    expect(result.failed[0]?.message).toContain(scene.fake.exports.at(-1)?.id);
   });
 
   test.concurrent.each([
@@ -157,7 +157,7 @@ describe('the life of an export', () => {
     const result = await scene.pull();
     expect(result.failed).toMatchObject([{ code: 'PROTOCOL' }]);
     expect(result.failed[0]?.message).toMatch(/the answer is not an export: \{/);
-    expect(scene.far.requests.every(({ kind }) => kind !== 'unknown')).toBe(true);
+    expect(scene.fake.requests.every(({ kind }) => kind !== 'unknown')).toBe(true);
   });
 
   test.concurrent('the answer is about another export', async () => {
@@ -180,16 +180,16 @@ describe('a token that is revoked in the middle', () => {
     });
     const error = await failureOf(scene.pull(LONG), 'UNAUTHORIZED');
     expect(error.hint).toMatch(/token/);
-    expect(scene.far.requests.filter(({ status }) => status === 401)).toHaveLength(1);
-    const done = linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_EDGES[1]);
+    expect(scene.fake.requests.filter(({ status }) => status === 401)).toHaveLength(1);
+    const done = linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_EDGES[1]);
     expect(await contents(scene.out)).toEqual(done);
     const fetched = scene.count('file');
     expect(fetched).toBeGreaterThan(10);
 
-    scene.far.set({});
-    const expected = linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO);
+    scene.fake.set({});
+    const expected = linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO);
     await expectComplete(scene, scene.pull(LONG), expected);
-    const files = scene.far.requests.filter(({ kind }) => kind === 'file');
+    const files = scene.fake.requests.filter(({ kind }) => kind === 'file');
     expect(new Set(files.map(({ path }) => path)).size).toBe(files.length);
     expect(scene.count('create')).toBe(4);
   });

@@ -1,6 +1,6 @@
 import type { Order } from '@tillroll/contract';
 import { describe, expect, test } from 'vitest';
-import type { FarSideOptions, Faults } from './far-side/index.ts';
+import type { FakeServerOptions, Faults } from './fake-server/index.ts';
 import {
   contents,
   expectComplete,
@@ -17,7 +17,7 @@ import {
 /** Both ways of getting at the objects must give all of them, whatever happens on the way. */
 async function expectAll(scene: Scene): Promise<void> {
   await expectComplete(scene, scene.pull());
-  expect(await ordersOf(scene)).toEqual(scene.far.objects('ORDERS', FROM, TO));
+  expect(await ordersOf(scene)).toEqual(scene.fake.objects('ORDERS', FROM, TO));
 }
 
 async function ordersOf(scene: Scene): Promise<string[]> {
@@ -37,7 +37,7 @@ async function expectFault(scene: Scene, code: string, message: RegExp): Promise
   expect(iterated.code).toBe(code);
 }
 
-const files = (scene: Scene) => scene.far.requests.filter(({ kind }) => kind === 'file');
+const files = (scene: Scene) => scene.fake.requests.filter(({ kind }) => kind === 'file');
 
 describe('what passes', () => {
   test.concurrent.each([
@@ -104,8 +104,8 @@ describe('broken off in mid-body', () => {
     expect(resumed.every(({ status, range }) => status === 206 && range === 'bytes=500-')).toBe(
       true,
     );
-    const sizes = scene.far.exports[0]?.files.map(
-      (_, i) => scene.far.exports[0]?.bytesOf(i).length,
+    const sizes = scene.fake.exports[0]?.files.map(
+      (_, i) => scene.fake.exports[0]?.bytesOf(i).length,
     );
     const sent = files(scene).reduce((sum, { bytesSent }) => sum + bytesSent, 0);
     expect(sent).toBe(sizes?.reduce((sum: number, size) => sum + (size ?? 0), 0));
@@ -123,7 +123,7 @@ describe('broken off in mid-body', () => {
     const badFile = how === 'lying' ? 3 : 1;
     await expectComplete(scene, scene.pull({}, scene.client({ retry: { ...RETRY, badFile } })));
     expect(files(scene)).toHaveLength(3 * 5);
-    expect(await ordersOf(scene)).toEqual(scene.far.objects('ORDERS', FROM, TO));
+    expect(await ordersOf(scene)).toEqual(scene.fake.objects('ORDERS', FROM, TO));
   });
 
   test.concurrent.each([
@@ -233,7 +233,7 @@ describe('what does not pass', () => {
     await using scene = await Scene.begin({ faults });
     await expectFault(scene, code, message);
     expect(files(scene).length).toBeLessThan(60);
-    scene.far.set({});
+    scene.fake.set({});
     await expectComplete(scene, scene.pull());
   });
 
@@ -268,7 +268,7 @@ describe('what does not pass', () => {
 });
 
 describe('memory is bounded, and it ends', () => {
-  const endless: [string, RegExp, FarSideOptions][] = [
+  const endless: [string, RegExp, FakeServerOptions][] = [
     [
       'objects without end',
       /is longer than 536870912 bytes/,

@@ -46,7 +46,7 @@ describe('dates that are none', () => {
     const error = await failureOf(scene.pull(options), 'USAGE');
     expect(error.message).toMatch(message);
     // Nothing is asked for, nothing is left behind.
-    expect(scene.far.requests).toEqual([]);
+    expect(scene.fake.requests).toEqual([]);
     expect(existsSync(scene.out)).toBe(false);
     const orders = scene.client().orders(options);
     expect((await failureOf(orders.next(), 'USAGE')).message).toMatch(message);
@@ -57,7 +57,7 @@ describe('dates that are none', () => {
     await using scene = await Scene.begin({ from, to: from + 3 * 86_400_000, orders: 30 });
     const result = await scene.pull({ from: '2024-02-29', to: '2024-03-01' });
     const day = Date.UTC(2024, 1, 29);
-    const expected = linesOf(scene.far, ['ORDERS'], day, day + 86_400_000);
+    const expected = linesOf(scene.fake, ['ORDERS'], day, day + 86_400_000);
     await expectComplete(scene, result, expected);
     expect(Object.keys(expected)).toEqual(['orders/2024-02.jsonl']);
     expect(result.receipt.objects).toBeGreaterThan(5);
@@ -73,7 +73,7 @@ describe('dates that are none', () => {
       { type: 'ORDERS', from: '2025-03-29T23:00:00Z', to: '2025-03-30T22:00:00Z' },
     ]);
     expect(receipt.timezone).toBe('Europe/Berlin');
-    expect(receipt.objects).toBe(scene.far.objects('ORDERS', start, end).length);
+    expect(receipt.objects).toBe(scene.fake.objects('ORDERS', start, end).length);
   });
 });
 
@@ -112,14 +112,14 @@ describe('the connection', () => {
 
   test('an address may have a path', async () => {
     await using scene = await Scene.begin({ basePath: '/exports-api' });
-    const client = scene.client({ url: `${scene.far.url}/` });
+    const client = scene.client({ url: `${scene.fake.url}/` });
     await expectComplete(scene, scene.pull({}, client));
-    expect(scene.far.requests.every(({ path }) => path.startsWith('/exports-api/v3/'))).toBe(true);
+    expect(scene.fake.requests.every(({ path }) => path.startsWith('/exports-api/v3/'))).toBe(true);
   });
 
   test('nobody listens: a few tries, then it is said', async () => {
     await using scene = await Scene.begin();
-    await scene.far.close();
+    await scene.fake.close();
     const error = await failureOf(scene.pull(), 'NETWORK');
     expect(error.message).toContain('ECONNREFUSED');
     expect(error.hint).toContain('address');
@@ -205,7 +205,7 @@ describe('the directory', () => {
       expect(error.message).toBe(
         `out must be a directory of this machine; got ${JSON.stringify(out)}`,
       );
-      expect(scene.far.requests).toEqual([]);
+      expect(scene.fake.requests).toEqual([]);
     },
   );
 
@@ -217,7 +217,7 @@ describe('the directory', () => {
     expect(error.message).toContain('thesis.txt');
     expect(error.hint).toContain('empty directory');
     expect(await readdir(scene.out)).toEqual(['thesis.txt']);
-    expect(scene.far.requests).toEqual([]);
+    expect(scene.fake.requests).toEqual([]);
   });
 
   test('is a file', async () => {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExportType, Order } from '@tillroll/contract';
 import { describe, expect, test } from 'vitest';
-import { pretty, type Broken, type Faults, type Layout } from './far-side/index.ts';
+import { pretty, type Broken, type Faults, type Layout } from './fake-server/index.ts';
 import {
   contents,
   expectComplete,
@@ -43,7 +43,7 @@ describe('an id twice', () => {
       orders,
       faults: { duplicate: { how, after: 1, times: 3 } },
     });
-    const middle = scene.far.objects('ORDERS', LONG_EDGES[0]);
+    const middle = scene.fake.objects('ORDERS', LONG_EDGES[0]);
     const { id } = JSON.parse(middle[0] ?? '') as Order;
     const result = await scene.pull(LONG);
     expect(result.complete).toBe(false);
@@ -52,17 +52,17 @@ describe('an id twice', () => {
       [LONG_MONTHS[2], 'DUPLICATE_ID'],
     ]);
     expect(result.failed[0]?.message).toMatch(
-      new RegExp(`^export ${scene.far.exports[1]?.id} holds the id "${id}" twice`),
+      new RegExp(`^export ${scene.fake.exports[1]?.id} holds the id "${id}" twice`),
     );
     expect(result.failed[0]?.hint).toMatch(/service is at fault/);
     // The month before them is there, and nothing of theirs.
     expect(await contents(scene.out)).toEqual(
-      linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_EDGES[0]),
+      linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_EDGES[0]),
     );
-    scene.far.set({});
-    const expected = linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO);
+    scene.fake.set({});
+    const expected = linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO);
     await expectComplete(scene, scene.pull(LONG), expected);
-    scene.far.set({ duplicate: { how } });
+    scene.fake.set({ duplicate: { how } });
     await failureOf(iterated(scene, LONG), 'DUPLICATE_ID');
   });
 
@@ -77,7 +77,7 @@ describe('an id twice', () => {
     expect(result.complete).toBe(true);
     expect(result.receipt.files.map(({ outside }) => outside)).toEqual([0, 1, 0]);
     expect(result.receipt.objects).toBe(120);
-    const january = scene.far.objects('ORDERS', LONG_FROM, LONG_EDGES[0]);
+    const january = scene.fake.objects('ORDERS', LONG_FROM, LONG_EDGES[0]);
     expect(await lines(scene, LONG_MONTHS[0])).toEqual(january.slice(0, -1));
     expect((await lines(scene, LONG_MONTHS[1]))[0]).toBe(january.at(-1));
     expect(warnings.join()).toMatch(/orders\/2026-02: .* 1 objects? whose createdTime is outside/);
@@ -94,20 +94,20 @@ describe('bounds of another kind', () => {
       faults: { bounds: { how: 'inclusive' } },
     });
     // At the very end of the span something lies, too: it is outside.
-    const at = scene.far.objects('ORDERS')[5] ?? '';
+    const at = scene.fake.objects('ORDERS')[5] ?? '';
     const last = JSON.stringify({
       ...(JSON.parse(at) as Order),
       id: 'ATTHEVERYEND0',
       createdTime: LONG_TO,
     });
-    scene.far.put('ORDERS', [last]);
+    scene.fake.put('ORDERS', [last]);
     for (const edge of edges)
-      expect(scene.far.objects('ORDERS', edge, edge + 1).length).toBeGreaterThan(0);
-    const expected = linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO);
+      expect(scene.fake.objects('ORDERS', edge, edge + 1).length).toBeGreaterThan(0);
+    const expected = linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO);
     const result = await expectComplete(scene, scene.pull(LONG), expected);
     expect(result.receipt.files.every(({ outside }) => outside === 0)).toBe(true);
     expect(await iterated(scene, LONG)).toEqual(
-      parsed(scene.far.objects('ORDERS', LONG_FROM, LONG_TO)),
+      parsed(scene.fake.objects('ORDERS', LONG_FROM, LONG_TO)),
     );
     // Again: nothing is left to be done.
     const asked = scene.count('create');
@@ -118,10 +118,10 @@ describe('bounds of another kind', () => {
   test.concurrent('inclusive, and pulled in two steps that meet at an object', async () => {
     const faults: Faults = { bounds: { how: 'inclusive' } };
     await using scene = await Scene.begin({ ...LONG, orders: 120, perFile: 1000, faults });
-    const [middle = ''] = scene.far.objects('ORDERS', Date.UTC(2026, 0, 20));
+    const [middle = ''] = scene.fake.objects('ORDERS', Date.UTC(2026, 0, 20));
     const to = (JSON.parse(middle) as Order).createdTime;
     const first = await scene.pull({ from: LONG_FROM, to });
-    expect(first.receipt.objects).toBe(scene.far.objects('ORDERS', LONG_FROM, to).length);
+    expect(first.receipt.objects).toBe(scene.fake.objects('ORDERS', LONG_FROM, to).length);
     await scene.pull(LONG);
     const fresh = join(scene.directory, 'fresh');
     const { receipt } = await scene.pull({ ...LONG, out: fresh });
@@ -135,7 +135,7 @@ describe('bounds of another kind', () => {
       const faults: Faults = { bounds: { how: 'inclusive' }, edge: { how } };
       await using scene = await Scene.begin({ ...LONG, orders: 120, faults });
       const shift = how === 'newer' ? 3_600_000 : 0;
-      const expected = parsed(scene.far.objects('ORDERS', LONG_FROM, LONG_TO)).map((order) => {
+      const expected = parsed(scene.fake.objects('ORDERS', LONG_FROM, LONG_TO)).map((order) => {
         // The first month is the only one to have what lies at its beginning.
         const alone = order.createdTime === LONG_FROM ? (how === 'newer' ? shift : -3_600_000) : 0;
         const both = edges.includes(order.createdTime) ? shift : 0;
@@ -149,7 +149,7 @@ describe('bounds of another kind', () => {
       if (how === 'older') return;
       expect(kept.map((of) => of.length)).toEqual(
         monthsOf(LONG_FROM, LONG_TO).map(
-          ({ from, to }) => scene.far.objects('ORDERS', from, to).length,
+          ({ from, to }) => scene.fake.objects('ORDERS', from, to).length,
         ),
       );
     },
@@ -162,7 +162,7 @@ describe('bounds of another kind', () => {
     await using scene = await Scene.begin({ ...LONG, orders: 120, perFile: 1000, faults });
     const result = await scene.pull({ from, to: LONG_TO });
     expect(result.complete).toBe(true);
-    const all = parsed(scene.far.objects('ORDERS', LONG_FROM, LONG_TO));
+    const all = parsed(scene.fake.objects('ORDERS', LONG_FROM, LONG_TO));
     const kept = await Promise.all(LONG_MONTHS.map((name) => lines(scene, name)));
     expect(parsed(kept.flat())).toEqual(all);
     expect(await iterated(scene, { from, to: LONG_TO })).toEqual(all);
@@ -175,7 +175,7 @@ describe('order', () => {
     const result = await scene.pull({ gzip });
     expect(result.complete).toBe(true);
     expect(result.receipt.files[0]?.objects).toBe(45);
-    if (!gzip) expect(await contents(scene.out)).toEqual(linesOf(scene.far));
+    if (!gzip) expect(await contents(scene.out)).toEqual(linesOf(scene.fake));
   });
 });
 
@@ -185,7 +185,7 @@ describe('odd and broken objects', () => {
     await scene.pull();
     const kept = parsed(await lines(scene, MONTH));
     const note = 'né '.repeat(1_250_000);
-    const expected = parsed(scene.far.objects('ORDERS', FROM, TO)).map((order, i) =>
+    const expected = parsed(scene.fake.objects('ORDERS', FROM, TO)).map((order, i) =>
       i === 17 ? { ...order, note } : order,
     );
     expect(kept).toEqual(expected);
@@ -198,7 +198,7 @@ describe('odd and broken objects', () => {
       await using scene = await Scene.begin({ faults: { broken: { how, at: 3 } } });
       const result = await scene.pull();
       expect(result.complete).toBe(true);
-      const expected = scene.far.exports[0]?.files.flat().map(String);
+      const expected = scene.fake.exports[0]?.files.flat().map(String);
       expect(await lines(scene, MONTH)).toEqual(expected);
       expect(Object.keys(await contents(scene.out))).toEqual([MONTH_FILE]);
       expect({}).not.toHaveProperty('x');
@@ -226,14 +226,14 @@ describe('odd and broken objects', () => {
     expect(result.failed).toMatchObject([{ code: 'BAD_FILE' }]);
     expect(result.failed[0]?.message).toMatch(message);
     expect(result.failed[0]?.message).toMatch(/^file 0 of export \w{13} is damaged/);
-    expect(scene.far.requests.filter(({ position }) => position === 0)).toHaveLength(3);
+    expect(scene.fake.requests.filter(({ position }) => position === 0)).toHaveLength(3);
     expect(await contents(scene.out)).toEqual({});
     await failureOf(iterated(scene, { from: FROM, to: TO }), 'BAD_FILE');
   });
 
   test.concurrent('an id of 70,000 characters is a damaged file, no crash', async () => {
     await using scene = await Scene.begin();
-    scene.far.put('ORDERS', [JSON.stringify({ id: 'x'.repeat(70_000), createdTime: FROM })]);
+    scene.fake.put('ORDERS', [JSON.stringify({ id: 'x'.repeat(70_000), createdTime: FROM })]);
     const result = await scene.pull();
     expect(result.failed).toMatchObject([{ code: 'BAD_FILE' }]);
     expect(result.failed[0]?.message).toMatch(/an id of over 256 characters/);
@@ -255,9 +255,9 @@ describe('files of another layout', () => {
     ['bom', (text: string) => text],
   ] satisfies [Layout, (text: string) => string][])('%s', async (how, lineOf) => {
     await using scene = await Scene.begin({ faults: { layout: { how } } });
-    await expectComplete(scene, scene.pull(), linesOf(scene.far, ['ORDERS'], FROM, TO, lineOf));
+    await expectComplete(scene, scene.pull(), linesOf(scene.fake, ['ORDERS'], FROM, TO, lineOf));
     expect(await iterated(scene, { from: FROM, to: TO })).toEqual(
-      parsed(scene.far.objects('ORDERS', FROM, TO)),
+      parsed(scene.fake.objects('ORDERS', FROM, TO)),
     );
   });
 
@@ -268,7 +268,7 @@ describe('files of another layout', () => {
       bounds: { how: 'inclusive' },
     };
     await using scene = await Scene.begin({ ...LONG, orders: 120, faults });
-    const expected = linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO, spread);
+    const expected = linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO, spread);
     await expectComplete(scene, scene.pull(LONG), expected);
   });
 
@@ -303,18 +303,18 @@ describe('Clover: what it does not document is not asked for', () => {
       tillroll: false,
       faults,
     });
-    const expected = linesOf(scene.far, types, LONG_FROM, LONG_TO);
+    const expected = linesOf(scene.fake, types, LONG_FROM, LONG_TO);
     await expectComplete(scene, scene.pull({ ...LONG, types }), expected);
-    const others = scene.far.requests.filter(({ kind, method, path }) => {
-      const exports = `/v3/merchants/${scene.far.merchant}/exports`;
+    const others = scene.fake.requests.filter(({ kind, method, path }) => {
+      const exports = `/v3/merchants/${scene.fake.merchant}/exports`;
       const isCreate = kind === 'create' && method === 'POST' && path === exports;
       const isRead = kind === 'read' && method === 'GET' && path.startsWith(`${exports}/`);
       return !isCreate && !isRead && !(kind === 'file' && method === 'GET');
     });
     expect(new Set(others.map(({ path }) => path))).toEqual(new Set(['/v3/availability']));
-    const files = scene.far.requests.filter(({ kind }) => kind === 'file');
+    const files = scene.fake.requests.filter(({ kind }) => kind === 'file');
     expect(files.every(({ range }) => range === undefined)).toBe(true);
-    for (const { body = '' } of scene.far.requests.filter(({ kind }) => kind === 'create'))
+    for (const { body = '' } of scene.fake.requests.filter(({ kind }) => kind === 'create'))
       expect(Object.keys(JSON.parse(body) as object)).toEqual(['type', 'startTime', 'endTime']);
     expect(scene.count('create')).toBe(6);
   });

@@ -35,7 +35,7 @@ describe('one at a time', () => {
 
   test('a signal ends it; the next one continues', async () => {
     await using scene = await Scene.begin({ ...LONG, orders: 240 });
-    scene.far.set({ slow: { on: 'file', latencyMs: 20, bytesPerSecond: 200_000 } });
+    scene.fake.set({ slow: { on: 'file', latencyMs: 20, bytesPerSecond: 200_000 } });
     const stop = new AbortController();
     const pulling = scene.pull({
       ...LONG,
@@ -48,7 +48,7 @@ describe('one at a time', () => {
     });
     expect((await failureOf(pulling, 'INTERRUPTED')).message).toBe('interrupted');
     // Whatever has a name that somebody would read is whole.
-    const expected = linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO);
+    const expected = linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO);
     const left = await contents(scene.out);
     expect(Object.keys(left).length).toBeGreaterThan(0);
     for (const [path, sum] of Object.entries(left))
@@ -59,12 +59,12 @@ describe('one at a time', () => {
     expect(receipt.complete).toBe(false);
 
     // Nothing runs on in the background.
-    const asked = scene.far.requests.length;
+    const asked = scene.fake.requests.length;
     await new Promise((resolve) => setTimeout(resolve, 400));
-    expect(scene.far.requests).toHaveLength(asked);
+    expect(scene.fake.requests).toHaveLength(asked);
 
     await expectComplete(scene, scene.pull(LONG), expected);
-    const whole = scene.far.requests.filter(
+    const whole = scene.fake.requests.filter(
       ({ kind, outcome }) => kind === 'file' && outcome === 'sent',
     );
     // At most those that were under way came to their end unseen.
@@ -73,14 +73,14 @@ describe('one at a time', () => {
 
   test('a caller that has seen enough orders waits for nothing more', async () => {
     await using scene = await Scene.begin({ orders: 100 });
-    scene.far.set({ slow: { on: 'file', position: 1, latencyMs: 5000 } });
+    scene.fake.set({ slow: { on: 'file', position: 1, latencyMs: 5000 } });
     const began = Date.now();
     const ids: string[] = [];
     for await (const { id } of scene.client().orders({ from: FROM, to: LONG_TO })) {
       ids.push(id);
       if (ids.length === 5) break;
     }
-    expect(ids).toEqual(scene.far.objects('ORDERS').slice(0, 5).map(idOf));
+    expect(ids).toEqual(scene.fake.objects('ORDERS').slice(0, 5).map(idOf));
     expect(Date.now() - began).toBeLessThan(3000);
   });
 });

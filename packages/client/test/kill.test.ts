@@ -13,7 +13,7 @@ import { describe, expect, test } from 'vitest';
 import type { State } from '../src/directory/state.ts';
 import { verify } from '../src/files.ts';
 import { ExportError, type PullOptions } from '../src/index.ts';
-import type { Faults, RequestRecord } from './far-side/index.ts';
+import type { Faults, RequestRecord } from './fake-server/index.ts';
 import type { PullOrder, PullOutcome } from './pull-process.ts';
 import { contents, LONG, LONG_EDGES, LONG_FROM, LONG_TO, RETRY } from './scene.ts';
 
@@ -32,7 +32,7 @@ class FarProcess implements AsyncDisposable {
   }
 
   static async begin(faults: Faults): Promise<FarProcess> {
-    const main = join(import.meta.dirname, 'far-side/main.ts');
+    const main = join(import.meta.dirname, 'fake-server/main.ts');
     const day = (time: number): string => new Date(time).toISOString();
     const options = Object.entries({
       from: day(LONG_FROM),
@@ -51,12 +51,12 @@ class FarProcess implements AsyncDisposable {
   }
 
   async requests(): Promise<RequestRecord[]> {
-    const response = await fetch(`${this.url}/.far-side/requests`);
+    const response = await fetch(`${this.url}/.fake-server/requests`);
     return (await response.json()) as RequestRecord[];
   }
 
   async #orders(): Promise<Order[]> {
-    const response = await fetch(`${this.url}/.far-side/objects/ORDERS`);
+    const response = await fetch(`${this.url}/.fake-server/objects/ORDERS`);
     return ((await response.json()) as string[]).map((line) => JSON.parse(line) as Order);
   }
 
@@ -66,7 +66,7 @@ class FarProcess implements AsyncDisposable {
       modifiedTime: (order.modifiedTime ?? 0) + 1,
     }));
     const body = changed.map((order) => JSON.stringify(order)).join('\n');
-    await fetch(`${this.url}/.far-side/objects/ORDERS`, { method: 'PUT', body });
+    await fetch(`${this.url}/.fake-server/objects/ORDERS`, { method: 'PUT', body });
   }
 
   /** Modifies all orders that were created since then. */
@@ -91,7 +91,7 @@ class FarProcess implements AsyncDisposable {
 
 function begin(url: string, out: string, how: Partial<PullOptions>): ChildProcess {
   const order: PullOrder = {
-    client: { url, merchant: 'M1', token: 'far-side-token', retry: RETRY },
+    client: { url, merchant: 'M1', token: 'fake-server-token', retry: RETRY },
     pull: { types: ['ORDERS'], ...LONG, out, ...how },
   };
   const script = join(import.meta.dirname, 'pull-process.ts');
@@ -174,7 +174,7 @@ const SCENARIOS: [string, Partial<PullOptions>, Faults][] = [
 ];
 
 interface Scenario {
-  far: FarProcess;
+  fake: FarProcess;
   how: Partial<PullOptions>;
   /** For output directories. */
   directory: string;
@@ -187,7 +187,7 @@ interface Scenario {
 
 /** Kills a pull `KILLS` times, each in a directory of its own, and lets each be finished. */
 async function kill(scenario: Scenario): Promise<void> {
-  const { far, how, directory, base, onKilled, onResumed } = scenario;
+  const { fake, how, directory, base, onKilled, onResumed } = scenario;
   const fresh = async (name: string): Promise<string> => {
     const out = join(directory, name);
     if (base !== undefined) await cp(base, out, { recursive: true });
@@ -195,7 +195,7 @@ async function kill(scenario: Scenario): Promise<void> {
   };
   const whole = await fresh('whole');
   const began = performance.now();
-  expect(await toItsEnd(begin(far.url, whole, how))).toMatchObject({ complete: true });
+  expect(await toItsEnd(begin(fake.url, whole, how))).toMatchObject({ complete: true });
   const lasts = performance.now() - began;
   const expected = await contents(whole);
   expect(Object.keys(expected).length).toBeGreaterThanOrEqual(3);
@@ -206,14 +206,14 @@ async function kill(scenario: Scenario): Promise<void> {
     const after = (lasts * (i + Math.random())) / KILLS;
     const when = `killed after ${after.toFixed()} of ${lasts.toFixed()} ms`;
     const out = await fresh(`killed-${i}`);
-    const child = begin(far.url, out, how);
+    const child = begin(fake.url, out, how);
     const ended = once(child, 'exit');
     await delay(after);
     if (child.kill('SIGKILL')) interrupted++;
     await ended;
     await expectSound(out, when);
     await onKilled?.(out, when);
-    expect(await toItsEnd(begin(far.url, out, how)), when).toMatchObject({ complete: true });
+    expect(await toItsEnd(begin(fake.url, out, how)), when).toMatchObject({ complete: true });
     expect(await contents(out), when).toEqual(expected);
     await onResumed?.(out, when);
   }
@@ -232,22 +232,22 @@ async function inDirectory(run: (directory: string) => Promise<void>): Promise<v
 
 describe('killed at any moment and run again, it gives the same', () => {
   test.concurrent.each(SCENARIOS)('%s', { timeout: 120_000 }, async (_name, how, faults) => {
-    await using far = await FarProcess.begin(faults);
+    await using fake = await FarProcess.begin(faults);
     let before: RequestRecord[] = [];
     let complete = new Set<string>();
     let spared = 0;
     await inDirectory((directory) =>
       kill({
-        far,
+        fake,
         how,
         directory,
         onKilled: async (out) => {
-          before = await far.requests();
+          before = await fake.requests();
           complete = await fetched(out, before);
           spared += complete.size;
         },
         onResumed: async (_out, when) => {
-          const again = (await far.requests())
+          const again = (await fake.requests())
             .slice(before.length)
             .filter(({ exportId = '', position = -1 }) => complete.has(nameOf(exportId, position)))
             .map(({ path }) => path);
@@ -259,14 +259,14 @@ describe('killed at any moment and run again, it gives the same', () => {
   });
 
   test.concurrent('sinceLast, over the end of a month', { timeout: 120_000 }, async () => {
-    await using far = await FarProcess.begin({});
+    await using fake = await FarProcess.begin({});
     await inDirectory(async (directory) => {
       const base = join(directory, 'base');
-      await toItsEnd(begin(far.url, base, { to: '2026-03-04' }));
+      await toItsEnd(begin(fake.url, base, { to: '2026-03-04' }));
       const before = Object.values(await contents(base));
-      await far.changeOrders(Date.UTC(2026, 1, 26));
+      await fake.changeOrders(Date.UTC(2026, 1, 26));
       const how = { from: undefined, sinceLast: true };
-      await kill({ far, how, directory, base });
+      await kill({ fake, how, directory, base });
       // In the first month nothing has changed, and in the others something.
       const after = Object.values(await contents(join(directory, 'whole')));
       expect(after.map((sum) => before.includes(sum))).toEqual([true, false, false]);
@@ -324,17 +324,17 @@ describe('killed at a moment that matters, and run again, it gives the same', ()
   ];
 
   test.each(MOMENTS)('%s', { timeout: 120_000 }, async (_name, isDue) => {
-    await using far = await FarProcess.begin({});
+    await using fake = await FarProcess.begin({});
     await inDirectory(async (directory) => {
       const base = join(directory, 'base');
-      await toItsEnd(begin(far.url, base, { to: '2026-03-04' }));
+      await toItsEnd(begin(fake.url, base, { to: '2026-03-04' }));
       // Months lose orders to a later one: several files are replaced as one set.
-      const moved = await far.moveOrders(LONG_EDGES[0], Date.UTC(2026, 2, 3, 12));
+      const moved = await fake.moveOrders(LONG_EDGES[0], Date.UTC(2026, 2, 3, 12));
       expect(moved).toBeGreaterThan(5);
       const how = { from: undefined, sinceLast: true };
       const whole = join(directory, 'whole');
       await cp(base, whole, { recursive: true });
-      expect(await toItsEnd(begin(far.url, whole, how))).toMatchObject({ complete: true });
+      expect(await toItsEnd(begin(fake.url, whole, how))).toMatchObject({ complete: true });
       const expected = await contents(whole);
       expect(new Set(await orderIds(whole)).size).toBe(800);
 
@@ -348,10 +348,10 @@ describe('killed at a moment that matters, and run again, it gives the same', ()
           if (dueAt === Infinity && isDue(out)) dueAt = performance.now() + i;
           return performance.now() >= dueAt;
         };
-        if (await killWhen(begin(far.url, out, how), isLate)) hits++;
+        if (await killWhen(begin(fake.url, out, how), isLate)) hits++;
         const when = `kill ${i}`;
         await expectSound(out, when);
-        expect(await toItsEnd(begin(far.url, out, how)), when).toMatchObject({ complete: true });
+        expect(await toItsEnd(begin(fake.url, out, how)), when).toMatchObject({ complete: true });
         expect(await contents(out), when).toEqual(expected);
         expect(await verify(out), when).toMatchObject({ complete: true, faults: [] });
       }

@@ -5,7 +5,7 @@ import * as tls from 'node:tls';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ExportApi, type ClientOptions } from '../src/api/export-api.ts';
 import { ExportError } from '../src/errors.ts';
-import { startFarSide } from './far-side/index.ts';
+import { startFakeServer } from './fake-server/index.ts';
 import { failureOf, RETRY } from './scene.ts';
 
 const VARIABLES = [
@@ -79,14 +79,14 @@ class Proxy implements AsyncDisposable {
 }
 
 function apiOf(url: string, options: Partial<ClientOptions> = {}): ExportApi {
-  const connection = { url, merchant: 'M1', token: 'far-side-token' };
+  const connection = { url, merchant: 'M1', token: 'fake-server-token' };
   return new ExportApi({ ...connection, retry: { ...RETRY, firstAttempts: 1 }, ...options });
 }
 
 describe('a proxy of the environment', () => {
   test('forwards http, with its own password, which stays there', async () => {
-    await using far = await startFarSide();
-    await using proxy = await Proxy.begin(far.url);
+    await using fake = await startFakeServer();
+    await using proxy = await Proxy.begin(fake.url);
     useEnvironment({ HTTP_PROXY: `http://user:p%40ss@${proxy.host}` });
     const { elements } = await apiOf('http://exports.test').list();
     expect(elements).toEqual([]);
@@ -99,10 +99,10 @@ describe('a proxy of the environment', () => {
   });
 
   test('tunnels https: it sees neither path nor token', async () => {
-    await using far = await startFarSide({ https: true });
-    await using proxy = await Proxy.begin(far.url);
+    await using fake = await startFakeServer({ https: true });
+    await using proxy = await Proxy.begin(fake.url);
     const before = tls.getCACertificates('default');
-    tls.setDefaultCACertificates([...before, far.certificate ?? '']);
+    tls.setDefaultCACertificates([...before, fake.certificate ?? '']);
     try {
       useEnvironment({ https_proxy: `http://${proxy.host}`, HTTPS_PROXY: 'http://unused.test' });
       const api = apiOf('https://exports.test');
@@ -118,10 +118,10 @@ describe('a proxy of the environment', () => {
     ['this machine', '127.0.0.1', {}],
     ['this machine by its name', 'localhost', {}],
   ])('is not asked for %s', async (_name, host, more) => {
-    await using far = await startFarSide();
-    await using proxy = await Proxy.begin(far.url);
+    await using fake = await startFakeServer();
+    await using proxy = await Proxy.begin(fake.url);
     useEnvironment({ http_proxy: `http://${proxy.host}`, ...more });
-    await apiOf(`http://${host}:${new URL(far.url).port}`).list();
+    await apiOf(`http://${host}:${new URL(fake.url).port}`).list();
     expect(proxy.seen).toEqual([]);
   });
 
@@ -131,8 +131,8 @@ describe('a proxy of the environment', () => {
   ] as [string, Record<string, string>, Partial<ClientOptions>][])(
     'is not asked when %s',
     async (_name, variables, options) => {
-      await using far = await startFarSide();
-      await using proxy = await Proxy.begin(far.url);
+      await using fake = await startFakeServer();
+      await using proxy = await Proxy.begin(fake.url);
       useEnvironment({ HTTP_PROXY: `http://${proxy.host}`, ...variables });
       const error = await failureOf(apiOf('http://exports.invalid', options).list(), 'NETWORK');
       expect(error.message).toMatch(/ENOTFOUND|EAI_AGAIN/);
@@ -141,8 +141,8 @@ describe('a proxy of the environment', () => {
   );
 
   test('for http is not used for https', async () => {
-    await using far = await startFarSide();
-    await using proxy = await Proxy.begin(far.url);
+    await using fake = await startFakeServer();
+    await using proxy = await Proxy.begin(fake.url);
     useEnvironment({ HTTP_PROXY: `http://${proxy.host}` });
     await failureOf(apiOf('https://exports.invalid').list(), 'NETWORK');
     expect(proxy.seen).toEqual([]);
@@ -177,8 +177,8 @@ describe('a proxy of the environment', () => {
   });
 
   test('an empty variable counts as absent', async () => {
-    await using far = await startFarSide();
-    await using proxy = await Proxy.begin(far.url);
+    await using fake = await startFakeServer();
+    await using proxy = await Proxy.begin(fake.url);
     useEnvironment({ http_proxy: '', HTTP_PROXY: `http://${proxy.host}` });
     await apiOf('http://exports.test').list();
     expect(proxy.seen).toHaveLength(1);

@@ -46,7 +46,7 @@ describe('files', () => {
     const result = await scene.pull({ ...LONG, types: TYPES, gzip: true });
     expect(result.receipt.files[0]?.objects).toBe(0);
     expect(await inflatedContents(scene.out)).toEqual(
-      linesOf(scene.far, TYPES, LONG_FROM, LONG_TO),
+      linesOf(scene.fake, TYPES, LONG_FROM, LONG_TO),
     );
     expect(await verify(scene.out)).toMatchObject({ complete: true, faults: [] });
   });
@@ -57,14 +57,14 @@ describe('files', () => {
     const { receipt } = await expectComplete(
       scene,
       scene.pull(span),
-      linesOf(scene.far, ['ORDERS'], span.from, span.to),
+      linesOf(scene.fake, ['ORDERS'], span.from, span.to),
     );
     expect(receipt.files.map(({ path, exports }) => [path, exports.length])).toEqual([
       ['orders/2026-01.jsonl', 2],
       ['orders/2026-02.jsonl', 1],
       ['orders/2026-03.jsonl', 2],
     ]);
-    const [first, second] = scene.far.exports;
+    const [first, second] = scene.fake.exports;
     expect(first?.request.endTime).toBe(Date.UTC(2026, 0, 16));
     expect(second?.request.startTime).toBe(Date.UTC(2026, 0, 16));
   });
@@ -83,7 +83,7 @@ describe('files', () => {
       ]),
     );
     for (const [i, { objects }] of receipt.files.entries())
-      expect(objects).toBe(scene.far.objects('ORDERS', edges[i], ends[i]).length);
+      expect(objects).toBe(scene.fake.objects('ORDERS', edges[i], ends[i]).length);
   });
 });
 
@@ -93,8 +93,8 @@ describe('the receipt', () => {
     const { receipt } = await scene.pull({ ...LONG, types: TYPES });
     expect(JSON.parse(await readFile(join(scene.out, 'receipt.json'), 'utf8'))).toEqual(receipt);
 
-    const orders = scene.far.objects('ORDERS').map((text) => JSON.parse(text) as Order);
-    const payments = scene.far.objects('PAYMENTS').map((text) => JSON.parse(text) as Payment);
+    const orders = scene.fake.objects('ORDERS').map((text) => JSON.parse(text) as Order);
+    const payments = scene.fake.objects('PAYMENTS').map((text) => JSON.parse(text) as Payment);
     const sum = (values: (number | undefined)[]): number =>
       Number(values.reduce((all, value) => all + BigInt(value ?? 0), 0n));
     const refundsOf = (objects: readonly { refunds?: { elements: { amount?: number }[] } }[]) => {
@@ -147,7 +147,7 @@ describe('the receipt', () => {
     for (const file of receipt.files) {
       const [{ startTime, endTime } = { startTime: 0, endTime: 0 }, ...others] = file.covers;
       expect(others).toEqual([]);
-      const texts = scene.far.objects(file.type, startTime, endTime);
+      const texts = scene.fake.objects(file.type, startTime, endTime);
       const times = texts.map((text) => (JSON.parse(text) as Order).createdTime);
       expect(file).toMatchObject({
         objects: texts.length,
@@ -157,8 +157,8 @@ describe('the receipt', () => {
       });
       expect(file.exports).toHaveLength(1);
     }
-    expect(receipt.source).toEqual({ url: scene.far.url, merchant: 'M1' });
-    expect(JSON.stringify(receipt)).not.toContain(scene.far.token);
+    expect(receipt.source).toEqual({ url: scene.fake.url, merchant: 'M1' });
+    expect(JSON.stringify(receipt)).not.toContain(scene.fake.token);
   });
 });
 
@@ -194,7 +194,7 @@ describe('a second pull', () => {
       expect(Object.keys(await contents(scene.out))).toEqual(names);
       expect(result.complete).toBe(true);
       expect(await verify(scene.out)).toMatchObject({ complete: true, faults: [] });
-      const spans = scene.far.exports
+      const spans = scene.fake.exports
         .slice(created, created + 2)
         .map(({ request }) => [request.startTime, request.endTime]);
       expect(spans).toEqual([
@@ -220,7 +220,7 @@ describe('a second pull', () => {
 
   test.concurrent('after a file was removed or cut off: that month is fetched again', async () => {
     await using scene = await Scene.begin({ ...LONG, orders: 120 });
-    const expected = linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO);
+    const expected = linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO);
     await scene.pull(LONG);
     const paths = Object.keys(expected);
     for (const path of [paths[0], paths[2]]) {
@@ -235,7 +235,7 @@ describe('a second pull', () => {
 
 describe('the end of a span', () => {
   test.concurrent.each([-3_600_000, 3_600_000])(
-    'is now by the far clock, which is %i ms off',
+    "is now by the server's clock, which is %i ms off",
     async (offsetMs) => {
       await using scene = await Scene.begin({ faults: { clock: { offsetMs } } });
       const from = Date.now() - 30 * DAY_MS;
@@ -254,7 +254,7 @@ describe('the end of a span', () => {
     const broken = await scene.pull({ from, to: undefined }, impatient);
     expect(broken.failed.length).toBeGreaterThan(0);
     const firstEnd = Date.parse(broken.receipt.spans[0]?.to ?? '');
-    const asked = scene.far.exports.map(({ request }) => request.startTime);
+    const asked = scene.fake.exports.map(({ request }) => request.startTime);
     // Ends are whole seconds.
     await vi.waitUntil(() => Date.now() >= firstEnd + 1000, { timeout: 5000 });
     const ends: number[] = [];
@@ -269,7 +269,7 @@ describe('the end of a span', () => {
     expect(ends).toEqual([Date.parse(receipt.spans[0]?.to ?? '')]);
     expect(ends[0]).toBeGreaterThan(firstEnd);
     // What was asked for before is not asked for again.
-    const added = scene.far.exports.map(({ request }) => request.startTime).slice(asked.length);
+    const added = scene.fake.exports.map(({ request }) => request.startTime).slice(asked.length);
     expect(added[0]).toBe(firstEnd);
     expect(new Set([...asked, ...added]).size).toBe(asked.length + added.length);
   });
@@ -300,7 +300,7 @@ describe('a directory of which nothing came', () => {
 });
 
 describe('several exports at once', () => {
-  test.concurrent('no more than the far side takes, and the same result', async () => {
+  test.concurrent('no more than the fake server takes, and the same result', async () => {
     await using scene = await Scene.begin({
       ...LONG,
       orders: 240,
@@ -309,7 +309,7 @@ describe('several exports at once', () => {
     });
     const types = TYPES;
     const pulled = scene.pull({ ...LONG, types, concurrency: 2 });
-    await expectComplete(scene, pulled, linesOf(scene.far, types, LONG_FROM, LONG_TO));
+    await expectComplete(scene, pulled, linesOf(scene.fake, types, LONG_FROM, LONG_TO));
     expect(scene.waits).toEqual([]);
   });
 
@@ -318,7 +318,7 @@ describe('several exports at once', () => {
     const payments: Payment[] = [];
     for await (const payment of scene.client().payments(LONG)) payments.push(payment);
     expect(payments.map((payment) => JSON.stringify(payment))).toEqual(
-      scene.far.objects('PAYMENTS'),
+      scene.fake.objects('PAYMENTS'),
     );
   });
 });
@@ -332,15 +332,15 @@ describe('sinceLast', () => {
     const created = scene.count('create');
     // Within the last seven days some are changed, some are new.
     for (const type of TYPES) {
-      const late = scene.far.objects(type, first - 7 * DAY_MS, first);
+      const late = scene.fake.objects(type, first - 7 * DAY_MS, first);
       const added = { ...(JSON.parse(late[0] ?? '') as Order), id: `NEW${type}` };
-      scene.far.put(type, [
+      scene.fake.put(type, [
         ...late.slice(3, 9).map((text) => changed(text, { note: 'tip', total: 7, amount: 9 })),
         JSON.stringify(added),
       ]);
     }
     const result = await scene.pull({ ...how, sinceLast: true, to: LONG_TO });
-    const asked = scene.far.exports.slice(created).map(({ request }) => request);
+    const asked = scene.fake.exports.slice(created).map(({ request }) => request);
     const overlap = [first - 7 * DAY_MS, LONG_EDGES[1], LONG_TO];
     expect(asked.map(({ type, startTime, endTime }) => [type, startTime, endTime])).toEqual(
       TYPES.flatMap((type) => [
@@ -361,11 +361,11 @@ describe('sinceLast', () => {
     const first = Date.UTC(2026, 2, 4);
     await scene.pull({ from: LONG_FROM, to: first });
     const [old = '', young = ''] = [-6, -1].map(
-      (days) => scene.far.objects('ORDERS', first + days * DAY_MS)[0],
+      (days) => scene.fake.objects('ORDERS', first + days * DAY_MS)[0],
     );
-    scene.far.put('ORDERS', [changed(old, { note: 'a' }), changed(young, { note: 'b' })]);
+    scene.fake.put('ORDERS', [changed(old, { note: 'a' }), changed(young, { note: 'b' })]);
     await scene.pull({ sinceLast: true, to: LONG_TO });
-    expect(await contents(scene.out)).toEqual(linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO));
+    expect(await contents(scene.out)).toEqual(linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO));
   });
 
   test.concurrent('what failed before is not forgotten', async () => {
@@ -379,7 +379,7 @@ describe('sinceLast', () => {
     expect(payments.receipt.missing.map(({ name }) => name)).toEqual([LONG_MONTHS[0]]);
     expect(payments.complete).toBe(false);
     expect((await verify(scene.out)).complete).toBe(false);
-    const all = linesOf(scene.far, TYPES, LONG_FROM, LONG_TO);
+    const all = linesOf(scene.fake, TYPES, LONG_FROM, LONG_TO);
     await expectComplete(scene, scene.pull({ types: TYPES, sinceLast: true, to: LONG_TO }), all);
   });
 
@@ -399,7 +399,7 @@ describe('sinceLast', () => {
       [january, february, march],
       [january, february, march],
     ]);
-    expect(await contents(scene.out)).toEqual(linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO));
+    expect(await contents(scene.out)).toEqual(linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO));
   });
 
   test.concurrent('an order that moved to another month is there once', async () => {
@@ -407,15 +407,15 @@ describe('sinceLast', () => {
     const first = Date.UTC(2026, 2, 4);
     await scene.pull({ from: LONG_FROM, to: first });
     const before = await orderIds(scene.out);
-    const [old = ''] = scene.far.objects('ORDERS', Date.UTC(2026, 0, 20));
+    const [old = ''] = scene.fake.objects('ORDERS', Date.UTC(2026, 0, 20));
     const { id, modifiedTime } = JSON.parse(old) as Order;
     const later = { createdTime: first - DAY_MS, modifiedTime: modifiedTime + 1, total: 7 };
-    scene.far.put('ORDERS', [JSON.stringify({ ...(JSON.parse(old) as Order), ...later })]);
+    scene.fake.put('ORDERS', [JSON.stringify({ ...(JSON.parse(old) as Order), ...later })]);
     await scene.pull({ sinceLast: true, to: first + 1 });
     const ids = await orderIds(scene.out);
     expect(ids.filter((other) => other === id)).toHaveLength(1);
     expect(ids.toSorted()).toEqual(
-      scene.far
+      scene.fake
         .objects('ORDERS', LONG_FROM, first + 1)
         .map((text) => (JSON.parse(text) as Order).id)
         .toSorted(),
@@ -426,9 +426,9 @@ describe('sinceLast', () => {
     const result = await expectComplete(
       scene,
       scene.pull({ sinceLast: true, to: LONG_TO }),
-      linesOf(scene.far, ['ORDERS'], LONG_FROM, LONG_TO),
+      linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO),
     );
-    const orders = scene.far.objects('ORDERS').map((text) => JSON.parse(text) as Order);
+    const orders = scene.fake.objects('ORDERS').map((text) => JSON.parse(text) as Order);
     expect(result.receipt.totals.orders).toMatchObject([
       {
         currency: 'USD',
@@ -533,7 +533,7 @@ describe('a pull', () => {
     await using scene = await Scene.begin();
     await scene.pull();
     const before = await contents(scene.out);
-    await scene.far.close();
+    await scene.fake.close();
     expect(await scene.pull()).toMatchObject({ complete: true, failed: [] });
     expect(await contents(scene.out)).toEqual(before);
   });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import type { RawFilesOptions, RawFilesResult, RawManifest } from '../src/index.ts';
-import type { FarSideOptions } from './far-side/index.ts';
+import type { FakeServerOptions } from './fake-server/index.ts';
 import { failureOf, FROM, Scene, TO } from './scene.ts';
 
 interface Made extends AsyncDisposable {
@@ -13,7 +13,7 @@ interface Made extends AsyncDisposable {
   download: (options?: Partial<RawFilesOptions>) => Promise<RawFilesResult>;
 }
 
-async function make(options: FarSideOptions = {}): Promise<Made> {
+async function make(options: FakeServerOptions = {}): Promise<Made> {
   const scene = await Scene.begin(options);
   const client = scene.client();
   const { id } = await client.create({ type: 'ORDERS', startTime: FROM, endTime: TO });
@@ -26,10 +26,10 @@ async function make(options: FarSideOptions = {}): Promise<Made> {
 }
 
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
-const files = ({ scene }: Made) => scene.far.requests.filter(({ kind }) => kind === 'file');
+const files = ({ scene }: Made) => scene.fake.requests.filter(({ kind }) => kind === 'file');
 
 async function expectWhole({ scene, exportId }: Made, gzip = false): Promise<void> {
-  const served = scene.far.exports.find(({ id }) => id === exportId);
+  const served = scene.fake.exports.find(({ id }) => id === exportId);
   const manifest = JSON.parse(
     await readFile(join(scene.out, 'manifest.json'), 'utf8'),
   ) as RawManifest;
@@ -88,9 +88,9 @@ describe('the raw files of an export', () => {
   test('the same call again asks nobody, and continues where files were altered', async () => {
     await using made = await make();
     const first = await made.download();
-    const asked = made.scene.far.requests.length;
+    const asked = made.scene.fake.requests.length;
     expect(await made.download()).toEqual(first);
-    expect(made.scene.far.requests).toHaveLength(asked);
+    expect(made.scene.fake.requests).toHaveLength(asked);
     await writeFile(join(made.scene.out, '0002.json'), '{"elements":[]}');
     expect(await made.download()).toEqual(first);
     await expectWhole(made);
@@ -131,7 +131,7 @@ describe('the raw files of an export', () => {
       /^file 2 of export \w+ is damaged: its SHA-256 is \w+, and \w+ was/,
     );
     expect(await readdir(made.scene.out)).not.toContain('0002.json');
-    made.scene.far.set({});
+    made.scene.fake.set({});
     await made.download();
     await expectWhole(made);
   });

@@ -20,11 +20,11 @@ import {
 import {
   mostAtOnce,
   mostPerSecond,
-  startFarSide,
-  type FarSide,
-  type FarSideOptions,
+  startFakeServer,
+  type FakeServer,
+  type FakeServerOptions,
   type RequestKind,
-} from './far-side/index.ts';
+} from './fake-server/index.ts';
 import type { PullOrder, PullOutcome } from './pull-process.ts';
 
 /** Inside one month that one export covers. */
@@ -45,21 +45,21 @@ export const RETRY = { baseMs: 5, capMs: 50 };
 
 /** A fake server, clients of it and a directory to pull into. Checks what must hold whatever happens. */
 export class Scene implements AsyncDisposable {
-  readonly far: FarSide;
+  readonly fake: FakeServer;
   /** For output directories. */
   readonly directory: string;
   /** What pulls reported of waits, and how long each was to be when it was reported, in ms. */
   readonly waits: (Waiting & { ms: number })[] = [];
 
-  private constructor(far: FarSide, directory: string) {
-    this.far = far;
+  private constructor(fake: FakeServer, directory: string) {
+    this.fake = fake;
     this.directory = directory;
   }
 
-  static async begin(options: FarSideOptions = {}): Promise<Scene> {
+  static async begin(options: FakeServerOptions = {}): Promise<Scene> {
     const small = { from: FROM, to: TO, orders: 45, perFile: 10, ready: { polls: 0 } };
-    const far = await startFarSide({ ...small, ...options });
-    return new Scene(far, await mkdtemp(join(tmpdir(), 'tillroll-')));
+    const fake = await startFakeServer({ ...small, ...options });
+    return new Scene(fake, await mkdtemp(join(tmpdir(), 'tillroll-')));
   }
 
   get out(): string {
@@ -67,7 +67,7 @@ export class Scene implements AsyncDisposable {
   }
 
   client(options: Partial<ClientOptions> = {}): ExportClient {
-    const { url, merchant, token } = this.far;
+    const { url, merchant, token } = this.fake;
     return new ExportClient({ url, merchant, token, retry: RETRY, ...options });
   }
 
@@ -106,18 +106,18 @@ export class Scene implements AsyncDisposable {
   }
 
   count(kind: RequestKind): number {
-    return this.far.requests.filter((request) => request.kind === kind).length;
+    return this.fake.requests.filter((request) => request.kind === kind).length;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.far.close();
+    await this.fake.close();
     await rm(this.directory, { recursive: true, force: true });
-    expectManners(this.far);
+    expectManners(this.fake);
   }
 }
 
 /** The token goes to the API alone; the limits of the wire contract are kept. */
-function expectManners({ requests }: FarSide): void {
+function expectManners({ requests }: FakeServer): void {
   const leaks = requests.filter(
     ({ tokenSeen, authorization, place, kind }) =>
       (tokenSeen || authorization) &&
@@ -133,7 +133,7 @@ export async function pullAsProcess(
   scene: Scene,
   how: { env?: NodeJS.ProcessEnv; client?: Partial<ClientOptions> } = {},
 ): Promise<PullOutcome> {
-  const { url, merchant, token } = scene.far;
+  const { url, merchant, token } = scene.fake;
   const order: PullOrder = {
     client: { url, merchant, token, retry: RETRY, ...how.client },
     pull: { types: ['ORDERS'], from: FROM, to: TO, out: scene.out },
@@ -209,7 +209,7 @@ export function monthsOf(from: number, to: number): { name: string; from: number
 
 /** What JSON lines of the fake server's objects must be, by a computation of its own. */
 export function linesOf(
-  far: FarSide,
+  fake: FakeServer,
   types: readonly ExportType[] = ['ORDERS'],
   from = FROM,
   to = TO,
@@ -218,7 +218,7 @@ export function linesOf(
   const expected: Contents = {};
   for (const type of types) {
     for (const month of monthsOf(from, to)) {
-      const lines = far.objects(type, month.from, month.to).map((text) => `${lineOf(text)}\n`);
+      const lines = fake.objects(type, month.from, month.to).map((text) => `${lineOf(text)}\n`);
       expected[`${type.toLowerCase()}/${month.name}.jsonl`] = sumOf(Buffer.from(lines.join('')));
     }
   }
@@ -229,7 +229,7 @@ export function linesOf(
 export async function expectComplete(
   scene: Scene,
   pulled: Promise<PullResult> | PullResult,
-  expected: Contents = linesOf(scene.far),
+  expected: Contents = linesOf(scene.fake),
 ): Promise<PullResult> {
   const result = await pulled;
   const { failed, complete, receipt } = result;

@@ -29,7 +29,7 @@ export interface ExportRules {
 
 type Fate<N extends 'unfinished' | 'failed' | 'forgotten' | 'vanished'> = FaultKinds[N] | undefined;
 
-/** One export, as the far side keeps it. Times are of the true clock. */
+/** One export, as the fake server keeps it. Times are of the true clock. */
 export class FarExport {
   readonly id = exportIdFrom(randomBytes(13));
   readonly createdAt = Date.now();

@@ -16,7 +16,7 @@ import type { RequestRecord } from './requests.ts';
 import { send } from './send.ts';
 import { inTransit } from './transit.ts';
 
-export interface FarSideOptions {
+export interface FakeServerOptions {
   /** How many are generated; default 0. */
   orders?: number;
   payments?: number;
@@ -56,10 +56,10 @@ export interface FarSideOptions {
   port?: number;
 }
 
-const CONTROL = '/.far-side/';
+const CONTROL = '/.fake-server/';
 
-/** The far end of a client: the export API over objects of its own, with the faults that are asked for. */
-export class FarSide implements AsyncDisposable {
+/** A server for a client to talk to: the export API over objects of its own, with the faults that are asked for. */
+export class FakeServer implements AsyncDisposable {
   readonly requests: RequestRecord[] = [];
   /** PEM, for `tls.setDefaultCACertificates` or NODE_EXTRA_CA_CERTS; only with `https`. */
   readonly certificate: string | undefined;
@@ -72,7 +72,7 @@ export class FarSide implements AsyncDisposable {
   readonly #closing = new AbortController();
   readonly #began = performance.now();
 
-  constructor(options: FarSideOptions = {}) {
+  constructor(options: FakeServerOptions = {}) {
     const { orders = 0, payments = 0, objects, tillroll = true, merchant = 'M1', ready } = options;
     const { from = Date.UTC(2026, 0, 1), to = from + 60 * DAY_MS, seed = 1 } = options;
     const made = generate({ orders, payments }, { startTime: from, endTime: to }, seed);
@@ -82,7 +82,7 @@ export class FarSide implements AsyncDisposable {
     };
     this.#basePath = options.basePath ?? '';
     this.#world = {
-      token: options.token ?? 'far-side-token',
+      token: options.token ?? 'fake-server-token',
       merchant,
       tillroll,
       gzip: options.gzip ?? true,
@@ -189,7 +189,8 @@ export class FarSide implements AsyncDisposable {
     return (request, response) => {
       this.#handle(place, request, response).catch((error: unknown) => {
         // Not an answer that was asked for: it must be seen.
-        if (!this.#closing.signal.aborted && !request.destroyed) console.error('far side:', error);
+        if (!this.#closing.signal.aborted && !request.destroyed)
+          console.error('fake server:', error);
         response.destroy();
       });
     };
@@ -208,7 +209,7 @@ export class FarSide implements AsyncDisposable {
 
     const isBased = raw.startsWith(this.#basePath);
     const own = withoutMark(raw.slice(this.#basePath.length));
-    const url = new URL(isBased ? own : '/', 'http://far.side');
+    const url = new URL(isBased ? own : '/', 'http://fake.side');
     const route = routeOf(url.pathname, this.#world.tillroll);
     const kind = route?.kind === 'create' && method === 'GET' ? 'list' : route?.kind;
     const of = fileAt(this.#world.exports, url.pathname);
@@ -289,6 +290,6 @@ function typeIn(body: Buffer): ExportType | undefined {
   return type as ExportType | undefined;
 }
 
-export async function startFarSide(options: FarSideOptions = {}): Promise<FarSide> {
-  return new FarSide(options).listen(options.port);
+export async function startFakeServer(options: FakeServerOptions = {}): Promise<FakeServer> {
+  return new FakeServer(options).listen(options.port);
 }

@@ -73,7 +73,7 @@ export interface FaultKinds {
   encoding: On & {
     how: 'gzip' | 'gzip-unmarked' | 'marked-only' | 'gzip-cut' | 'gzip-tail' | 'unknown';
   };
-  /** Its clock is off: the Date header, dated Retry-After, and every time of the far side's own in its bodies. */
+  /** Its clock is off: the Date header, dated Retry-After, and every time of the fake server's own in its bodies. */
   clock: When & { offsetMs: number };
 
   // --- the answers of create and read -----------------------------------------------------------
@@ -113,7 +113,7 @@ export interface FaultKinds {
 
   /** Never finishes. Default IN_PROGRESS. It goes on counting as open. */
   unfinished: When & { status?: 'PENDING' | 'IN_PROGRESS' };
-  /** Ends as FAILED (default), CANCELED or any other status, with a failure object where the far side is Tillroll. */
+  /** Ends as FAILED (default), CANCELED or any other status, with a failure object where the fake server is Tillroll. */
   failed: When & { status?: string; code?: string };
   /** 404 from the read on that follows so many. */
   forgotten: When & { reads: number };

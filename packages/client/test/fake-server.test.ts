@@ -11,47 +11,52 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   mostAtOnce,
   pretty,
-  startFarSide,
-  type FarSide,
-  type FarSideOptions,
+  startFakeServer,
+  type FakeServer,
+  type FakeServerOptions,
   type FaultKinds,
   type Faults,
-} from './far-side/index.ts';
+} from './fake-server/index.ts';
 
 const FROM = Date.UTC(2026, 0, 1);
 const TO = FROM + 10 * DAY_MS;
 
-async function farSide(options: FarSideOptions = {}): Promise<FarSide> {
+async function fakeServer(options: FakeServerOptions = {}): Promise<FakeServer> {
   const counts = { orders: 25, payments: 12, perFile: 10, ready: { polls: 0 } };
-  const far = await startFarSide({ from: FROM, to: TO, ...counts, ...options });
-  onTestFinished(() => far.close());
-  return far;
+  const fake = await startFakeServer({ from: FROM, to: TO, ...counts, ...options });
+  onTestFinished(() => fake.close());
+  return fake;
 }
 
-const path = (far: FarSide): string => `/v3/merchants/${far.merchant}/exports`;
+const path = (fake: FakeServer): string => `/v3/merchants/${fake.merchant}/exports`;
 
-async function post(far: FarSide, body: unknown, init: RequestInit = {}): Promise<Response> {
-  return fetch(far.url + path(far), {
+async function post(fake: FakeServer, body: unknown, init: RequestInit = {}): Promise<Response> {
+  return fetch(fake.url + path(fake), {
     method: 'POST',
     body: JSON.stringify(body),
-    headers: { authorization: `Bearer ${far.token}` },
+    headers: { authorization: `Bearer ${fake.token}` },
     ...init,
   });
 }
 
-async function create(far: FarSide, type: ExportType = 'ORDERS', startTime = FROM, endTime = TO) {
-  const response = await post(far, { type, startTime, endTime });
+async function create(
+  fake: FakeServer,
+  type: ExportType = 'ORDERS',
+  startTime = FROM,
+  endTime = TO,
+) {
+  const response = await post(fake, { type, startTime, endTime });
   expect(response.status).toBe(200);
   return (await response.json()) as ExportObject;
 }
 
-async function ask(far: FarSide, id: string): Promise<Response> {
-  const headers = { authorization: `Bearer ${far.token}` };
-  return fetch(`${far.url}${path(far)}/${id}`, { headers });
+async function ask(fake: FakeServer, id: string): Promise<Response> {
+  const headers = { authorization: `Bearer ${fake.token}` };
+  return fetch(`${fake.url}${path(fake)}/${id}`, { headers });
 }
 
-async function read(far: FarSide, id: string): Promise<ExportObject> {
-  const response = await ask(far, id);
+async function read(fake: FakeServer, id: string): Promise<ExportObject> {
+  const response = await ask(fake, id);
   expect(response.status).toBe(200);
   return (await response.json()) as ExportObject;
 }
@@ -63,14 +68,14 @@ const plain = (url: string, headers: Record<string, string> = {}): Promise<Respo
 const urlsOf = (one: ExportObject): string[] =>
   one.exportUrls?.elements.map(({ url }) => url) ?? [];
 
-async function exported(far: FarSide, type?: ExportType, start?: number, end?: number) {
-  const done = await read(far, (await create(far, type, start, end)).id);
+async function exported(fake: FakeServer, type?: ExportType, start?: number, end?: number) {
+  const done = await read(fake, (await create(fake, type, start, end)).id);
   expect(done.status).toBe('DONE');
   return done;
 }
 
-async function firstUrl(far: FarSide): Promise<string> {
-  return urlsOf(await exported(far))[0] as string;
+async function firstUrl(fake: FakeServer): Promise<string> {
+  return urlsOf(await exported(fake))[0] as string;
 }
 
 async function texts(one: ExportObject): Promise<string[]> {
@@ -85,9 +90,9 @@ describe('without faults it obeys the contract', () => {
   test('the same seed makes the same objects, with ties, edges and texts of all kinds', async () => {
     const options = { orders: 2000, payments: 2000, to: FROM + 60 * DAY_MS };
     const [one, two, other] = await Promise.all([
-      farSide(options),
-      farSide(options),
-      farSide({ ...options, seed: 2 }),
+      fakeServer(options),
+      fakeServer(options),
+      fakeServer({ ...options, seed: 2 }),
     ]);
     for (const type of ['ORDERS', 'PAYMENTS'] as const) {
       expect(one.objects(type)).toEqual(two.objects(type));
@@ -113,12 +118,12 @@ describe('without faults it obeys the contract', () => {
   });
 
   test('PENDING, IN_PROGRESS, DONE; members in order; files add up to the source', async () => {
-    const far = await farSide({ ready: { polls: 2 } });
-    const made = await create(far);
+    const fake = await fakeServer({ ready: { polls: 2 } });
+    const made = await create(fake);
     expect(made).toMatchObject({ status: 'PENDING', percentComplete: 0 });
-    const pending = await read(far, made.id);
-    const running = await read(far, made.id);
-    const done = await read(far, made.id);
+    const pending = await read(fake, made.id);
+    const running = await read(fake, made.id);
+    const done = await read(fake, made.id);
     expect([pending, running, done].map((one) => [one.status, one.percentComplete])).toEqual([
       ['PENDING', 0],
       ['IN_PROGRESS', 50],
@@ -128,7 +133,7 @@ describe('without faults it obeys the contract', () => {
       'id,type,status,percentComplete,availableUntil,startTime,endTime,createdTime,modifiedTime,exportUrls,merchantRef,files',
     );
     const files = await texts(done);
-    const source = far.objects('ORDERS');
+    const source = fake.objects('ORDERS');
     expect(files).toEqual(
       [0, 10, 20].map((at) => `{"elements":[${source.slice(at, at + 10).join(',')}]}`),
     );
@@ -139,7 +144,7 @@ describe('without faults it obeys the contract', () => {
         sha256: createHash('sha256').update(text).digest('hex'),
       })),
     );
-    const again = await read(far, made.id);
+    const again = await read(fake, made.id);
     expect(urlsOf(again)[0]).not.toBe(urlsOf(done)[0]);
     expect(new URL(urlsOf(again)[0] as string).pathname).toBe(
       new URL(urlsOf(done)[0] as string).pathname,
@@ -147,38 +152,38 @@ describe('without faults it obeys the contract', () => {
   });
 
   test('half-open: neighbours share nothing and miss nothing', async () => {
-    const far = await farSide();
-    const middle = (JSON.parse(far.objects('ORDERS')[12] as string) as Order).createdTime;
-    const before = await ordersOf(await exported(far, 'ORDERS', FROM, middle));
-    const after = await ordersOf(await exported(far, 'ORDERS', middle, TO));
+    const fake = await fakeServer();
+    const middle = (JSON.parse(fake.objects('ORDERS')[12] as string) as Order).createdTime;
+    const before = await ordersOf(await exported(fake, 'ORDERS', FROM, middle));
+    const after = await ordersOf(await exported(fake, 'ORDERS', middle, TO));
     const ids = [...before, ...after].map(({ id }) => id);
-    expect(ids).toEqual(far.objects('ORDERS').map((text) => (JSON.parse(text) as Order).id));
+    expect(ids).toEqual(fake.objects('ORDERS').map((text) => (JSON.parse(text) as Order).id));
     expect(after[0]?.createdTime).toBe(middle);
   });
 
   test('refusals: 400, 401, 404, 405, 403, 410, 503', async () => {
-    const far = await farSide({ ready: { polls: 99 }, maxOpen: 1 });
+    const fake = await fakeServer({ ready: { polls: 99 }, maxOpen: 1 });
     const wanted = { type: 'ORDERS', startTime: FROM, endTime: TO };
-    expect((await post(far, { ...wanted, endTime: FROM + 30 * DAY_MS + 1 })).status).toBe(400);
-    expect(await (await post(far, { ...wanted, type: 'X' })).json()).toHaveProperty('details');
+    expect((await post(fake, { ...wanted, endTime: FROM + 30 * DAY_MS + 1 })).status).toBe(400);
+    expect(await (await post(fake, { ...wanted, type: 'X' })).json()).toHaveProperty('details');
     for (const headers of [{}, { authorization: 'Bearer nope' }]) {
-      const response = await post(far, wanted, { headers });
+      const response = await post(fake, wanted, { headers });
       expect(response.status).toBe(401);
       expect(await response.text()).toBe('{"message":"401 Unauthorized"}');
     }
-    expect(await (await ask(far, '0123456789ABC')).text()).toBe(
+    expect(await (await ask(fake, '0123456789ABC')).text()).toBe(
       '{"message":"Not Found","details":"Export not found"}',
     );
-    expect((await fetch(`${far.url}/nothing`)).status).toBe(404);
-    expect((await fetch(far.url + path(far), { method: 'PUT' })).status).toBe(405);
-    await create(far);
-    const full = await post(far, wanted);
+    expect((await fetch(`${fake.url}/nothing`)).status).toBe(404);
+    expect((await fetch(fake.url + path(fake), { method: 'PUT' })).status).toBe(405);
+    await create(fake);
+    const full = await post(fake, wanted);
     expect([full.status, full.headers.get('retry-after')]).toEqual([503, '1']);
-    far.setHours('never');
-    const closed = await post(far, wanted);
+    fake.setHours('never');
+    const closed = await post(fake, wanted);
     expect([closed.status, closed.headers.get('retry-after')]).toEqual([503, null]);
 
-    const open = await farSide({ retentionMs: 500 });
+    const open = await fakeServer({ retentionMs: 500 });
     const done = await exported(open);
     const [url] = urlsOf(done) as [string];
     expect((await plain(`${url}0`)).status).toBe(403);
@@ -188,8 +193,8 @@ describe('without faults it obeys the contract', () => {
   });
 
   test('Tillroll: Range, If-Range, ETag, gzip, the list, availability', async () => {
-    const far = await farSide();
-    const url = await firstUrl(far);
+    const fake = await fakeServer();
+    const url = await firstUrl(fake);
     const whole = await plain(url);
     const bytes = Buffer.from(await whole.arrayBuffer());
     const etag = whole.headers.get('etag') as string;
@@ -204,36 +209,36 @@ describe('without faults it obeys the contract', () => {
     const zipped = await fetch(url);
     expect(zipped.headers.get('content-encoding')).toBe('gzip');
     expect(Buffer.from(await zipped.arrayBuffer())).toEqual(bytes);
-    const headers = { authorization: `Bearer ${far.token}` };
-    const list = await fetch(far.url + path(far), { headers });
+    const headers = { authorization: `Bearer ${fake.token}` };
+    const list = await fetch(fake.url + path(fake), { headers });
     expect(await list.json()).toMatchObject({ elements: [{ status: 'DONE' }] });
-    expect(await (await fetch(`${far.url}/v3/availability`)).json()).toMatchObject({ open: true });
+    expect(await (await fetch(`${fake.url}/v3/availability`)).json()).toMatchObject({ open: true });
   });
 
   test('Clover: none of these', async () => {
-    const far = await farSide({ tillroll: false });
-    const done = await exported(far);
+    const fake = await fakeServer({ tillroll: false });
+    const done = await exported(fake);
     expect(done).not.toHaveProperty('files');
     const file = await plain(urlsOf(done)[0] as string, { range: 'bytes=1-2' });
     expect([file.status, file.headers.get('etag')]).toEqual([200, null]);
-    expect((await fetch(`${far.url}/v3/availability`)).status).toBe(404);
-    expect((await fetch(far.url + path(far))).status).toBe(405);
+    expect((await fetch(`${fake.url}/v3/availability`)).status).toBe(404);
+    expect((await fetch(fake.url + path(fake))).status).toBe(405);
   });
 
   test('the log, a base path, objects of the test, changes of the source', async () => {
     const mine = '{"id":"A",  "createdTime":5,"x":1.0}';
-    const far = await farSide({ basePath: '/api', objects: { ORDERS: [mine] } });
-    expect(await texts(await exported(far, 'ORDERS', 0, 10))).toEqual([`{"elements":[${mine}]}`]);
-    expect(far.requests.map((one) => [one.kind, one.status, one.authorization])).toEqual([
+    const fake = await fakeServer({ basePath: '/api', objects: { ORDERS: [mine] } });
+    expect(await texts(await exported(fake, 'ORDERS', 0, 10))).toEqual([`{"elements":[${mine}]}`]);
+    expect(fake.requests.map((one) => [one.kind, one.status, one.authorization])).toEqual([
       ['create', 200, true],
       ['read', 200, true],
       ['file', 200, false],
     ]);
-    expect(far.requests[2]).toMatchObject({ tokenSeen: false, position: 0, outcome: 'sent' });
-    expect(far.requests[2]?.path).toBe(`/api/v3/files/${far.exports[0]?.id}/0`);
-    expect(mostAtOnce(far.requests)).toBe(1);
-    far.put('ORDERS', ['{"id":"A","createdTime":5}', '{"id":"B","createdTime":4}']);
-    expect(far.objects('ORDERS')).toEqual([
+    expect(fake.requests[2]).toMatchObject({ tokenSeen: false, position: 0, outcome: 'sent' });
+    expect(fake.requests[2]?.path).toBe(`/api/v3/files/${fake.exports[0]?.id}/0`);
+    expect(mostAtOnce(fake.requests)).toBe(1);
+    fake.put('ORDERS', ['{"id":"A","createdTime":5}', '{"id":"B","createdTime":4}']);
+    expect(fake.objects('ORDERS')).toEqual([
       '{"id":"B","createdTime":4}',
       '{"id":"A","createdTime":5}',
     ]);
@@ -243,45 +248,45 @@ describe('without faults it obeys the contract', () => {
 describe('faults of any answer', () => {
   test('status: so many times, each k-th, after some, per path; with Retry-After of all kinds', async () => {
     const status = { on: 'create', status: 503, times: 1 } as const;
-    const far = await farSide({ maxOpen: 99 });
+    const fake = await fakeServer({ maxOpen: 99 });
     const wanted = { type: 'ORDERS', startTime: FROM, endTime: TO };
     for (const retryAfter of [7, -1, 999_999_999, 'soon']) {
-      far.set({ status: { ...status, retryAfter } });
-      const response = await post(far, wanted);
+      fake.set({ status: { ...status, retryAfter } });
+      const response = await post(fake, wanted);
       expect([response.status, response.headers.get('retry-after')]).toEqual([
         503,
         String(retryAfter),
       ]);
-      expect((await post(far, wanted)).status).toBe(200);
+      expect((await post(fake, wanted)).status).toBe(200);
     }
-    far.set({ status: { ...status, retryAfter: { dateIn: 100 } } });
-    const dated = Date.parse((await post(far, wanted)).headers.get('retry-after') ?? '');
+    fake.set({ status: { ...status, retryAfter: { dateIn: 100 } } });
+    const dated = Date.parse((await post(fake, wanted)).headers.get('retry-after') ?? '');
     expect(Math.abs(dated - Date.now() - 100_000)).toBeLessThan(2000);
 
-    far.set({ status: { on: ['create', 'read'], status: 429, every: 2 } });
+    fake.set({ status: { on: ['create', 'read'], status: 429, every: 2 } });
     const seen = [];
-    for (let i = 0; i < 4; i++) seen.push((await post(far, wanted)).status);
+    for (let i = 0; i < 4; i++) seen.push((await post(fake, wanted)).status);
     expect(seen).toEqual([200, 429, 200, 429]);
-    far.set({ status: { on: ['create', 'read'], status: 401, after: 1 } });
-    const { id } = await create(far);
-    expect(await (await ask(far, id)).text()).toBe('{"message":"401 Unauthorized"}');
+    fake.set({ status: { on: ['create', 'read'], status: 401, after: 1 } });
+    const { id } = await create(fake);
+    expect(await (await ask(fake, id)).text()).toBe('{"message":"401 Unauthorized"}');
 
-    far.set({ status: { on: 'file', status: 500, times: 1, per: 'path' } });
-    const urls = urlsOf(await exported(far));
+    fake.set({ status: { on: 'file', status: 500, times: 1, per: 'path' } });
+    const urls = urlsOf(await exported(fake));
     for (const expected of [500, 200]) {
       for (const url of urls) expect((await plain(url)).status).toBe(expected);
     }
   });
 
   test('reset before the answer, in its headers, in its body; a stall; both closing and leaving are quick', async () => {
-    const far = await farSide();
-    const url = await firstUrl(far);
+    const fake = await fakeServer();
+    const url = await firstUrl(fake);
     for (const at of ['before', 'headers'] as const) {
-      far.set({ reset: { on: 'file', at } });
+      fake.set({ reset: { on: 'file', at } });
       await expect(plain(url)).rejects.toThrow('fetch failed');
-      expect(far.requests.at(-1)).toMatchObject({ faults: ['reset'], bytesSent: 0 });
+      expect(fake.requests.at(-1)).toMatchObject({ faults: ['reset'], bytesSent: 0 });
     }
-    far.set({ reset: { on: 'file', at: { bytes: 1000 } } });
+    fake.set({ reset: { on: 'file', at: { bytes: 1000 } } });
     const response = await plain(url);
     let received = 0;
     await expect(async () => {
@@ -289,136 +294,136 @@ describe('faults of any answer', () => {
     }).rejects.toThrow('terminated');
     expect(received).toBe(1000);
 
-    far.set({ stall: { on: 'file', at: { bytes: 10 } } });
+    fake.set({ stall: { on: 'file', at: { bytes: 10 } } });
     const silent = await fetch(url, { signal: AbortSignal.timeout(150) });
     await expect(silent.text()).rejects.toThrow(/timeout/);
     const held = (await plain(url)).text().catch(() => 'closed');
     const began = performance.now();
-    await far.close();
+    await fake.close();
     expect(await held).toBe('closed');
     expect(performance.now() - began).toBeLessThan(2000);
   });
 
   test('cut: with the right length, with its own, and chunked', async () => {
-    const far = await farSide();
-    const url = await firstUrl(far);
+    const fake = await fakeServer();
+    const url = await firstUrl(fake);
     const size = (await (await plain(url)).text()).length;
     for (const length of ['promised', 'chunked'] as const) {
-      far.set({ cut: { on: 'file', bytes: 100, length } });
+      fake.set({ cut: { on: 'file', bytes: 100, length } });
       const response = await plain(url);
       expect(response.headers.has('content-length')).toBe(length === 'promised');
       await expect(response.text()).rejects.toThrow('terminated');
     }
-    far.set({ cut: { on: 'file', bytes: -2 } });
+    fake.set({ cut: { on: 'file', bytes: -2 } });
     const honest = await (await plain(url)).arrayBuffer();
     expect(honest.byteLength).toBeGreaterThan(size - 2);
     expect(Buffer.from(honest).toString()).not.toMatch(/\]\}$/);
   });
 
   test('html on all three; a clock that is off; slow', async () => {
-    const far = await farSide();
-    far.set({ html: { on: ['create', 'read', 'file'], times: 1 } });
+    const fake = await fakeServer();
+    fake.set({ html: { on: ['create', 'read', 'file'], times: 1 } });
     const wanted = { type: 'ORDERS', startTime: FROM, endTime: TO };
-    const page = await post(far, wanted);
+    const page = await post(fake, wanted);
     expect([page.status, await page.text()]).toEqual([200, expect.stringMatching(/^<!doctype/)]);
-    far.set({ clock: { offsetMs: 3_600_000 } });
-    const done = await exported(far);
+    fake.set({ clock: { offsetMs: 3_600_000 } });
+    const done = await exported(fake);
     expect(done.createdTime - Date.now()).toBeGreaterThan(3_500_000);
     expect((done.availableUntil ?? 0) - done.createdTime).toBeGreaterThan(86_399_000);
     const url = urlsOf(done)[0] as string;
     const date = Date.parse((await plain(url)).headers.get('date') ?? '');
     expect(date - Date.now()).toBeGreaterThan(3_500_000);
-    far.set({ slow: { on: 'file', latencyMs: 50, bytesPerSecond: 100_000 } });
+    fake.set({ slow: { on: 'file', latencyMs: 50, bytesPerSecond: 100_000 } });
     const began = performance.now();
     const { length } = await (await plain(url)).text();
     expect(performance.now() - began).toBeGreaterThan(50 + (length / 100_000) * 700);
   });
 
   test('redirects: elsewhere, to the same host, for ever, to anything', async () => {
-    const far = await farSide();
-    const url = await firstUrl(far);
-    far.set({ redirect: { on: ['read', 'file'], to: 'elsewhere' } });
-    const id = far.exports[0]?.id as string;
-    expect((await read(far, id)).status).toBe('DONE');
-    const last = far.requests.at(-1);
+    const fake = await fakeServer();
+    const url = await firstUrl(fake);
+    fake.set({ redirect: { on: ['read', 'file'], to: 'elsewhere' } });
+    const id = fake.exports[0]?.id as string;
+    expect((await read(fake, id)).status).toBe('DONE');
+    const last = fake.requests.at(-1);
     expect(last).toMatchObject({ place: 'elsewhere', status: 200, tokenSeen: false });
     expect((await plain(url)).status).toBe(200);
-    far.set({ redirect: { on: 'file', to: 'same-host', status: 302 } });
+    fake.set({ redirect: { on: 'file', to: 'same-host', status: 302 } });
     const response = await plain(url);
     expect([response.status, response.redirected]).toEqual([200, true]);
-    far.set({ redirect: { on: 'file', to: 'loop' } });
+    fake.set({ redirect: { on: 'file', to: 'loop' } });
     await expect(plain(url)).rejects.toThrow('fetch failed');
-    far.set({ redirect: { on: 'file', to: 'file:///etc/passwd' } });
+    fake.set({ redirect: { on: 'file', to: 'file:///etc/passwd' } });
     const manual = await fetch(url, { redirect: 'manual' });
     expect(manual.headers.get('location')).toBe('file:///etc/passwd');
   });
 
   test('bodies without an end, and a bomb', async () => {
-    const far = await farSide();
-    const url = await firstUrl(far);
+    const fake = await fakeServer();
+    const url = await firstUrl(fake);
     for (const how of ['objects', 'space'] as const) {
-      far.set({ endless: { on: 'file', how, bytes: 200_000 } });
+      fake.set({ endless: { on: 'file', how, bytes: 200_000 } });
       await expect((await plain(url)).text()).rejects.toThrow('terminated');
-      expect(far.requests.at(-1)?.bytesSent).toBeGreaterThanOrEqual(200_000);
+      expect(fake.requests.at(-1)?.bytesSent).toBeGreaterThanOrEqual(200_000);
     }
-    far.set({ bomb: { on: 'file', inflatedBytes: 70_000_000 } });
+    fake.set({ bomb: { on: 'file', inflatedBytes: 70_000_000 } });
     let inflated = 0;
     for await (const chunk of (await plain(url)).body ?? []) {
       inflated += (chunk as Uint8Array).length;
     }
     expect(inflated).toBeGreaterThan(70_000_000);
-    await expect.poll(() => far.requests.at(-1)?.outcome).toBe('sent');
-    expect(far.requests.at(-1)?.bytesSent).toBeLessThan(200_000);
+    await expect.poll(() => fake.requests.at(-1)?.outcome).toBe('sent');
+    expect(fake.requests.at(-1)?.bytesSent).toBeLessThan(200_000);
   });
 
   test('encodings nobody asked for', async () => {
-    const far = await farSide();
-    const url = await firstUrl(far);
+    const fake = await fakeServer();
+    const url = await firstUrl(fake);
     const text = await (await plain(url)).text();
-    far.set({ encoding: { on: 'file', how: 'gzip' } });
+    fake.set({ encoding: { on: 'file', how: 'gzip' } });
     const zipped = await plain(url);
     expect([zipped.headers.get('content-encoding'), await zipped.text()]).toEqual(['gzip', text]);
-    far.set({ encoding: { on: 'file', how: 'gzip-unmarked' } });
+    fake.set({ encoding: { on: 'file', how: 'gzip-unmarked' } });
     const raw = await plain(url);
     expect(raw.headers.get('content-encoding')).toBeNull();
     expect(gunzipSync(Buffer.from(await raw.arrayBuffer())).toString()).toBe(text);
-    far.set({ encoding: { on: 'file', how: 'marked-only' } });
+    fake.set({ encoding: { on: 'file', how: 'marked-only' } });
     await expect((await plain(url)).text()).rejects.toThrow('terminated');
-    far.set({ encoding: { on: 'file', how: 'gzip-cut' } });
+    fake.set({ encoding: { on: 'file', how: 'gzip-cut' } });
     const short = await (await plain(url)).text();
     expect(short.length, 'fetch takes a gzip without its end for a whole one').toBeLessThan(
       text.length,
     );
     expect(text.startsWith(short)).toBe(true);
-    far.set({ encoding: { on: 'file', how: 'gzip-tail' } });
+    fake.set({ encoding: { on: 'file', how: 'gzip-tail' } });
     expect((await plain(url)).headers.get('content-encoding')).toBe('gzip');
-    far.set({ encoding: { on: 'file', how: 'unknown' } });
+    fake.set({ encoding: { on: 'file', how: 'unknown' } });
     expect((await plain(url)).headers.get('content-encoding')).toBe('x-tar-and-feathers');
   });
 });
 
 describe('faults of the export', () => {
   test('members set, taken away, huge', async () => {
-    const far = await farSide();
-    far.set({ members: { on: 'read', inStatus: 'DONE', remove: ['exportUrls'], padBytes: 9 } });
-    expect(await exported(far)).toMatchObject({ status: 'DONE', padding: 'xxxxxxxxx' });
-    expect(await exported(far)).not.toHaveProperty('exportUrls');
-    far.set({ members: { on: 'create', set: { id: '../../etc', odd: 1 } } });
-    expect(await create(far)).toMatchObject({ id: '../../etc', odd: 1 });
+    const fake = await fakeServer();
+    fake.set({ members: { on: 'read', inStatus: 'DONE', remove: ['exportUrls'], padBytes: 9 } });
+    expect(await exported(fake)).toMatchObject({ status: 'DONE', padding: 'xxxxxxxxx' });
+    expect(await exported(fake)).not.toHaveProperty('exportUrls');
+    fake.set({ members: { on: 'create', set: { id: '../../etc', odd: 1 } } });
+    expect(await create(fake)).toMatchObject({ id: '../../etc', odd: 1 });
   });
 
   test('another order of the files, other URLs, URLs that do not hold', async () => {
-    const far = await farSide();
-    const { id } = await create(far);
+    const fake = await fakeServer();
+    const { id } = await create(fake);
     const positions = (one: ExportObject): string[] =>
       urlsOf(one).map((url) => new URL(url).pathname.slice(-1));
-    far.set({ order: { how: 'reversed' } });
-    const reversed = await read(far, id);
+    fake.set({ order: { how: 'reversed' } });
+    const reversed = await read(fake, id);
     expect(positions(reversed)).toEqual(['2', '1', '0']);
     expect(reversed.files?.elements.map(({ objects }) => objects)).toEqual([5, 10, 10]);
-    far.set({ order: { how: 'shuffled' } });
+    fake.set({ order: { how: 'shuffled' } });
     const orders = new Set<string>();
-    for (let i = 0; i < 40; i++) orders.add(positions(await read(far, id)).join());
+    for (let i = 0; i < 40; i++) orders.add(positions(await read(fake, id)).join());
     expect(orders.size).toBeGreaterThan(1);
 
     const starts = {
@@ -426,56 +431,56 @@ describe('faults of the export', () => {
       ftp: /^ftp:/,
       javascript: /^javascript:/,
       data: /^data:/,
-      elsewhere: new RegExp(`^${far.elsewhereUrl}`),
+      elsewhere: new RegExp(`^${fake.elsewhereUrl}`),
       userinfo: /^http:\/\/somebody:word@127/,
       relative: /^\/v3\/files/,
       text: /^no URL/,
     };
     for (const [how, start] of Object.entries(starts) as [keyof typeof starts, RegExp][]) {
-      far.set({ urls: { how } });
-      expect(urlsOf(await read(far, id))[0]).toMatch(start);
+      fake.set({ urls: { how } });
+      expect(urlsOf(await read(fake, id))[0]).toMatch(start);
     }
-    far.set({ urls: { how: 'elsewhere' } });
-    expect((await plain(urlsOf(await read(far, id))[0] as string)).status).toBe(200);
+    fake.set({ urls: { how: 'elsewhere' } });
+    expect((await plain(urlsOf(await read(fake, id))[0] as string)).status).toBe(200);
 
-    far.set({ urlsExpire: { ms: 0, status: 403, times: 1 } });
-    expect((await plain(urlsOf(await read(far, id))[0] as string)).status).toBe(403);
-    expect((await plain(urlsOf(await read(far, id))[0] as string)).status).toBe(200);
+    fake.set({ urlsExpire: { ms: 0, status: 403, times: 1 } });
+    expect((await plain(urlsOf(await read(fake, id))[0] as string)).status).toBe(403);
+    expect((await plain(urlsOf(await read(fake, id))[0] as string)).status).toBe(200);
   });
 
   test('a manifest that is wrong', async () => {
-    const far = await farSide();
-    const right = (await exported(far)).files?.elements ?? [];
-    far.set({ manifest: { at: 1, sha256: 'wrong', objects: 1, bytes: -1 } });
-    const wrong = (await exported(far)).files?.elements ?? [];
+    const fake = await fakeServer();
+    const right = (await exported(fake)).files?.elements ?? [];
+    fake.set({ manifest: { at: 1, sha256: 'wrong', objects: 1, bytes: -1 } });
+    const wrong = (await exported(fake)).files?.elements ?? [];
     expect([wrong[0], wrong[2]]).toEqual([right[0], right[2]]);
     expect(wrong[1]).toMatchObject({ objects: 11, bytes: (right[1]?.bytes ?? 0) - 1 });
     expect(wrong[1]?.sha256).not.toBe(right[1]?.sha256);
-    far.set({ manifest: { missing: 'last' } });
-    expect((await exported(far)).files?.elements).toHaveLength(2);
-    far.set({ manifest: { missing: 'all' } });
-    expect(await exported(far)).not.toHaveProperty('files');
+    fake.set({ manifest: { missing: 'last' } });
+    expect((await exported(fake)).files?.elements).toHaveLength(2);
+    fake.set({ manifest: { missing: 'all' } });
+    expect(await exported(fake)).not.toHaveProperty('files');
   });
 
   test('never finished, failed, forgotten, vanished', async () => {
-    const far = await farSide({ maxOpen: 9 });
-    far.set({ unfinished: { times: 1 } });
-    const { id } = await create(far);
-    for (let i = 0; i < 3; i++) expect((await read(far, id)).status).toBe('IN_PROGRESS');
-    await exported(far);
-    far.set({ failed: { times: 1, code: 'WORKER_LOST' } });
-    const failed = await read(far, (await create(far)).id);
+    const fake = await fakeServer({ maxOpen: 9 });
+    fake.set({ unfinished: { times: 1 } });
+    const { id } = await create(fake);
+    for (let i = 0; i < 3; i++) expect((await read(fake, id)).status).toBe('IN_PROGRESS');
+    await exported(fake);
+    fake.set({ failed: { times: 1, code: 'WORKER_LOST' } });
+    const failed = await read(fake, (await create(fake)).id);
     expect(failed).toMatchObject({ status: 'FAILED', failure: { code: 'WORKER_LOST' } });
-    await exported(far);
-    far.set({ forgotten: { reads: 1 } });
-    const lost = await exported(far);
-    expect((await ask(far, lost.id)).status).toBe(404);
-    far.set({ vanished: { downloads: 1 } });
-    const done = await exported(far);
+    await exported(fake);
+    fake.set({ forgotten: { reads: 1 } });
+    const lost = await exported(fake);
+    expect((await ask(fake, lost.id)).status).toBe(404);
+    fake.set({ vanished: { downloads: 1 } });
+    const done = await exported(fake);
     const statuses = [];
     for (const url of urlsOf(done)) statuses.push((await plain(url)).status);
     expect(statuses).toEqual([200, 410, 410]);
-    expect(await read(far, done.id)).not.toHaveProperty('exportUrls');
+    expect(await read(fake, done.id)).not.toHaveProperty('exportUrls');
   });
 });
 
@@ -485,8 +490,8 @@ describe('faults of the objects', () => {
   const five = [1, 2, 3, 4, 5].map((time) => at(`T${time}`, time));
 
   async function idsWith(faults: Faults, start = 2, end = 4): Promise<string[][]> {
-    const far = await farSide({ objects: { ORDERS: five }, perFile: 2, faults });
-    const files = await texts(await exported(far, 'ORDERS', start, end));
+    const fake = await fakeServer({ objects: { ORDERS: five }, perFile: 2, faults });
+    const files = await texts(await exported(fake, 'ORDERS', start, end));
     return files.map((text) =>
       (JSON.parse(text) as { elements: Order[] }).elements.map((one) => one.id),
     );
@@ -507,26 +512,26 @@ describe('faults of the objects', () => {
   });
 
   test('at the edge: newer or older than elsewhere', async () => {
-    const far = await farSide({ objects: { ORDERS: five } });
+    const fake = await fakeServer({ objects: { ORDERS: five } });
     for (const [how, sign] of [
       ['newer', 1],
       ['older', -1],
     ] as const) {
-      far.set({ edge: { how }, bounds: { how: 'inclusive' } });
-      const orders = await ordersOf(await exported(far, 'ORDERS', 2, 4));
+      fake.set({ edge: { how }, bounds: { how: 'inclusive' } });
+      const orders = await ordersOf(await exported(fake, 'ORDERS', 2, 4));
       expect(orders.map((one) => one.modifiedTime - 9_000_000)).toEqual([3_600_000 * sign, 0, 0]);
     }
   });
 
   test('huge and broken ones', async () => {
-    const far = await farSide();
-    far.set({ huge: {} });
-    const [first] = await ordersOf(await exported(far));
+    const fake = await fakeServer();
+    fake.set({ huge: {} });
+    const [first] = await ordersOf(await exported(fake));
     expect(Buffer.byteLength(first?.note ?? '')).toBe(5_000_000);
 
     const serve = async (broken: FaultKinds['broken']) => {
-      far.set({ broken });
-      return Buffer.from(await (await plain(await firstUrl(far))).arrayBuffer());
+      fake.set({ broken });
+      return Buffer.from(await (await plain(await firstUrl(fake))).arrayBuffer());
     };
     const element = async (broken: FaultKinds['broken']): Promise<unknown> =>
       (JSON.parse((await serve(broken)).toString()) as { elements: unknown[] }).elements[0];
@@ -554,11 +559,11 @@ describe('faults of the objects', () => {
 
 describe('faults of the files', () => {
   test('layouts: other JSON, or none', async () => {
-    const far = await farSide();
-    const right = await (await plain(await firstUrl(far))).text();
+    const fake = await fakeServer();
+    const right = await (await plain(await firstUrl(fake))).text();
     const served = async (layout: FaultKinds['layout']) => {
-      far.set({ layout });
-      const done = await exported(far);
+      fake.set({ layout });
+      const done = await exported(fake);
       const bytes = Buffer.from(await (await plain(urlsOf(done)[0] as string)).arrayBuffer());
       const sum = createHash('sha256').update(bytes).digest('hex');
       expect(done.files?.elements[0]?.sha256, 'files describes what is served').toBe(sum);
@@ -589,10 +594,10 @@ describe('faults of the files', () => {
   });
 
   test('altered on the way; ranges that are not what was asked for', async () => {
-    const far = await farSide();
-    const url = await firstUrl(far);
+    const fake = await fakeServer();
+    const url = await firstUrl(fake);
     const right = Buffer.from(await (await plain(url)).arrayBuffer());
-    far.set({ altered: { times: 1 } });
+    fake.set({ altered: { times: 1 } });
     const altered = Buffer.from(await (await plain(url)).arrayBuffer());
     expect(altered.length).toBe(right.length);
     expect(altered.filter((byte, i) => byte !== right[i])).toHaveLength(1);
@@ -600,7 +605,7 @@ describe('faults of the files', () => {
     expect(Buffer.from(await (await plain(url)).arrayBuffer())).toEqual(right);
 
     const part = async (how: 'ignored' | 'from-start' | 'lying' | 'refused') => {
-      far.set({ range: { how } });
+      fake.set({ range: { how } });
       const response = await plain(url, { range: 'bytes=10-' });
       const bytes = Buffer.from(await response.arrayBuffer());
       return { status: response.status, range: response.headers.get('content-range'), bytes };
@@ -616,22 +621,22 @@ describe('faults of the files', () => {
     expect([lying.status, lying.range]).toEqual([206, `bytes 10-${size - 1}/${size}`]);
     expect(lying.bytes).not.toEqual(right.subarray(10));
     expect((await part('refused')).status).toBe(416);
-    far.set({ range: { how: 'changed' } });
+    fake.set({ range: { how: 'changed' } });
     const tags = new Set([1, 2].map(async () => (await plain(url)).headers.get('etag')));
     expect(new Set(await Promise.all(tags)).size).toBe(2);
   });
 });
 
 test('https, with a certificate that holds for 127.0.0.1', async () => {
-  const far = await farSide({ https: true });
-  expect(far.url).toMatch(/^https:/);
-  const sent = request(`${far.url}/v3/availability`, { ca: far.certificate }).end();
+  const fake = await fakeServer({ https: true });
+  expect(fake.url).toMatch(/^https:/);
+  const sent = request(`${fake.url}/v3/availability`, { ca: fake.certificate }).end();
   const [response] = (await once(sent, 'response')) as [NodeJS.ReadableStream];
   expect(JSON.parse(await textOf(response))).toMatchObject({ open: true });
 });
 
 test('as a process of its own: ready, faults, log, changes, end', async () => {
-  const main = join(import.meta.dirname, 'far-side/main.ts');
+  const main = join(import.meta.dirname, 'fake-server/main.ts');
   const args = [
     '--objects',
     '50',
@@ -647,7 +652,7 @@ test('as a process of its own: ready, faults, log, changes, end', async () => {
   expect((await fetch(`${url}/v3/availability`)).status).toBe(503);
   expect((await fetch(`${url}/v3/availability`)).status).toBe(200);
   const control = (name: string, body?: string): Promise<Response> =>
-    fetch(`${url}/.far-side/${name}`, body === undefined ? {} : { method: 'PUT', body });
+    fetch(`${url}/.fake-server/${name}`, body === undefined ? {} : { method: 'PUT', body });
   await control('faults', '{"status":{"on":"availability","status":500}}');
   expect((await fetch(`${url}/v3/availability`)).status).toBe(500);
   expect(await (await control('requests')).json()).toHaveLength(3);

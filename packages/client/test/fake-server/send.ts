@@ -7,7 +7,7 @@ import type { FaultBook, FaultKinds, Spot, Subject } from './faults.ts';
 /** How an answer ended: all of it sent, or what became of its connection. */
 export type Outcome = 'sent' | 'reset' | 'stalled' | 'closed' | 'left';
 
-/** The bytes so far must reach the far end before a reset throws away what is under way. */
+/** The bytes so far must reach the client before a reset throws away what is under way. */
 const SETTLE_MS = 150;
 const PACE_MS = 20;
 

@@ -11,6 +11,6 @@ export type {
   Spot,
   When,
 } from './faults.ts';
-export { FarSide, startFarSide, type FarSideOptions } from './server.ts';
+export { FakeServer, startFakeServer, type FakeServerOptions } from './server.ts';
 export type { Outcome } from './send.ts';
 export { mostAtOnce, mostPerSecond, type RequestRecord } from './requests.ts';

@@ -1,7 +1,7 @@
 import { HOUR_MS, MINUTE_MS, type ExportType, type TimeRange } from '@tillroll/contract';
 import { between, idFrom, oneOf, randomFrom, type Random } from './random.ts';
 
-/** An object as the far side keeps it: its text, and what it is found and ordered by. */
+/** An object as the fake server keeps it: its text, and what it is found and ordered by. */
 export interface StoredObject {
   readonly id: string;
   readonly createdTime: number;
@@ -28,7 +28,7 @@ interface Bill {
 
 /**
  * Instants in [from, to), in order; some the same, and wherever two ranges that may be requested meet
- * one that is exactly there: that is where far sides of other bounds repeat or lose an object.
+ * one that is exactly there: that is where servers of other bounds repeat or lose an object.
  */
 function instants(random: Random, count: number, span: TimeRange): number[] {
   const { startTime, endTime } = span;

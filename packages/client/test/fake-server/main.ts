@@ -1,16 +1,16 @@
 /**
- * The far side as a process, for tests that kill the client:
- * `node packages/client/test/far-side/main.ts --objects 30000 --faults '{"slow":{"on":"file","bytesPerSecond":1000000}}'`
+ * The fake server as a process, for tests that kill the client:
+ * `node packages/client/test/fake-server/main.ts --objects 30000 --faults '{"slow":{"on":"file","bytesPerSecond":1000000}}'`
  * prints `ready http://127.0.0.1:PORT` and ends with SIGTERM, SIGINT, or the end of its input if
- * `--until-stdin-ends`. While it runs, `GET /.far-side/requests` tells what came, `PUT /.far-side/faults`
- * and `PUT /.far-side/hours` change it, `GET /.far-side/objects/ORDERS` shows the source (an array of
+ * `--until-stdin-ends`. While it runs, `GET /.fake-server/requests` tells what came, `PUT /.fake-server/faults`
+ * and `PUT /.fake-server/hours` change it, `GET /.fake-server/objects/ORDERS` shows the source (an array of
  * JSON texts), `PUT` to it adds or replaces objects, one a line.
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { Ready } from './exports.ts';
 import type { Faults } from './faults.ts';
-import { startFarSide, type FarSideOptions } from './server.ts';
+import { startFakeServer, type FakeServerOptions } from './server.ts';
 
 const { values } = parseArgs({
   options: {
@@ -69,12 +69,12 @@ const wanted = {
   https: values['https-certificate'] !== undefined,
 };
 const given = Object.entries(wanted).filter(([, value]) => value !== undefined);
-const far = await startFarSide(Object.fromEntries(given) as FarSideOptions);
+const fake = await startFakeServer(Object.fromEntries(given) as FakeServerOptions);
 if (values['https-certificate'] !== undefined) {
-  await writeFile(values['https-certificate'], far.certificate ?? '');
+  await writeFile(values['https-certificate'], fake.certificate ?? '');
 }
 
-const end = (): void => void far.close().then(() => process.exit(0));
+const end = (): void => void fake.close().then(() => process.exit(0));
 process.on('SIGTERM', end).on('SIGINT', end);
 if (values['until-stdin-ends']) process.stdin.on('end', end).resume();
-console.log(`ready ${far.url}`);
+console.log(`ready ${fake.url}`);

@@ -5,7 +5,7 @@ import type { Outcome } from './send.ts';
 
 /** One request as it came, and what became of it. */
 export interface RequestRecord {
-  /** Milliseconds since the far side began. */
+  /** Milliseconds since the fake server began. */
   at: number;
   /** Undefined while it is under way. */
   endedAt?: number;
@@ -14,7 +14,7 @@ export interface RequestRecord {
   method: string;
   /** Without the query, which holds secrets. */
   path: string;
-  /** 0 when it never got so far. */
+  /** 0 when it never got so fake. */
   status: number;
   exportId?: string | undefined;
   type?: ExportType | undefined;

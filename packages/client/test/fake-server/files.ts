@@ -93,7 +93,7 @@ function ranged(
   };
 }
 
-/** A file as it is asked for. Ranges, ETag and conditions only where the far side is Tillroll. */
+/** A file as it is asked for. Ranges, ETag and conditions only where the fake server is Tillroll. */
 export function fileAnswer(
   { file, position }: Minted,
   headers: IncomingHttpHeaders,
