@@ -91,14 +91,11 @@ async function copyBinaries(source: Package, home: string, target: string): Prom
     await makeLinks(source.native, draft);
     await rename(draft, target);
   } catch (error) {
-    // Another starter was faster; its copy is as good.
+    // Another process was faster. Its copy is the same.
     if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) {
-      throw new Error(
-        `PostgreSQL's binaries in ${source.native} cannot be copied to ${target}: see the cause`,
-        {
-          cause: error,
-        },
-      );
+      throw new Error(`PostgreSQL's binaries in ${source.native} cannot be copied to ${target}`, {
+        cause: error,
+      });
     }
   } finally {
     await remove(staging);

@@ -48,7 +48,7 @@ export async function ensureCluster(cluster: Cluster, signal?: AbortSignal): Pro
     await rename(draft, data);
     await syncDirectory(home);
   } catch (error) {
-    // Another starter was faster; its cluster has the same password.
+    // Another process was faster. Its cluster has the same password.
     if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
   } finally {
     await remove(staging);
@@ -84,7 +84,7 @@ async function initdb(
   } catch (error) {
     if (signal?.aborted || !bound.aborted) throw error;
     throw new Error(
-      `initdb in ${home} took longer than ${INITDB_BOUND_MS / 1000} s: is the disk well?`,
+      `initdb in ${home} took longer than ${INITDB_BOUND_MS / 1000} s: check the disk`,
       {
         cause: error,
       },

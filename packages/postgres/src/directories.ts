@@ -29,7 +29,7 @@ export async function privateDirectory(path: string, account: Account): Promise<
     if (!hasCode(error, 'EEXIST')) throw error;
   }
   const found = await lstat(path).catch((error: unknown) => {
-    // Whoever has just stopped PostgreSQL removed it.
+    // A process that has just stopped PostgreSQL removed it.
     if (hasCode(error, 'ENOENT')) return null;
     throw error;
   });
@@ -39,7 +39,7 @@ export async function privateDirectory(path: string, account: Account): Promise<
   if (!found.isDirectory() || !ours) {
     throw new Error(
       `${path} should be a directory of user ${account.uid} but is ${
-        found.isDirectory() ? `a directory of user ${found.uid}` : 'none'
+        found.isDirectory() ? `a directory of user ${found.uid}` : 'not a directory'
       }: remove it and start again`,
     );
   }

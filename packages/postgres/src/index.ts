@@ -5,9 +5,9 @@ import { copiedBinaries } from './binaries.ts';
 import { ensureCluster, type Cluster } from './cluster.ts';
 import { describeCluster } from './describe.ts';
 import { exists, hasCode, removeAbandoned } from './directories.ts';
-import { join } from './join.ts';
-import { Presence } from './presence.ts';
-import { leave } from './session.ts';
+import { connectOrStart } from './connect-or-start.ts';
+import { ClusterLease } from './cluster-lease.ts';
+import { releaseSession } from './session.ts';
 import { DATABASE } from './settings.ts';
 import { updateState } from './state.ts';
 
@@ -38,7 +38,7 @@ export interface EmbeddedOptions {
   native?: string;
 }
 
-/** Opens the PostgreSQL of this data directory: joins a running one, starts a stopped one, makes a missing one. */
+/** Opens the PostgreSQL of a data directory: connects to a running one, starts a stopped one, creates a missing one. */
 export async function openEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const signal = options.signal ?? new AbortController().signal;
   signal.throwIfAborted();
@@ -51,23 +51,23 @@ export async function openEmbeddedPostgres(options: EmbeddedOptions): Promise<Em
   await removeAbandoned(cluster.home);
   await ensureCluster(cluster, signal);
 
-  const joined = await join(cluster, signal);
+  const session = await connectOrStart(cluster, signal);
   try {
-    await ensureDatabase(joined.client);
-    const { host, port } = joined;
+    await ensureDatabase(session.client);
+    const { host, port } = session;
     const { home, user, password, version } = cluster;
     await updateState(dataDir, { host, port, user, password, home, version });
     const notice = await describePlace(dataDir, cluster);
     signal.throwIfAborted();
-    const presence = new Presence(cluster, joined);
+    const lease = new ClusterLease(cluster, session);
     return {
       connection: { host, port, user, password, database: DATABASE, ssl: false },
       home,
       notice,
-      [Symbol.asyncDispose]: () => presence[Symbol.asyncDispose](),
+      [Symbol.asyncDispose]: () => lease[Symbol.asyncDispose](),
     };
   } catch (error) {
-    await leave(cluster, joined.client);
+    await releaseSession(cluster, session.client);
     throw error;
   }
 }
@@ -92,7 +92,7 @@ async function describePlace(
   const copy = copiedBinaries(home, version);
   const copied = await exists(copy);
   if (outside) {
-    return `PostgreSQL's files are in ${home}, because it runs as ${account.name}, who cannot enter ${dataDir}${copied ? '; its programs were copied there too' : ''}.`;
+    return `PostgreSQL's files are in ${home}, because it runs as ${account.name}, who cannot openSession ${dataDir}${copied ? '; its programs were copied there too' : ''}.`;
   }
   return copied
     ? `PostgreSQL's programs were copied to ${copy}, because they do not run where npm put them.`

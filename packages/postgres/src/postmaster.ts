@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster } from './cluster.ts';
 import { hasCode, privateDirectory } from './directories.ts';
-import { isPostmaster, readNote } from './pidfile.ts';
+import { isPostmaster, readPostmasterStatus } from './postmaster-status.ts';
 import { childOptions, faultLine } from './run.ts';
 import { postmasterArguments } from './settings.ts';
 import { removeSocketDirectory } from './socket.ts';
@@ -12,16 +12,16 @@ import { removeSocketDirectory } from './socket.ts';
 const STOP_BOUND_MS = 30_000;
 const KILL_BOUND_MS = 5_000;
 
-/** A postmaster that we started and that may or may not become the one. */
+/** A postmaster that this process started. Another process's may be faster. */
 export interface Attempt {
   readonly child: ChildProcess;
-  /** Null while it lives; then whether another was faster, or what it died of. */
-  outcome(): Promise<{ outrun: boolean; fault: string } | null>;
-  /** Cuts the last tie: from here on it lives without us. */
+  /** Null while it runs; then whether another process was faster, or why it ended. */
+  outcome(): Promise<{ lostRace: boolean; fault: string } | null>;
+  /** Lets it run on without this process. */
   release(): void;
 }
 
-/** What PostgreSQL says of other starters, or of a killed postmaster's children, in the way for a moment. */
+/** What PostgreSQL says when another start, or a child of a killed postmaster, is in the way for a moment. */
 const IN_THE_WAY: readonly (readonly [subject: string, fault: string])[] = [
   ['lock file ', ' already exists'],
   ['lock file ', ' is empty'],
@@ -30,7 +30,7 @@ const IN_THE_WAY: readonly (readonly [subject: string, fault: string])[] = [
   ['block ', ' still in use'],
 ];
 
-function wasOutrun(log: string): boolean {
+function hasLostRace(log: string): boolean {
   return log.split('\n').some((line) =>
     IN_THE_WAY.some(([subject, fault]) => {
       const at = line.indexOf(subject);
@@ -71,12 +71,12 @@ export async function startPostmaster(cluster: Cluster): Promise<Attempt> {
     child,
     async outcome() {
       if (!ended) return null;
-      // Somebody joined it and, leaving as the last, stopped it before we got in.
-      if (child.exitCode === 0) return { outrun: true, fault: 'it was stopped' };
-      if (wasOutrun(stderr)) return { outrun: true, fault: faultLine(stderr) };
+      // Another process connected, was the last to use it, and stopped it before this one connected.
+      if (child.exitCode === 0) return { lostRace: true, fault: 'it was stopped' };
+      if (hasLostRace(stderr)) return { lostRace: true, fault: faultLine(stderr) };
       // Once the log collector runs, faults go to its file.
       const inLog = /FATAL|PANIC/.test(stderr) ? stderr : await logTail(home);
-      return { outrun: wasOutrun(inLog), fault: faultLine(inLog || stderr) };
+      return { lostRace: hasLostRace(inLog), fault: faultLine(inLog || stderr) };
     },
     release() {
       child.stderr?.destroy();
@@ -86,7 +86,7 @@ export async function startPostmaster(cluster: Cluster): Promise<Attempt> {
 
 /** Fast shutdown, then an immediate one; returns when the process is gone. */
 export async function stopPostmaster(cluster: Cluster): Promise<void> {
-  const pid = (await readNote(cluster.data))?.pid ?? 0;
+  const pid = (await readPostmasterStatus(cluster.data))?.pid ?? 0;
   if (!(await isPostmaster(pid, cluster.data))) return;
   signalProcess(pid, 'SIGINT');
   if (!(await isGone(pid, cluster.data, STOP_BOUND_MS))) {

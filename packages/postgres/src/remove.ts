@@ -1,7 +1,7 @@
 import { realpath, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { exists, hasCode, remove } from './directories.ts';
-import { isPostmaster, readNote } from './pidfile.ts';
+import { isPostmaster, readPostmasterStatus } from './postmaster-status.ts';
 import { outsideHome } from './place.ts';
 import { removeSocketDirectory } from './socket.ts';
 import { readState, stateFile } from './state.ts';
@@ -19,7 +19,7 @@ export async function removeEmbeddedPostgres(directory: string): Promise<void> {
       `${stateFile(dataDir)} names ${home}, which was not made for ${dataDir}: delete by hand what is not needed`,
     );
   }
-  const note = await readNote(join(home, 'data'));
+  const note = await readPostmasterStatus(join(home, 'data'));
   if (note && (await isPostmaster(note.pid, join(home, 'data')))) {
     throw new Error(
       `PostgreSQL (process ${note.pid}) in ${home} is running: stop what uses it, then delete it`,

@@ -16,7 +16,7 @@ export function childOptions(account: Account): SpawnOptions {
   };
 }
 
-/** Runs a program to its end; a program that cannot be started is an outcome, an abort is not. */
+/** Runs a program to its end. A program that cannot be started is an outcome; an abort is thrown. */
 export function run(
   program: string,
   args: readonly string[],
@@ -55,7 +55,7 @@ export function faultLine(output: string): string {
   return fault ?? 'it said nothing';
 }
 
-/** Tried for real: modes alone do not tell (ACLs, root squash, containers). */
+/** Tries it, because modes alone do not tell: there are ACLs, root squash and containers. */
 export async function canEnter(account: Account, directory: string): Promise<boolean> {
   if (!account.drop) return true;
   const { code } = await run('/bin/sh', ['-c', 'cd "$1"', 'sh', directory], { account });

@@ -4,18 +4,18 @@ import { stopPostmaster } from './postmaster.ts';
 
 const LOCK_BOUND_MS = 5_000;
 
-/** The advisory lock, shared by all who use the cluster, alone for the one who stops it. */
+/** The advisory lock: shared by all processes that use the cluster, exclusive for the one that stops it. */
 const LOCK = '1953066092, 1919904876';
 
-/** A session that holds the shared lock: whoever has it may count on PostgreSQL staying up. */
-export interface Joined {
+/** A session that holds the shared lock: PostgreSQL stays up while it is open. */
+export interface ClusterSession {
   readonly client: pg.Client;
   readonly host: string;
   readonly port: number;
 }
 
-/** The last one out turns off the light; everybody else just leaves. */
-export async function leave(cluster: Cluster, client: pg.Client): Promise<void> {
+/** Closes a session, and stops PostgreSQL when no other process holds one. */
+export async function releaseSession(cluster: Cluster, client: pg.Client): Promise<void> {
   try {
     if (await isLast(client)) await stopPostmaster(cluster);
   } finally {
@@ -31,17 +31,17 @@ async function isLast(client: pg.Client): Promise<boolean> {
     );
     return rows[0]?.last ?? false;
   } catch {
-    // The session is gone and the lock with it; whoever ended it decides about PostgreSQL.
+    // The session is gone, and the lock with it: another process decides about PostgreSQL.
     return false;
   }
 }
 
 /** Connects and takes the shared lock. */
-export async function enter(
+export async function openSession(
   cluster: Cluster,
   address: { host: string; port: number },
   signal?: AbortSignal,
-): Promise<Joined> {
+): Promise<ClusterSession> {
   const client = await connect(cluster, address);
   const abort = (): void => void client.end().catch(() => undefined);
   signal?.addEventListener('abort', abort, { once: true });
@@ -69,11 +69,11 @@ export async function connect(
     database: 'postgres',
     // Not what PGSSLMODE says: the socket has no TLS.
     ssl: false,
-    application_name: 'tillroll presence',
+    application_name: 'tillroll lease',
     connectionTimeoutMillis: LOCK_BOUND_MS,
     query_timeout: 2 * LOCK_BOUND_MS,
   });
-  // A lost connection must not end the process; the pools report it where it matters.
+  // A lost connection must not end the process. The pools report it.
   client.on('error', () => undefined);
   try {
     await client.connect();

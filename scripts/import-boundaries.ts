@@ -1,5 +1,5 @@
 /**
- * The boundaries between modules, as an oxlint rule (`tillroll/arrows`, see .oxlintrc.json): which
+ * The boundaries between modules, as an oxlint rule (`tillroll/import-boundaries`, see .oxlintrc.json): which
  * module may import which. A rule of our own rather than `no-restricted-imports`: that one compares the text
  * between the quotes, this one the file which the text leads to, however many `../` away.
  */
@@ -16,10 +16,10 @@ type May = readonly string[] | { anythingBut: readonly string[] };
 
 interface Package {
   /** Files at the root of src that any module may import and that import no module. */
-  leaves: readonly string[];
-  /** Leaves may import the contract. */
-  hasContractInLeaves: boolean;
-  /** Folders and files of src, from the top: what each may import besides itself, leaves and contract. */
+  sharedFiles: readonly string[];
+  /** Whether shared files may import the contract. */
+  hasContractInSharedFiles: boolean;
+  /** Folders and files of src, from the top: what each may import besides itself, shared files and the contract. */
   modules: Readonly<Record<string, May>>;
   /** The packages of ours that only some modules may import, and those; every module may import the contract. */
   ours: Readonly<Record<string, readonly string[]>>;
@@ -35,7 +35,7 @@ function downwards(...names: readonly string[]): Record<string, May> {
 /** Packages whose modules have boundaries. */
 const PACKAGES: Readonly<Record<string, Package>> = {
   'packages/server': {
-    leaves: [
+    sharedFiles: [
       'abort.ts',
       'clock.ts',
       'deadline.ts',
@@ -44,7 +44,7 @@ const PACKAGES: Readonly<Record<string, Package>> = {
       'log.ts',
       'watch.ts',
     ],
-    hasContractInLeaves: false,
+    hasContractInSharedFiles: false,
     modules: {
       'main.ts': { anythingBut: [] },
       'service.ts': { anythingBut: ['main.ts'] },
@@ -68,8 +68,8 @@ const PACKAGES: Readonly<Record<string, Package>> = {
     knows: 'of ours, the server knows the contract, its own PostgreSQL and the sample alone',
   },
   'packages/client': {
-    leaves: ['errors.ts'],
-    hasContractInLeaves: true,
+    sharedFiles: ['errors.ts'],
+    hasContractInSharedFiles: true,
     modules: downwards(
       'index.ts',
       'files.ts',
@@ -122,11 +122,13 @@ function isOurs(name: string): boolean {
 
 function betweenModules(own: Package, module: string, to: string): string | undefined {
   if (to === module) return undefined;
-  if (own.leaves.includes(module))
-    return `${module} is a leaf: it imports nothing of ours, so not ${to}`;
+  if (own.sharedFiles.includes(module))
+    return `${module} is a shared file: it imports nothing of ours, so not ${to}`;
   const may = own.modules[module];
-  if (!may) return `${module} has no place among the modules: give it one in scripts/arrows.ts`;
-  return own.leaves.includes(to) || allows(may, to) ? undefined : `${module} must not import ${to}`;
+  if (!may) return `${module} is not among the modules: add it to scripts/import-boundaries.ts`;
+  return own.sharedFiles.includes(to) || allows(may, to)
+    ? undefined
+    : `${module} must not import ${to}`;
 }
 
 /** Why a module must not import a file, given relative to the root of the checkout. */
@@ -144,7 +146,7 @@ function refuseFile(name: string, module: string, target: string): string | unde
 function refusePackage(name: string, module: string, target: string): string | undefined {
   const own = PACKAGES[name] as Package;
   if (target === CONTRACT)
-    return own.leaves.includes(module) && !own.hasContractInLeaves
+    return own.sharedFiles.includes(module) && !own.hasContractInSharedFiles
       ? betweenModules(own, module, target)
       : undefined;
   if (isOurs(target))
@@ -215,5 +217,8 @@ function create(context: LintContext) {
 
 export default {
   meta: { name: 'tillroll' },
-  rules: { arrows: { meta: { type: 'problem' }, create }, 'import-cycles': importCycles },
+  rules: {
+    'import-boundaries': { meta: { type: 'problem' }, create },
+    'import-cycles': importCycles,
+  },
 };

@@ -17,7 +17,7 @@ const OXLINT = join(
 let tree: string;
 
 beforeAll(async () => {
-  tree = await realpath(await mkdtemp(join(tmpdir(), 'tillroll-arrows-')));
+  tree = await realpath(await mkdtemp(join(tmpdir(), 'tillroll-boundaries-')));
   const skipped = new Set(['node_modules', 'dist', 'data', 'results']);
   for (const name of ['.oxlintrc.json', 'scripts', 'packages', 'acceptance', 'attack']) {
     await cp(join(CHECKOUT, name), join(tree, name), {
@@ -127,12 +127,12 @@ describe('refused', () => {
     [
       `${SRC}/clock.ts`,
       `import './errors.ts';`,
-      'clock.ts is a leaf: it imports nothing of ours, so not errors.ts',
+      'clock.ts is a shared file: it imports nothing of ours, so not errors.ts',
     ],
     [
       `${SRC}/novelty/planted.ts`,
       `import '../database/pool.ts';`,
-      'novelty has no place among the modules: give it one in scripts/arrows.ts',
+      'novelty is not among the modules: add it to scripts/import-boundaries.ts',
     ],
     // What is not in the server's package.
     [
@@ -246,12 +246,12 @@ describe('refused', () => {
     [
       `${CLIENT}/errors.ts`,
       `import './json/bytes.ts';`,
-      'errors.ts is a leaf: it imports nothing of ours, so not json',
+      'errors.ts is a shared file: it imports nothing of ours, so not json',
     ],
     [
       `${CLIENT}/novelty.ts`,
       `import './errors.ts';`,
-      'novelty.ts has no place among the modules: give it one in scripts/arrows.ts',
+      'novelty.ts is not among the modules: add it to scripts/import-boundaries.ts',
     ],
     [
       `${CLIENT}/api/planted.ts`,

@@ -6,8 +6,8 @@ import { hasCode } from './directories.ts';
 
 const execute = promisify(execFile);
 
-/** What postmaster.pid says; a postmaster makes it first and adds lines as it goes. */
-export interface Note {
+/** What postmaster.pid says. A postmaster writes it first, and adds lines while it starts. */
+export interface PostmasterStatus {
   readonly pid: number;
   /** Where it listens, known once it does. */
   readonly host: string | null;
@@ -20,7 +20,7 @@ export interface Note {
 const EMPTY_FOR_MS = 5_000;
 
 /** Null when there is no such file. One that speaks of another directory (a copy of a running one) has no host. */
-export async function readNote(data: string): Promise<Note | null> {
+export async function readPostmasterStatus(data: string): Promise<PostmasterStatus | null> {
   const text = await readFile(join(data, 'postmaster.pid'), 'utf8').catch((error: unknown) => {
     if (hasCode(error, 'ENOENT')) return null;
     throw error;
@@ -70,7 +70,7 @@ export async function isPostmaster(pid: number, data: string): Promise<boolean> 
  * then also looks for children that outlived a killed postmaster. Should two starters both get
  * here, its shared-memory check refuses the second postmaster.
  */
-export async function removeStale(data: string, note: Note): Promise<void> {
+export async function removeStale(data: string, note: PostmasterStatus): Promise<void> {
   const file = join(data, 'postmaster.pid');
   if (note.pid > 0) {
     if (!isAlive(note.pid)) return;
@@ -78,7 +78,7 @@ export async function removeStale(data: string, note: Note): Promise<void> {
     const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Date.now() }));
     if (Date.now() - mtimeMs < EMPTY_FOR_MS) return;
   }
-  const now = await readNote(data);
+  const now = await readPostmasterStatus(data);
   if (now?.text === note.text) await rm(file, { force: true });
 }
 
