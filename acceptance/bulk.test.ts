@@ -503,7 +503,7 @@ describe('at most 8 MiB a line', () => {
     }
   });
 
-  test('a body of many MB in many lines is no long line', async () => {
+  test('a body of many MB in many lines is not a long line', async () => {
     const start = minute();
     const lines = Array.from({ length: 20_000 }, (_, i) =>
       line(start + i, { note: 'y'.repeat(1000) }),
@@ -537,7 +537,7 @@ describe('gzip that is not what it says', () => {
     await expectNothingStored(start, good);
   });
 
-  test('what is no gzip, or is damaged, is 400, and nothing is stored', async () => {
+  test('what is not gzip, or is damaged, is 400, and nothing is stored', async () => {
     const start = minute();
     const good = Array.from({ length: 500 }, (_, i) => line(start + i));
     const packed = gzipSync(`${good.join('\n')}\n`);

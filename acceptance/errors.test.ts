@@ -139,7 +139,7 @@ describe('400: what was wrong, naming the member, what was sent and what is allo
     ['a form', `type=ORDERS&startTime=${START}&endTime=${END}`],
     ['two objects', `${JSON.stringify(GOOD)}${JSON.stringify(GOOD)}`],
     ['a raw control character', `{"type":"ORDERS\u0000","startTime":${START},"endTime":${END}}`],
-  ] as const)('a body that is no JSON: %s', async ([, text]) => {
+  ] as const)('a body that is not JSON: %s', async ([, text]) => {
     for (const type of ['application/json', 'text/plain; charset=utf-8']) {
       const answer = await main.ask(main.path, {
         method: 'POST',

@@ -110,7 +110,7 @@ function connect(base: string): net.Socket {
 
 /**
  * Writes bytes to a bare socket and reads till the server closes it.
- * The bytes must make it do so: `Connection: close`, or what is no HTTP at all.
+ * The bytes must make it do so: `Connection: close`, or what is not HTTP at all.
  */
 export function overSocket(base: string, bytes: string | Uint8Array): Promise<Answer> {
   return new Promise((resolve, reject) => {

@@ -123,7 +123,7 @@ describe('HEAD and OPTIONS are sensible', () => {
   });
 });
 
-describe('what is no good HTTP', () => {
+describe('what is not good HTTP', () => {
   test.for([
     ['no HTTP at all', 'hello\r\n\r\n'],
     ['a broken request line', 'GET\r\n\r\n'],

@@ -99,7 +99,7 @@ async function exporting(bench: Bench, url: string): Promise<void> {
       'at least 2.0, equal',
       ratio >= 2 && equal,
     );
-    // A slow machine is no fault; a wrong output is.
+    // A slow machine is not a fault; a wrong output is.
     if (!equal) process.exitCode = 1;
   } finally {
     await worker.stop();

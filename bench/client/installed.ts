@@ -30,7 +30,7 @@ export async function installCommand(directory: string): Promise<Installed> {
   await run('npm', ['init', '-y'], { cwd: project });
   const flags = ['--no-audit', '--no-fund', '--prefer-offline'];
   await run('npm', ['install', ...flags, ...tarballs], { cwd: project });
-  // Whoever wants Parquet installs it; here it is the one that is there.
+  // Users who want Parquet install it. Here it is the one of the checkout.
   await symlink(join(CHECKOUT, 'node_modules/@duckdb'), join(project, 'node_modules/@duckdb'));
   return {
     project,

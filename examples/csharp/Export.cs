@@ -65,7 +65,7 @@ catch (Exception error)
     return 1;
 }
 
-// Milliseconds since 1970, UTC; -1 if it is no date.
+// Milliseconds since 1970, UTC; -1 if it is not a date.
 static long Midnight(string? text) =>
     DateTimeOffset.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture,
         DateTimeStyles.AssumeUniversal, out var day) ? day.ToUnixTimeMilliseconds() : -1;

@@ -38,7 +38,7 @@ opener = urllib.request.build_opener(Answers)
 
 
 def midnight(text):
-    """Milliseconds since 1970, UTC; -1 if it is no date."""
+    """Milliseconds since 1970, UTC; -1 if it is not a date."""
     try:
         day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=timezone.utc)
     except ValueError:

@@ -60,7 +60,7 @@ export_range() {
   request "$made" $((SECONDS + CREATE_LIMIT)) "$exports" --header "@$tmp/token" \
     --header 'Content-Type: application/json' \
     --data "{\"type\":\"$type\",\"startTime\":$start,\"endTime\":$end}"
-  id=$(jq -er '.id | strings | @uri' "$made" 2>"$tmp/problem") || fail 'the answer is no export'
+  id=$(jq -er '.id | strings | @uri' "$made" 2>"$tmp/problem") || fail 'the answer is not an export'
   deadline=$((SECONDS + EXPORT_LIMIT))
   while status=$(jq -er .status "$made") && [[ $status == PENDING || $status == IN_PROGRESS ]]; do
     [[ $SECONDS -le $deadline ]] || fail "export $id is still $status"

@@ -1,7 +1,7 @@
 import { Temporal } from 'temporal-polyfill';
 
 /**
- * 300 orders and their payments as tills write them, with all that made somebody's sums wrong before: the books that
+ * 300 orders and their payments as tills write them, with all that made sums wrong before: the books that
  * every format, the receipt, the summary and readers of other makers must agree on. The same at each run.
  */
 

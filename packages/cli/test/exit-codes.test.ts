@@ -224,7 +224,7 @@ test('the token is in nothing that a pull leaves behind', async () => {
     expect(await readFile(join(entry.parentPath, entry.name), 'utf8')).not.toContain(TOKEN);
 });
 
-test('a reader of stdout that goes away is no error to be told', async () => {
+test('a reader of stdout that goes away is not an error to be told', async () => {
   await using server = await startServer({ open: true, finishes: false });
   const child = spawn(process.execPath, [BIN, ...pull(), '--json'], {
     env: { PATH: process.env['PATH'], ...environment(server) },

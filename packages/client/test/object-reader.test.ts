@@ -228,7 +228,7 @@ describe('a file as served', () => {
     expect(refusal('elements', around([0xe2, 0x82, 0xac]))).toBeUndefined();
   });
 
-  test('may hold only ids that can be told apart and are no burden', () => {
+  test('may hold only ids that can be told apart and are not a burden', () => {
     const of = (id: string): string => `{"elements":[{"id":"${id}","createdTime":1}]}`;
     expect(refusal('elements', of('x'.repeat(256)))).toBeUndefined();
     expect(refusal('elements', of('x'.repeat(257)))).toMatch(/object 1 has an id of over 256/);

@@ -43,7 +43,7 @@ function dayNumber(name: string): number {
 function daysOf(text: string): number[] {
   if (text === 'daily') return [0, 1, 2, 3, 4, 5, 6];
   const [first = '', last = first, ...rest] = text.split('-');
-  if (rest.length > 0) throw new RangeError(`"${text}" is no range of days such as mon-fri`);
+  if (rest.length > 0) throw new RangeError(`"${text}" is not a range of days such as mon-fri`);
   const from = dayNumber(first);
   const length = ((dayNumber(last) - from + 7) % 7) + 1;
   return Array.from({ length }, (_, i) => (from + i) % 7);
@@ -54,7 +54,7 @@ function minuteOf(text: string): number {
   const hour = Number(match?.[1]);
   const minute = Number(match?.[2]);
   if (!match || hour > 24 || minute > 59 || (hour === 24 && minute > 0)) {
-    throw new RangeError(`"${text}" is no time of day from 00:00 to 24:00`);
+    throw new RangeError(`"${text}" is not a time of day from 00:00 to 24:00`);
   }
   return hour * 60 + minute;
 }
@@ -140,7 +140,7 @@ function nextEdge(
   const waits = hours.spans
     .map((span) => span[edge] * MINUTE_MS)
     .map((position) => ((position - at + WEEK_MS - 1) % WEEK_MS) + 1)
-    // A span that ends at Saturday midnight and goes on at Sunday 00:00 has no edge there.
+    // A span that ends at Saturday midnight and continues at Sunday 00:00 has no edge there.
     .filter(
       (wait) => isOpen(hours, time + wait) === opens && isOpen(hours, time + wait - 1) !== opens,
     );

@@ -16,7 +16,7 @@ test('a minor unit has the digits that ISO 4217 says', () => {
     expect(minorUnitDigits(code), code).toBe(units === 'N.A.' ? null : Number(units));
 });
 
-test('codes that came later, and texts that are no codes', () => {
+test('codes that came later, and texts that are not codes', () => {
   expect(minorUnitDigits('XCG')).toBe(2);
   for (const text of ['', 'usd', 'USD ', 'ZZZ', '?', '__proto__'])
     expect(minorUnitDigits(text), text).toBeUndefined();

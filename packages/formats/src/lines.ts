@@ -28,7 +28,7 @@ async function* readBlocks(
   { path, gzip, bytes }: LinesFile,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  // Nothing at all is no gzip file.
+  // An empty file is not gzip.
   if (bytes === 0) return;
   const file = createReadStream(path, { highWaterMark: CHUNK_BYTES, signal });
   const source: Readable = gzip

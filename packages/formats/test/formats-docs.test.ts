@@ -51,7 +51,7 @@ test('the queries in docs/formats.md give what they say', async () => {
   ];
   for (const format of ['csv', 'parquet', 'duckdb'] as const)
     await convert(format, conversionOf(folder.path, months));
-  // The folder's name is no pattern, as it is in the documentation.
+  // The folder's name is not a pattern, as it is in the documentation.
   const prefix = folder.path.replaceAll(/[[*?]/g, '[$&]').replaceAll("'", "''");
   const inFolder = (sql: string): string =>
     sql.replaceAll(/'((?:orders|payments)\/[^']*)'/g, (_, path: string) => `'${prefix}/${path}'`);

@@ -345,13 +345,16 @@ test('CSV ends its lines with CRLF, and DuckDB reads it', async () => {
   ]);
 });
 
-test.each(['csv', 'parquet', 'duckdb'] as const)('%s: a line that is no object', async (format) => {
-  for (const line of ['[]', '{"id":"O1"', '{"id":"O1"}x', '{"id"}', 'nonsense']) {
-    await using folder = await temporary();
-    const range = await rangeOf(folder.path, 'ORDERS', [ORDER, line]);
-    await expect(convert(format, conversionOf(folder.path, [range]))).rejects.toMatchObject({
-      code: 'BAD_FILE',
-      message: expect.stringContaining('line 2') as unknown,
-    });
-  }
-});
+test.each(['csv', 'parquet', 'duckdb'] as const)(
+  '%s: a line that is not an object',
+  async (format) => {
+    for (const line of ['[]', '{"id":"O1"', '{"id":"O1"}x', '{"id"}', 'nonsense']) {
+      await using folder = await temporary();
+      const range = await rangeOf(folder.path, 'ORDERS', [ORDER, line]);
+      await expect(convert(format, conversionOf(folder.path, [range]))).rejects.toMatchObject({
+        code: 'BAD_FILE',
+        message: expect.stringContaining('line 2') as unknown,
+      });
+    }
+  },
+);

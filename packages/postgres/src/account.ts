@@ -29,7 +29,7 @@ export async function chooseAccount(): Promise<Account> {
   );
 }
 
-/** The account of a cluster that exists: its files' owner, whoever would be chosen today. */
+/** The account of a cluster that exists: the owner of its files, whatever `chooseAccount` would choose now. */
 export async function accountOfOwner(
   path: string,
   owner: { uid: number; gid: number },

@@ -23,7 +23,7 @@ export interface Cluster {
   readonly password: string;
   /** Where our own postmaster would listen; a running one says itself where it does. */
   readonly socketDirectory: string;
-  /** Asked for only by whoever must start something. */
+  /** Found, or copied, when something has to be started. */
   readonly binaries: () => Promise<string>;
   readonly version: string;
 }

@@ -21,7 +21,7 @@ export function hasCode(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
 
-/** A directory for PostgreSQL's user alone; refuses one that somebody else put there. */
+/** A directory for PostgreSQL's user alone; refuses one that another user put there. */
 export async function privateDirectory(path: string, account: Account): Promise<void> {
   try {
     await mkdir(path, { mode: 0o700 });

@@ -66,7 +66,7 @@ export async function isPostmaster(pid: number, data: string): Promise<boolean> 
 
 /**
  * Removes the file if it stops a start for nothing: PostgreSQL refuses when the pid in it is alive,
- * whoever has that pid now, and when the file is empty. A dead pid is left to PostgreSQL, which
+ * whatever process has that pid now, and when the file is empty. A dead pid is left to PostgreSQL, which
  * then also looks for children that outlived a killed postmaster. Should two starters both get
  * here, its shared-memory check refuses the second postmaster.
  */

@@ -20,7 +20,7 @@ export function socketDirectory(home: string, account: Account): string {
   );
 }
 
-/** Leaves nothing outside home; a directory in which somebody has just put a socket stays. */
+/** Removes the socket's directory outside home. One that holds a new socket stays. */
 export async function removeSocketDirectory(home: string, directory: string): Promise<void> {
   if (directory !== join(home, 'socket')) await rmdir(directory).catch(() => undefined);
 }

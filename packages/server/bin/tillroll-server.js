@@ -24,7 +24,7 @@ function pinnedNode() {
   } catch (error) {
     return undefined;
   }
-  // A pinned Node that is too old would run this file for ever.
+  // A pinned Node that is too old would run this file forever.
   if (!isNewEnough(JSON.parse(readFileSync(manifest, 'utf8')).version)) return undefined;
   const name = process.platform === 'win32' ? 'node.exe' : 'node';
   const path = join(dirname(manifest), 'bin', name);

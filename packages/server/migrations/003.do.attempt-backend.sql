@@ -1,4 +1,4 @@
--- The server's side of the statement that the current, or the last, attempt reads with: whoever takes
+-- The server's side of the statement that the current, or the last, attempt reads with: the worker that takes
 -- the export over, or cancels it, ends that first. Null once it is known to have ended.
 ALTER TABLE tillroll.exports
   ADD COLUMN source_pid integer,

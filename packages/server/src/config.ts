@@ -119,7 +119,7 @@ function duration(text: string): number {
   const value = Number(match?.[1]) * (UNITS_MS[match?.[2] ?? ''] ?? Number.NaN);
   // pg-boss can delay a job for longer, but a year is surely a slip of the pen.
   if (!(value >= 1000 && value <= 366 * 86_400_000)) {
-    throw new Error(`"${text}" is no duration from 1s to 366d such as 24h or 90s`);
+    throw new Error(`"${text}" is not a duration from 1s to 366d such as 24h or 90s`);
   }
   return value;
 }
@@ -142,7 +142,7 @@ function publicUrl(text: string): string {
   ) {
     // An address with a password in it is not repeated.
     const sent = url?.password ? 'it' : `"${text}"`;
-    throw new Error(`${sent} is no address such as https://exports.example.com`);
+    throw new Error(`${sent} is not an address such as https://exports.example.com`);
   }
   let end = url.href.length;
   while (url.href[end - 1] === '/') end--;
@@ -152,12 +152,12 @@ function publicUrl(text: string): string {
 function storageUrl(text: string): URL {
   const url = URL.parse(text);
   if (url?.protocol === 'file:' && (url.host === '' || url.host === 'localhost')) {
-    // Throws for what is no path, such as an encoded slash.
+    // Throws for what is not a path, such as an encoded slash.
     fileURLToPath(url);
     return url;
   }
   if (url?.protocol === 's3:') throw new Error('s3:// is not built yet; use file:///a/directory');
-  throw new Error(`"${text}" is no address such as file:///var/lib/tillroll/files`);
+  throw new Error(`"${text}" is not an address such as file:///var/lib/tillroll/files`);
 }
 
 /** Checked here, so that a fault is reported with all others, and read again where it is used. */

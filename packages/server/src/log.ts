@@ -11,7 +11,7 @@ export type { Logger };
 const SECRETS = /(tr_[0-9A-Z]{13}_|signature=|access_token=)[^"&\\\s]+|()[0-9a-f]{64}/gi;
 
 const STDERR = 2;
-/** A pipe whose reader is slow, and which somebody made non-blocking, is tried again for so long. */
+/** A pipe whose reader is slow, and which was made non-blocking, is tried again for so long. */
 const BUSY_PAUSE_MS = 10;
 const BUSY_TRIES = 100;
 

@@ -176,7 +176,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-// Whoever prints awaits it and reports a failure; this is for help texts, and for a stdout that breaks
+// Code that prints awaits it and reports a failure. This is for help texts, and for a stdout that breaks
 // between two writes.
 let stdoutError: NodeJS.ErrnoException | null = null;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => (stdoutError ??= error));

@@ -8,7 +8,7 @@ import {
 } from './database/store-identity.ts';
 import type { Storage } from './storage/storage.ts';
 
-/** How long the store may take for what is a matter of milliseconds: a network mount can hang for ever. */
+/** How long the store may take for what is a matter of milliseconds: a network mount can hang forever. */
 const STORE_WAIT_MS = 5_000;
 
 /** The storage is not the one in which the files of this database are. */
@@ -118,7 +118,7 @@ export class StoreCheck {
   }
 }
 
-/** @throws when the storage does not answer in time. What it was asked goes on unheard. */
+/** @throws when the storage does not answer in time. What it was asked continues, and its result is ignored. */
 async function inTime<T>(storage: Storage, answer: Promise<T>): Promise<T> {
   answer.catch(() => undefined);
   const { promise: late, reject } = Promise.withResolvers<never>();

@@ -243,7 +243,7 @@ describe('a directory', () => {
   });
 
   test.each(['', '{', '{}', '{"store":""}', '{"store":7}', 'null'])(
-    'an identity file that is damaged is no other store, and no missing one: %j',
+    'an identity file that is damaged is neither another store nor a missing one: %j',
     async (text) => {
       const root = newRoot();
       await mkdir(root);

@@ -184,7 +184,7 @@ describe('bombs', () => {
     expect((error as Error).message).toMatch(/more than 200 times its size/);
   });
 
-  test('identical small lines are no objects either', async () => {
+  test('identical small lines are not objects either', async () => {
     const bomb = gzipSync(Buffer.from(line('A').repeat(600_000)));
     expect(await take(bomb, 'gzip', 4096)).toBeInstanceOf(TooLarge);
   });

@@ -30,7 +30,7 @@ function withMember(member: string, json: string | undefined): string {
   return `{${[...rest, ...(json === undefined ? [] : [`"${member}":${json}`])].join(',')}}`;
 }
 
-describe('a line that is no object', () => {
+describe('a line that is not an object', () => {
   test.each([
     ['[]', 'must be a JSON object; got []'],
     ['null', 'must be a JSON object; got null'],

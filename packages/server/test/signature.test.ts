@@ -116,7 +116,7 @@ describe('what was not issued', () => {
     );
   });
 
-  test('text signed with the right key that is no file', () => {
+  test('text signed with the right key that is not a file', () => {
     // An export id that was never looked at must not reach a path.
     expect(() => signer.sign({ ...FILE, exportId: '../../../etc' })).toThrow(RangeError);
     expect(() => signer.sign({ ...FILE, exportId: '0123456789abc' })).toThrow(RangeError);

@@ -72,7 +72,7 @@ describe('the secret', () => {
   });
 });
 
-describe('what is no token of ours', () => {
+describe('what is not a token of ours', () => {
   const { token, installId, secret } = minted();
   test.each([
     '',

@@ -14,7 +14,7 @@ export const STDOUT = '-';
 
 /** How much is gathered before it is written, bytes. */
 const WRITE_BYTES = 64 * 1024;
-/** How often a log is told how far it is, and how long a wait must be to be told, in ms. */
+/** How often a log gets a line, and how long a wait must be to get one, in ms. */
 const AGAIN_MS = 60_000;
 const WORTH_MS = 3000;
 

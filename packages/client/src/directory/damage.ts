@@ -5,7 +5,7 @@ import { listMonths } from './make-receipt.ts';
 import { findEntry } from '../disk/entries.ts';
 import type { State } from './state.ts';
 
-/** A file that somebody removed, or that has another length than it was written with. */
+/** A file that was removed, or whose length changed. */
 export interface Damage {
   /** For `sales.duckdb`: without a meaning. */
   type: ExportType;

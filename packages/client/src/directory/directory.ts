@@ -171,7 +171,7 @@ export class Directory implements AsyncDisposable {
     return findDamaged(this.out, this.#state);
   }
 
-  /** Removes the served files of exports that nobody needs. */
+  /** Removes the served files of exports that are no longer needed. */
   async sweepParts(keep: ReadonlySet<string>): Promise<void> {
     const folder = this.#absolute(layout.PARTS);
     for (const name of await readdir(folder)) {

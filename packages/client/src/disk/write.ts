@@ -52,7 +52,7 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Opens an empty file in the place of any other; the system refuses a symbolic link. @param mode whatever the umask is. */
+/** Opens an empty file, replacing any other; the system refuses a symbolic link. @param mode applies whatever the umask is. */
 export async function openForWriting(path: string, mode: number): Promise<FileHandle> {
   const { O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
   const file = await open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode);

@@ -5,7 +5,7 @@ const SECOND_MS = 1000;
 
 /**
  * Reads `Retry-After` (RFC 9110, 10.2.3: seconds or a date) as ms from now. A date is compared with the
- * sender's own `Date`, so that a clock that is an hour off does no harm. A value that is negative, past
+ * sender's own `Date`, so that a clock that is an hour off does not matter. A value that is negative, past
  * or unreadable counts as absent: the caller then backs off by its own rule.
  * @param now epoch ms, for an answer without `Date`.
  */

@@ -9,7 +9,7 @@ import { INCOMPLETE, JsonFault } from './validator.ts';
 export const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
 /** The longest id that is taken; a till's have 13 characters. */
 const MAX_ID_LENGTH = 256;
-/** A hundred times what a file holds by the contract: what is kept of each object must not grow for ever. */
+/** A hundred times what a file holds by the contract: what is kept of each object must not grow forever. */
 const MAX_FILE_OBJECTS = 100 * OBJECTS_PER_FILE;
 /** How much of the next chunk is looked into for the end of an object that began in the last one. */
 const JOIN_BYTES = 8 * 1024;
@@ -39,7 +39,7 @@ const NEXT = 2;
 const CLOSED = 3;
 
 /**
- * Cuts a stream of bytes into its objects, and sees to it that it is what it should be: an envelope,
+ * Cuts a stream of bytes into its objects, and checks that it is what it should be: an envelope,
  * valid JSON, valid UTF-8, objects with an `id` and a `createdTime`. Memory is bounded by the largest
  * object, and that by `MAX_OBJECT_BYTES`.
  */
@@ -96,7 +96,7 @@ export class ObjectReader {
   /**
    * The object that lies across two chunks is put together of its two ends; the rest of the second one
    * is read where it lies. Copying it all would cost a tenth of the whole.
-   * @returns false when that was not to be done: the object is large, or goes on beyond the chunk.
+   * @returns false when that was not to be done: the object is large, or continues beyond the chunk.
    */
   #takeAcross(bytes: Buffer): boolean {
     const left = this.#pending.subarray(0, this.#filled);

@@ -38,7 +38,7 @@ export class MonthExports {
   readonly #percents = new Map<RangePlan, number>();
   #work: RangeWork[] = [];
 
-  /** @param onProgress is told how far all of the exports are, in per cent. */
+  /** @param onProgress is called with how far all of the exports are, in per cent. */
   constructor(
     type: ExportType,
     ranges: readonly RangePlan[],

@@ -9,7 +9,7 @@ import type { PullContext } from './month-task.ts';
 export type DamagedMonths = Record<ExportType, Set<string>>;
 
 /**
- * Looks for what somebody removed or cut off (`verify` finds what else may have happened), and makes
+ * Looks for what was removed or cut off (`verify` finds what else may have happened), and makes
  * id indexes and tables again that can be made of what is there.
  */
 export async function repairMonths(context: PullContext): Promise<DamagedMonths> {

@@ -3,7 +3,7 @@ import type { Shelf, StoredObject } from './data.ts';
 import type { Broken, FaultBook, FaultKinds, Subject } from './faults.ts';
 import { randomFrom, shuffled } from './random.ts';
 
-/** An object as a file holds it; bytes where it is no text. */
+/** An object as a file holds it; bytes where it is not a text. */
 export type Piece = string | Buffer;
 
 function inRange(

@@ -14,7 +14,7 @@ export interface When {
   times?: number;
   /** Strikes at each k-th (the k-th, the 2k-th, ...) of those left by `after`. */
   every?: number;
-  /** `path`: counts apart for each path, such as "each file once". The query is no part of it. */
+  /** `path`: counts apart for each path, such as "each file once". The query is not part of it. */
   per?: 'path';
   /** Only for exports of this type. */
   type?: ExportType;
@@ -92,7 +92,7 @@ export interface FaultKinds {
   order: When & { how: 'reversed' | 'shuffled' };
   /**
    * Writes URLs otherwise. `elsewhere`: on the second listener, which serves them; `userinfo`:
-   * `http://name:word@host`; `relative`: without a host; `text`: something that is no URL; the
+   * `http://name:word@host`; `relative`: without a host; `text`: something that is not a URL; the
    * others: of this scheme.
    */
   urls: When & {
@@ -168,7 +168,7 @@ export type Broken =
   | 'number'
   | 'string'
   | 'array'
-  /** A byte that is no UTF-8, in a note. */
+  /** A byte that is not UTF-8, in a note. */
   | 'invalid-utf8'
   /** A line break inside of a string, unescaped. */
   | 'raw-newline'

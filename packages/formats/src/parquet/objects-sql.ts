@@ -31,7 +31,7 @@ function struct(fields: readonly Field[]): string {
 /** Reads the objects of a month with exactly the documented types. */
 function readObjects({ path, gzip, longest }: ReadableLines, type: ExportType): string {
   const columns = describeMembers(ROWS[type]).map(([name, sql]) => `${quote(name)}: ${quote(sql)}`);
-  // A folder named `a=b` is no column.
+  // A folder named `a=b` is not a column.
   return `read_json(${quotePattern(path)}, format = 'newline_delimited', auto_detect = false,
     hive_partitioning = false, compression = '${gzip ? 'gzip' : 'uncompressed'}',
     maximum_object_size = ${longest + 1}, columns = {${columns.join(', ')}})`;

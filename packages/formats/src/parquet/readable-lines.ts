@@ -52,7 +52,7 @@ async function inspect(
     },
     (bytes) => onBytes((found.bytes += bytes)),
   );
-  // Nothing at all is no gzip file.
+  // An empty file is not gzip.
   return isRegular ? { ...found, gzip: file.gzip && file.bytes > 0 } : undefined;
 }
 

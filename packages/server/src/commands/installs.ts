@@ -40,7 +40,7 @@ export async function installCommand(
     try {
       await print(`${token}\n`);
     } catch (cause) {
-      // Nobody has read the token, and nobody can any more. A closed pipe is no exception here.
+      // Nobody has read the token, and nobody can any more. A closed pipe is not an exception here.
       await deleteInstall(pool, installId);
       throw new Error('the token could not be written to stdout; the install was removed again', {
         cause,

@@ -3,7 +3,7 @@ import { Connection as PgConnection, type ClientBase } from 'pg';
 import type { Connection } from './connection.ts';
 import { clientConfig } from './client.ts';
 
-/** A cancel request is answered with the end of its connection; not waiting for ever for that. */
+/** A cancel request is answered with the end of its connection; and that is not waited for without a bound. */
 const BOUND_MS = 2_000;
 
 /** What pg remembers of its session, and its types do not show. */

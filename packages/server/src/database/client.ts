@@ -59,7 +59,7 @@ export function clientClass(settings: ClientConfig): new () => Client {
       const { connection } = this as unknown as Wire;
       // pg leaves a socket open over which it could not log in.
       connection.on('error', () => connection.stream.destroy());
-      // Whoever waits for a statement learns of a broken link there; unheard, it would end the process.
+      // A statement that is waiting fails with the broken link. Without a listener the event would end the process.
       this.on('error', () => undefined);
     }
   };

@@ -125,7 +125,7 @@ export function switchEncryption(
   const isRefused =
     REFUSED_ENCRYPTION.test(message) || /^(28000|EPROTO|ERR_SSL_.*)$/.test(codeOf(error) ?? '');
   if (!isRefused) return false;
-  // Somebody else has changed over meanwhile.
+  // Another caller has changed over meanwhile.
   if (connection.ssl !== tried) return true;
   connection.ssl = alternative;
   connection.alternative = tried;

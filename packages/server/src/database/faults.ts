@@ -72,7 +72,7 @@ export function isTransient(error: unknown): boolean {
 }
 
 /**
- * Serialization failure, deadlock, a key that somebody else inserted first: the transaction did
+ * Serialization failure, deadlock, a key that another transaction inserted first: the transaction did
  * nothing, and run again it sees what the other one did.
  */
 export function isConflict(error: unknown): boolean {

@@ -39,7 +39,7 @@ export type Claim =
 
 /**
  * Begins an attempt. An export that was lost too often is FAILED instead.
- * @param worker the name of the worker, for whoever takes over from it.
+ * @param worker the name of the worker, for the worker that takes over from it.
  */
 export async function claimExport(
   pool: Pool,

@@ -24,7 +24,7 @@ export type ExportEvent = (typeof EXPORT_EVENTS)[number];
 /** What each event does in one state. */
 type Row = Readonly<Record<ExportEvent, ExportStatus | null>>;
 
-/** Of an export that has ended, nothing is heard any more. */
+/** No event changes an export that has ended. */
 const ENDED: Row = {
   claim: null,
   complete: null,
@@ -35,7 +35,7 @@ const ENDED: Row = {
   expire: null,
 };
 
-/** The state after an event, or null where the event changes nothing. Total: the compiler sees to it. */
+/** The state after an event, or null where the event changes nothing. Total: the compiler checks it. */
 export const LIFE_CYCLE: Readonly<Record<ExportStatus, Row>> = {
   PENDING: {
     claim: 'IN_PROGRESS',

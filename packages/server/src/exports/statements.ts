@@ -24,7 +24,7 @@ export function toStatement(
 }
 
 /**
- * Records what the current attempt is about to read with, so that whoever takes the export over can
+ * Records what the current attempt is about to read with, so that the worker that takes the export over can
  * end it. @returns false when the attempt is not the current one any more.
  */
 export async function recordStatement(

@@ -46,7 +46,7 @@ function validationMessage(errors: FastifySchemaValidationError[], part: string)
   return new Error(`${member} ${first?.message ?? 'is not valid'}; got ${shown(sent)}`);
 }
 
-/** The HTTP application: rooms of routes around one error renderer. Does not listen yet. */
+/** The HTTP application: groups of routes around one error renderer. Does not listen yet. */
 export async function createApp(context: HttpContext): Promise<App> {
   const log = new HttpLog(context.log);
   const renderError = errorRenderer(log);

@@ -50,7 +50,7 @@ declare module 'fastify' {
     overloaded: boolean;
   }
   interface FastifyContextConfig {
-    /** Answered by the route itself, whoever asks: OPTIONS and 405. */
+    /** Whether the route answers without authentication: OPTIONS and 405. */
     isForAnyone?: boolean;
   }
 }

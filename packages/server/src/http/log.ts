@@ -60,7 +60,7 @@ export class HttpLog {
     );
   }
 
-  /** A resource that is missing at the moment. @param kind its code; @param error what is told of it. */
+  /** A resource that is missing at the moment. @param kind its code; @param error what to log about it. */
   failing(kind: string, error: string): void {
     this.#limited(`failing ${kind}`, (suppressed) =>
       this.#log.error({ error, ...(suppressed > 0 && { suppressed }) }, 'request failed'),

@@ -18,7 +18,7 @@ export function announcesBody({ headers }: IncomingMessage): boolean {
 }
 
 /**
- * Decides what becomes of a body that was not read to its end when its answer is decided. A small one of
+ * Decides how to treat a body that was not read to its end when its answer is decided. A small one of
  * known length is read and dropped, and the connection stays. Any other ends the connection, in two
  * steps, so that its sender can read the answer. Either has `REST_MS`.
  */

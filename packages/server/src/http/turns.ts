@@ -7,7 +7,7 @@ import { MAX_POLLS_AT_ONCE, MAX_WAITING_REQUESTS, REQUEST_WAIT_MS } from './limi
 
 /**
  * Turns at the database, one client address after the other. Strangers, whose token was not found good
- * lately, have connections and a queue of their own: however many they are, whoever is known does not
+ * lately, have connections and a queue of their own: however many they are, a known caller does not
  * wait for them.
  */
 export class Turns {

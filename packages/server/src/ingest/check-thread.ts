@@ -53,7 +53,7 @@ export class CheckThread {
   /**
    * Checks an upload and writes its spool. The spool is not touched any more once this is over.
    * @param body raw bytes; read no faster than they are checked.
-   * @param onSpooled is told of the spool's size as it grows.
+   * @param onSpooled is called with the spool's size as it grows, bytes.
    * @throws BadBody, TooLarge, NoRoom; what `body` throws; the signal's reason.
    */
   async run(

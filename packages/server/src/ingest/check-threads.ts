@@ -4,7 +4,7 @@ import type { IntakeResult, IntakeTarget } from './intake.ts';
 /** Starting a thread costs 50 ms, keeping one 10 MB. */
 const IDLE_MS = 10_000;
 
-/** Threads that check uploads. As many as there are uploads at once; whoever calls bounds those. */
+/** Threads that check uploads: as many as there are uploads at once, which the caller bounds. */
 export class CheckThreads {
   readonly #idle = new Map<CheckThread, NodeJS.Timeout>();
   #isClosed = false;

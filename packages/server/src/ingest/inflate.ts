@@ -97,7 +97,7 @@ export class Inflater {
     await this.#act(gunzip, (done) => gunzip.write(chunk, done));
     const left = this.#fed - gunzip.bytesWritten;
     if (left === 0) return Buffer.alloc(0);
-    // It stops at a zero byte behind a member, and reads no further.
+    // It stops at a zero byte behind a member.
     this.#gunzip = null;
     gunzip.destroy();
     return chunk.subarray(chunk.length - left);

@@ -47,7 +47,7 @@ export class Intake {
   #received = 0;
   #inflated = 0;
 
-  /** @param onSpooled is told of the spool's size whenever it has grown. */
+  /** @param onSpooled is called with the spool's size whenever it has grown, bytes. */
   constructor(target: IntakeTarget, onSpooled: (bytes: number) => void) {
     this.#encoding = target.encoding;
     this.#spool = new SpoolWriter(target.fd, onSpooled);

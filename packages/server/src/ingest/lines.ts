@@ -36,7 +36,7 @@ function isBlank(byte: number | undefined): boolean {
 export class LineCutter {
   readonly #onLine: (line: Line) => void;
   readonly #limits: LineLimits;
-  /** The beginning of a line that goes on in the next chunk. */
+  /** The beginning of a line that continues in the next chunk. */
   #pending: Buffer = Buffer.alloc(0);
   #held = 0;
   #total = 0;

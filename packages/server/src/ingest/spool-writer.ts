@@ -13,7 +13,7 @@ export class SpoolWriter {
   #bytes = 0;
   #rows = 0;
 
-  /** @param onGrown is told of the file's size after each block. */
+  /** @param onGrown is called with the file's size after each block, bytes. */
   constructor(fd: number, onGrown: (bytes: number) => void) {
     this.#fd = fd;
     this.#onGrown = onGrown;

@@ -54,7 +54,7 @@ export interface RunJob {
   exportId: string;
   /** Which of this process's workers took it; counts from 1. */
   worker: number;
-  /** Aborts when the queue has given the job to somebody else. */
+  /** Aborts when the queue has given the job to another worker. */
   signal: AbortSignal;
 }
 
@@ -232,7 +232,7 @@ export class BossQueue {
     );
   }
 
-  /** Takes no more jobs; those that run go on. */
+  /** Takes no more jobs. Those that are running continue. */
   async pause(): Promise<void> {
     await Promise.all(Object.keys(QUEUES).map((name) => this.#boss.offWork(name, { wait: false })));
   }

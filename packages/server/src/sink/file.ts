@@ -13,7 +13,7 @@ export interface WrittenFile {
 /** Writes the compressed stream somewhere; resolves with the bytes stored once they are durable. */
 export type StoreFile = (position: number, content: Readable) => Promise<number>;
 
-/** Level 1: compression is the bill of an export, and later levels buy little on JSON. */
+/** Level 1: compression dominates the cost of an export, and higher levels gain little on JSON. */
 const GZIP_LEVEL = 1;
 const GZIP_CHUNK_BYTES = 64 * 1024;
 

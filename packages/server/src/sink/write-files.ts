@@ -23,7 +23,7 @@ interface Row {
 /**
  * Writes a stream of objects as files of 1000 and returns their manifest in order. Several files are
  * compressed and stored at once, up to `IN_FLIGHT_BYTES`; beyond that the source waits.
- * @param onPosition is told the `createdTime` of the last object cut so far.
+ * @param onPosition is called with the `createdTime` of the last object cut so far.
  * @throws StorageError; whatever the source throws.
  */
 export async function writeFiles(

@@ -51,7 +51,7 @@ export class CopyOut implements Submittable {
   submit(connection: Connection): void {
     const { stream } = connection as OpenConnection;
     const [listener, ...others] = stream.listeners('data') as DataListener[];
-    if (!listener || others.length > 0) throw new Error('the connection is read by somebody else');
+    if (!listener || others.length > 0) throw new Error('the connection is read by other code');
     this.#socket = stream;
     this.#pgListener = listener;
     stream.off('data', listener);

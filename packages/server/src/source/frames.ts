@@ -74,7 +74,7 @@ export class FrameDecoder {
     this.#pendingBytes += bytes.length;
   }
 
-  /** @returns how far it came; `#needed` bytes from there are needed to go on. */
+  /** @returns how far it came; `#needed` bytes from there are needed to continue. */
   #decode(data: Buffer, start: number, end: number, frames: RowFrame[]): number {
     let at = start;
     if (this.#state === 'header') {
@@ -89,7 +89,7 @@ export class FrameDecoder {
     while (at < end) {
       const left = end - at;
       if (this.#state === 'ended') {
-        throw new BrokenStream('the stream goes on after its end marker');
+        throw new BrokenStream('the stream continues after its end marker');
       }
       if (left < 2) return this.#wait(2, at);
       const fields = data.readInt16BE(at);

@@ -39,7 +39,7 @@ export interface Source {
 
 /**
  * Every object of a selection, in order of `createdTime` and id, from one snapshot, in batches as they
- * come off the socket. Reads no further than it is asked to: a slow taker slows PostgreSQL down. The
+ * come off the socket. Reads only as far as it is asked to: a slow reader slows PostgreSQL down. The
  * statement ends with the reading: a cancel request comes first, then the connection is closed.
  * @param record told of the server's side of the statement before it begins; it throws to stop it.
  * @throws SourceError, SourceLost, ObjectTooLarge; the signal's reason when aborted; what `record` throws.
@@ -113,7 +113,7 @@ function watchLink(client: PoolClient): { isBroken(): boolean; release(): void }
   };
 }
 
-/** Sees to it that the rows come as promised: the whole export rests on their order. */
+/** Checks that the rows come in the expected order: the whole export depends on it. */
 async function* inOrder(
   batches: AsyncIterable<RowFrame[]>,
   selection: Selection,

@@ -98,7 +98,7 @@ export class DirectoryStorage implements Storage {
 
   async createIdentity(id: string): Promise<boolean> {
     await mkdir(this.#root, { recursive: true, mode: 0o700 });
-    // Written under another name and then linked: whoever reads the file finds all of it, and a link
+    // Written under another name and then linked: a reader of the file finds all of it, and a link
     // never replaces a file that another process made first.
     const draft = join(this.#root, `.${IDENTITY_FILE}-${randomUUID()}`);
     try {

@@ -22,7 +22,7 @@ export interface Storage {
   listAttempts(): AsyncIterable<StoredAttempt>;
   /** The id that `createIdentity` gave this store; null when there is none, or no store. */
   readIdentity(): Promise<string | null>;
-  /** Gives the store an id, once and for ever. @returns false when it has one already. */
+  /** Gives the store an id, once. @returns false when it has one already. */
   createIdentity(id: string): Promise<boolean>;
   /** Writes something and takes it back; leaves nothing. @throws with the reason when files cannot be written. */
   check(): Promise<void>;

@@ -41,7 +41,7 @@ export class ProgressReporter {
     try {
       if (!(await this.#report(this.#percent))) this.#onSuperseded();
     } catch {
-      // A report that did not get through is no reason to stop; completing decides.
+      // A report that did not get through is not a reason to stop; completing decides.
     }
   }
 

@@ -23,7 +23,7 @@ export async function expireExport(context: WorkerContext, exportId: string): Pr
   // The files go first: a crash in between leaves the mark unset, and the job is tried again.
   if ((await findRetainedAttempt(context.pool, exportId)) !== null)
     throw new Error('not expired yet');
-  // In a store that is not mounted, removing would succeed and the files would stay for ever.
+  // In a store that is not mounted, removing would succeed and the files would stay forever.
   await context.checkStore();
   await context.storage.removePrefix(exportPrefix(exportId));
   if (await markExpired(context.pool, exportId))

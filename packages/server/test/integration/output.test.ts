@@ -91,7 +91,7 @@ test.skipIf(!hasFull)('what cannot be printed is said in one line, with exit 1',
   expect((await place.pool.query('SELECT FROM tillroll.orders')).rows).toHaveLength(0);
 });
 
-test('a reader that closed the pipe is no error', async () => {
+test('a reader that closed the pipe is not an error', async () => {
   for (const args of COMMANDS) {
     expect({ args, ...(await runInto('closed pipe', args)) }).toEqual({ args, code: 0, err: '' });
   }
