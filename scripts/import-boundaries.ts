@@ -108,7 +108,7 @@ function allows(may: May, wanted: string): boolean {
 }
 
 /** `fastify/lib/x.js` is of the package `fastify`, `@aws-sdk/client-s3/y` of `@aws-sdk/client-s3`. */
-function packageOf(specifier: string): string {
+function findPackageName(specifier: string): string {
   return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
 }
 
@@ -174,7 +174,7 @@ function refusal(file: string, specifier: string): string | undefined {
   const isFile = /^\.{0,2}\//.test(specifier);
   const target = isFile
     ? relative(ROOT, join(ROOT, dirname(file), specifier)).replaceAll(sep, '/')
-    : packageOf(specifier);
+    : findPackageName(specifier);
 
   const within = findModule(file);
   if (within) return (isFile ? refuseFile : refusePackage)(within.name, within.module, target);

@@ -29,7 +29,7 @@ interface Manifest {
 }
 
 /** `./src/assemble/worker.ts` is the entry `assemble/worker`; `*.json` is not code. */
-function entryOf(target: string): string {
+function parseEntry(target: string): string {
   const path = /^\.\/src\/(.+)\.ts$/.exec(target)?.[1];
   if (path === undefined)
     throw new Error(`cannot pack the export ${target}: it is not a ./src/*.ts`);
@@ -39,7 +39,7 @@ function entryOf(target: string): string {
 /** What was compiled from an export. */
 function compiledExport(target: string): { types: string; default: string } | string {
   if (target.endsWith('.json')) return target.replace('./src/', `./${DIST}/`);
-  const path = entryOf(target);
+  const path = parseEntry(target);
   return { types: `./${DIST}/${path}.d.ts`, default: `./${DIST}/${path}.js` };
 }
 
@@ -82,7 +82,7 @@ function restore(): void {
 async function compile(manifest: Manifest): Promise<void> {
   const entries = Object.values(manifest.exports ?? {})
     .filter((target) => target.endsWith('.ts'))
-    .map(entryOf);
+    .map(parseEntry);
   if (entries.length === 0) tsc({ removeComments: true });
   else {
     tsc({ declaration: true, emitDeclarationOnly: true });

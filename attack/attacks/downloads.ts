@@ -11,7 +11,7 @@ import { attackerAddress, type Attack, type Scene } from '../tools/scene.ts';
 const DOWNLOADS_EACH = 16;
 const GZIP: Headers = { 'Accept-Encoding': 'gzip' };
 
-function fileOf({ target: { attacker } }: Scene, n = 0): string {
+function buildFilePath({ target: { attacker } }: Scene, n = 0): string {
   return attacker.files[n % attacker.files.length] ?? '';
 }
 
@@ -50,7 +50,7 @@ async function quitters(scene: Scene, parallel: number): Promise<void> {
         await pause(50, scene.signal);
         continue;
       }
-      await scene.connections.write(socket, get(fileOf(scene, n)));
+      await scene.connections.write(socket, get(buildFilePath(scene, n)));
       await Promise.race([
         once(socket, 'answer', { signal: scene.signal }).catch(() => undefined),
         scene.connections.closed(socket),
@@ -67,21 +67,25 @@ export const downloads: readonly Attack[] = [
     about: 'one signed URL, 300 times on each of 16 connections that do not read',
     inShort: true,
     run: (scene) =>
-      pipeline(scene, get(fileOf(scene)), { times: 300, connections: 16, reads: false }),
+      pipeline(scene, get(buildFilePath(scene)), { times: 300, connections: 16, reads: false }),
   },
   {
     name: 'unread-gzip',
     about: 'the same, compressed',
     inShort: false,
     run: (scene) =>
-      pipeline(scene, get(fileOf(scene), GZIP), { times: 300, connections: 16, reads: false }),
+      pipeline(scene, get(buildFilePath(scene), GZIP), {
+        times: 300,
+        connections: 16,
+        reads: false,
+      }),
   },
   {
     name: 'unread-many',
     about: 'one download on each of 600 connections that do not read',
     inShort: false,
     run: (scene) =>
-      pipeline(scene, get(fileOf(scene)), { times: 1, connections: 600, reads: false }),
+      pipeline(scene, get(buildFilePath(scene)), { times: 1, connections: 600, reads: false }),
   },
   {
     name: 'unread-docs',
@@ -99,7 +103,7 @@ export const downloads: readonly Attack[] = [
     name: 'slow-readers',
     about: '16 downloads on each of 300 connections, read at 1 kB/s',
     inShort: false,
-    run: (scene) => slowReaders(scene, 300, 1_000, (n) => fileOf(scene, n)),
+    run: (scene) => slowReaders(scene, 300, 1_000, (n) => buildFilePath(scene, n)),
   },
   {
     name: 'least-rate-downloads',
@@ -116,7 +120,7 @@ export const downloads: readonly Attack[] = [
     about: '500 downloads at once by one app, again and again',
     inShort: true,
     run: (scene) =>
-      hammer(scene, (n) => get(fileOf(scene, n)), { connections: 500, perSecond: 250 }),
+      hammer(scene, (n) => get(buildFilePath(scene, n)), { connections: 500, perSecond: 250 }),
   },
   {
     name: 'tail-ranges',
@@ -124,7 +128,7 @@ export const downloads: readonly Attack[] = [
       'the last byte of an uncompressed file, for which all of it is inflated, on 40 connections',
     inShort: true,
     run: (scene) =>
-      hammer(scene, (n) => get(fileOf(scene, n), { Range: 'bytes=-1' }), {
+      hammer(scene, (n) => get(buildFilePath(scene, n), { Range: 'bytes=-1' }), {
         connections: 40,
         perSecond: 1_000,
       }),

@@ -4,7 +4,7 @@ import type { Attack, Scene } from '../tools/scene.ts';
 
 /** Answers that grow with what the caller has stored. */
 
-function exportsOf({ target: { attacker } }: Scene): string {
+function buildExportsPath({ target: { attacker } }: Scene): string {
   return `/v3/merchants/${attacker.merchant}/exports`;
 }
 
@@ -18,18 +18,19 @@ export const lists: readonly Attack[] = [
     name: 'list-1000',
     about: 'exports?limit=1000 over exports of many files, on 8 connections',
     inShort: true,
-    run: (scene) => ask(scene, `${exportsOf(scene)}?limit=1000`, 8, 50),
+    run: (scene) => ask(scene, `${buildExportsPath(scene)}?limit=1000`, 8, 50),
   },
   {
     name: 'list-offset',
     about: 'a list with an offset of ten digits, 200 a second on 20 connections',
     inShort: false,
-    run: (scene) => ask(scene, `${exportsOf(scene)}?limit=1000&offset=2147483647`, 20, 200),
+    run: (scene) => ask(scene, `${buildExportsPath(scene)}?limit=1000&offset=2147483647`, 20, 200),
   },
   {
     name: 'poll-many-files',
     about: 'polls of an export of many files, 500 a second on 50 connections',
     inShort: false,
-    run: (scene) => ask(scene, `${exportsOf(scene)}/${scene.target.attacker.exportId}`, 50, 500),
+    run: (scene) =>
+      ask(scene, `${buildExportsPath(scene)}/${scene.target.attacker.exportId}`, 50, 500),
   },
 ];

@@ -1,7 +1,7 @@
 import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Target } from '../target.ts';
-import { ask, reasonOf } from './request.ts';
+import { ask, describeError } from './request.ts';
 
 /** Clover's published clients poll at this pace, without backing off. */
 const PACE_MS = 250;
@@ -46,7 +46,7 @@ async function poll(target: Target, agent: Agent, polls: Polls): Promise<void> {
     const { status } = await ask(target, { path, token, agent, timeoutMs: TIMEOUT_MS });
     if (status !== 200) polls.failures.push(String(status));
   } catch (error) {
-    polls.failures.push(reasonOf(error));
+    polls.failures.push(describeError(error));
   }
   polls.latencies.push(performance.now() - started);
 }

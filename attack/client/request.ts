@@ -49,7 +49,7 @@ export function ask({ host, port }: Target, wanted: Ask): Promise<Answer> {
 }
 
 /** What went wrong, in a few words. */
-export function reasonOf(error: unknown): string {
+export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { name, code } = error as NodeJS.ErrnoException;
   return name === 'AbortError' || name === 'TimeoutError' ? 'timed out' : (code ?? error.message);

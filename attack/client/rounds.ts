@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { FROM, TO, type Target } from '../target.ts';
-import { ask, reasonOf, type Ask } from './request.ts';
+import { ask, describeError, type Ask } from './request.ts';
 
 const PAUSE_MS = 500;
 const PACE_MS = 250;
@@ -34,7 +34,7 @@ export async function countRound(target: Target, rounds: Rounds): Promise<void> 
     await round(target);
     rounds.latencies.push(performance.now() - started);
   } catch (error) {
-    rounds.failures.push(reasonOf(error));
+    rounds.failures.push(describeError(error));
   }
 }
 
@@ -50,7 +50,7 @@ async function round(target: Target): Promise<void> {
   const step = async (name: string, wanted: Omit<Ask, 'timeoutMs'>): Promise<Buffer> => {
     const timeoutMs = Math.max(1, Math.ceil(end - performance.now()));
     const answer = await ask(target, { token, ...wanted, timeoutMs }).catch((error: unknown) => {
-      throw new Error(`${name} ${reasonOf(error)}`, { cause: error });
+      throw new Error(`${name} ${describeError(error)}`, { cause: error });
     });
     if (answer.status !== 200) throw new Error(`${name} ${answer.status}`);
     return answer.body;

@@ -7,7 +7,7 @@ const KIB = 1024;
 /** Ticks of the processor's accounting in a second: 100 on every Linux that Node runs on. */
 const TICKS = 100;
 
-async function megabytesOf(pid: number, member: string): Promise<number | null> {
+async function readMegabytes(pid: number, member: string): Promise<number | null> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   const kibibytes = new RegExp(`^${member}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1];
   return kibibytes === undefined ? null : (Number(kibibytes) * KIB) / 1e6;
@@ -15,12 +15,12 @@ async function megabytesOf(pid: number, member: string): Promise<number | null> 
 
 /** Resident memory now, MB. */
 export function readMemory(pid: number): Promise<number | null> {
-  return megabytesOf(pid, 'VmRSS');
+  return readMegabytes(pid, 'VmRSS');
 }
 
 /** The most resident memory since `resetPeak`, MB. */
 export function readPeak(pid: number): Promise<number | null> {
-  return megabytesOf(pid, 'VmHWM');
+  return readMegabytes(pid, 'VmHWM');
 }
 
 /** Lets the peak start again from what is resident now. @returns false where that is not allowed. */

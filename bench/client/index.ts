@@ -25,14 +25,14 @@ export async function measureClient(bench: Bench, url: string, what: ClientBench
   const directory = join(bench.directory, 'client');
   await mkdir(directory);
   const installed = await installCommand(directory);
-  const connectionOf = async (merchant: string): Promise<Connection> => ({
+  const prepareConnection = async (merchant: string): Promise<Connection> => ({
     bin: installed.bin,
     url,
     merchant,
     token: await installApp(bench, merchant),
   });
-  const connection = await connectionOf(merchants.large);
-  const smallConnection = await connectionOf(merchants.small);
+  const connection = await prepareConnection(merchants.large);
+  const smallConnection = await prepareConnection(merchants.small);
   const worker = await startWorker(bench.environment, bench.logFile);
   try {
     await measureDownload(connection, directory, large, rounds);

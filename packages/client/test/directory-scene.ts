@@ -18,7 +18,7 @@ import type { Receipt } from '../src/directory/receipt.ts';
 import { describeBasis, type MonthRecord, type State } from '../src/directory/state.ts';
 import type { OnWaiting } from '../src/http/retry.ts';
 import { emptyMembers } from '../src/json/members.ts';
-import { monthOf } from '../src/time/zone.ts';
+import { parseMonth } from '../src/time/zone.ts';
 import { headOf, sha256, UTC, type Sale } from './output-directory.ts';
 
 export const JSONL = { format: 'jsonl', gzip: false } as const;
@@ -92,7 +92,7 @@ export async function stageMonth(
 }
 
 function boundsOf(month: string): TimeRange {
-  const { startTime, endTime } = monthOf(month, UTC);
+  const { startTime, endTime } = parseMonth(month, UTC);
   return { startTime, endTime };
 }
 

@@ -17,7 +17,7 @@ import { Counter, type Tally } from '../src/assemble/tally.ts';
 import { absolutePath, linesPath, type Layout } from '../src/directory/layout.ts';
 import type { DirectoryHead, MonthRecord } from '../src/directory/state.ts';
 import { emptyMembers } from '../src/json/members.ts';
-import { monthOf, Zone } from '../src/time/zone.ts';
+import { parseMonth, Zone } from '../src/time/zone.ts';
 
 /** An order or a payment, as small as it may be. */
 export interface Sale {
@@ -77,7 +77,7 @@ export function storeMonth(
   const path = absolutePath(layout, linesPath(layout, type, month));
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, bytes, { mode: 0o600 });
-  const { startTime, endTime } = monthOf(month, UTC);
+  const { startTime, endTime } = parseMonth(month, UTC);
   const covers = [{ startTime, endTime }];
   const counter = new Counter(type, covers, UTC);
   for (const sale of sales) counter.add({ ...emptyMembers(), ...sale });

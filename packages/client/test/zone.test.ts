@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Temporal } from 'temporal-polyfill';
 import { MAX_RANGE_MS, MAX_TIME_MS, type TimeRange } from '@tillroll/contract';
-import { exportRanges, monthOf, Zone } from '../src/time/zone.ts';
+import { exportRanges, parseMonth, Zone } from '../src/time/zone.ts';
 
 const DAY = 86_400_000;
 const MINUTE = 60_000;
@@ -211,7 +211,7 @@ describe('the name of a month', () => {
     fc.assert(
       fc.property(anyZone, time, (of, at) => {
         const month = of.month(at);
-        if (month.name >= '1970') expect(monthOf(month.name, new Zone(of.name))).toEqual(month);
+        if (month.name >= '1970') expect(parseMonth(month.name, new Zone(of.name))).toEqual(month);
       }),
       { numRuns: 500 },
     );
@@ -230,7 +230,7 @@ describe('the name of a month', () => {
     '2026-01/..',
     '+010000-01',
   ])('%j is refused', (name) => {
-    expect(() => monthOf(name, new Zone('UTC'))).toThrow(RangeError);
+    expect(() => parseMonth(name, new Zone('UTC'))).toThrow(RangeError);
   });
 });
 
@@ -347,7 +347,7 @@ describe('ranges of exports', () => {
     ['Africa/Monrovia', '1971-12', ['1971-12-01T00:44:30.000Z', '1971-12-16T00:44:30.000Z']],
   ])('%s, %s', (name, month, starts) => {
     const of = new Zone(name);
-    const ranges = checkRanges(of, monthOf(month, of));
+    const ranges = checkRanges(of, parseMonth(month, of));
     expect(ranges.map(({ startTime }) => iso(startTime))).toEqual(starts);
   });
 

@@ -16,6 +16,6 @@ export const FAILURES = {
 export type FailureCode = keyof typeof FAILURES;
 
 /** The `failure` member of a FAILED export. */
-export function failureOf(code: FailureCode): ExportFailure {
+export function describeFailure(code: FailureCode): ExportFailure {
   return { code, message: FAILURES[code] };
 }

@@ -40,7 +40,7 @@ function dayNumber(name: string): number {
   return day;
 }
 
-function daysOf(text: string): number[] {
+function parseDays(text: string): number[] {
   if (text === 'daily') return [0, 1, 2, 3, 4, 5, 6];
   const [first = '', last = first, ...rest] = text.split('-');
   if (rest.length > 0) throw new RangeError(`"${text}" is not a range of days such as mon-fri`);
@@ -49,7 +49,7 @@ function daysOf(text: string): number[] {
   return Array.from({ length }, (_, i) => (from + i) % 7);
 }
 
-function minuteOf(text: string): number {
+function parseMinute(text: string): number {
   const match = /^([0-9]{2}):([0-9]{2})$/.exec(text);
   const hour = Number(match?.[1]);
   const minute = Number(match?.[2]);
@@ -99,16 +99,16 @@ export function parseHours(text: string): Hours {
     const match = /^(\S+)\s+([0-9:]+)\s*-\s*([0-9:]+)$/.exec(entry);
     if (!match) throw new RangeError(`"${entry}" does not read like "mon-fri 01:00-05:00"`);
     const [, days = '', opens = '', closes = ''] = match;
-    const start = minuteOf(opens);
+    const start = parseMinute(opens);
     if (start === DAY_MINUTES) {
       throw new RangeError(`"${entry}" opens at 24:00; say 00:00 of the next day`);
     }
-    const end = minuteOf(closes);
+    const end = parseMinute(closes);
     if (start === end)
       throw new RangeError(
         `"${entry}" opens and closes at the same time; say "${days} 00:00-24:00" for a whole day`,
       );
-    for (const day of daysOf(days)) {
+    for (const day of parseDays(days)) {
       const length = (end - start + DAY_MINUTES) % DAY_MINUTES || DAY_MINUTES;
       raw.push({ start: day * DAY_MINUTES + start, end: day * DAY_MINUTES + start + length });
     }

@@ -1,6 +1,6 @@
 import { ExportError } from '@tillroll/client';
 import type { TableFormat } from '@tillroll/client/files';
-import { columnsOf, OTHER, ROWS, TABLES, type Column } from './tables.ts';
+import { listColumns, OTHER, ROWS, TABLES, type Column } from './tables.ts';
 
 /** A name that `table.column` may have: the table's columns, in Parquet its lists, and `other`. */
 interface Choosable {
@@ -15,7 +15,7 @@ const TYPES = { orders: 'ORDERS', payments: 'PAYMENTS' } as const;
 function listChoosable(format: TableFormat): Map<string, readonly Choosable[]> {
   const other = { name: OTHER, from: OTHER };
   if (format === 'csv')
-    return new Map(TABLES.map((table) => [table.name, [...columnsOf(table), other]]));
+    return new Map(TABLES.map((table) => [table.name, [...listColumns(table), other]]));
   return new Map(
     Object.entries(TYPES).map(([table, type]) => [
       table,

@@ -2,7 +2,7 @@ import type { Conversion, ConvertedTable, TableFormat, TableMaker } from '@tillr
 import { toCsv } from './csv/csv.ts';
 import { resolveColumns } from './columns.ts';
 import { loadDuckdb } from './database.ts';
-import { failureOf } from './failure.ts';
+import { toExportError } from './export-error.ts';
 import { toParquet } from './parquet/parquet.ts';
 import { toDuckdb } from './duckdb/duckdb.ts';
 
@@ -19,7 +19,7 @@ export async function convert(
   try {
     return await CONVERTERS[format](conversion);
   } catch (error) {
-    throw failureOf(error, conversion.signal, format);
+    throw toExportError(error, conversion.signal, format);
   }
 }
 

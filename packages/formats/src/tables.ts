@@ -304,6 +304,6 @@ export const TABLES = [
 export type TableName = (typeof TABLES)[number]['name'];
 
 /** Every column of a table in its order, without `other`. */
-export function columnsOf(table: Table): Column[] {
+export function listColumns(table: Table): Column[] {
   return [...table.keys, ...table.columns];
 }

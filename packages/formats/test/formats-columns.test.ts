@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { resolveColumns } from '../src/columns.ts';
 import { convert } from '../src/index.ts';
 import { quotePattern } from '../src/quote.ts';
-import { columnsOf, TABLES } from '../src/tables.ts';
+import { listColumns, TABLES } from '../src/tables.ts';
 import { conversionOf, query, rangeOf, temporary } from './formats-fixture.ts';
 import { ORDER_WITH_MODIFICATIONS, SAMPLE_ORDERS, SAMPLE_PAYMENTS } from './formats-sample.ts';
 
@@ -26,7 +26,9 @@ test('a column without a table is one of orders and payments', () => {
 test('a star is every column of a table', () => {
   for (const table of TABLES)
     expect(resolveColumns('csv', [`${table.name}.*`])).toEqual(
-      [...columnsOf(table).map(({ name }) => name), 'other'].map((name) => `${table.name}.${name}`),
+      [...listColumns(table).map(({ name }) => name), 'other'].map(
+        (name) => `${table.name}.${name}`,
+      ),
     );
   expect(resolveColumns('parquet', ['payments.*']).slice(-3)).toEqual([
     'payments.tax_rates',

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { convert } from '../src/index.ts';
-import { TABLES, columnsOf, type Table } from '../src/tables.ts';
+import { TABLES, listColumns, type Table } from '../src/tables.ts';
 import { conversionOf, query, rangeOf, temporary } from './formats-fixture.ts';
 import { SAMPLE_ORDERS, SAMPLE_PAYMENTS } from './formats-sample.ts';
 
@@ -11,7 +11,7 @@ const docs = readFileSync(join(import.meta.dirname, '../../../docs/formats.md'),
 /** What docs/formats.md says about a table: when this test fails, put its output there. */
 function sectionOf(table: Table): string {
   const keys = table.primaryKey.join(', ');
-  const lines = columnsOf(table).map((column) => {
+  const lines = listColumns(table).map((column) => {
     const from = table.keys.includes(column) ? column.from : `\`${column.from}\``;
     return `| \`${column.name}\` | ${column.type} | ${from} | ${column.unit} |`;
   });

@@ -7,7 +7,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import type { ExportType } from '@tillroll/contract';
 import type { Conversion, LinesFile } from '@tillroll/client/files';
 import { convert } from '../src/index.ts';
-import { TABLES, columnsOf, type Table } from '../src/tables.ts';
+import { TABLES, listColumns, type Table } from '../src/tables.ts';
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 export type JsonObject = { [name: string]: Json };
@@ -116,7 +116,7 @@ export async function csvTables(out: string): Promise<Tables> {
 }
 
 const timesOf = (table: Table) =>
-  columnsOf(table)
+  listColumns(table)
     .filter(({ type }) => type === 'TIMESTAMPTZ')
     .map(({ name }) => name);
 
@@ -136,7 +136,7 @@ export async function query(path: string, sql: string): Promise<Record<string, s
 export async function duckdbTables(out: string): Promise<Tables> {
   const tables: Tables = {};
   for (const table of TABLES) {
-    const columns = [...columnsOf(table).map(({ name }) => name), 'other'];
+    const columns = [...listColumns(table).map(({ name }) => name), 'other'];
     const times = new Set(timesOf(table));
     const cells = columns.map(
       (name) => `CAST(${times.has(name) ? `epoch_ms(${name})` : name} AS VARCHAR) AS ${name}`,

@@ -30,7 +30,7 @@ export async function chooseAccount(): Promise<Account> {
 }
 
 /** The account of a cluster that exists: the owner of its files, whatever `chooseAccount` would choose now. */
-export async function accountOfOwner(
+export async function findOwnerAccount(
   path: string,
   owner: { uid: number; gid: number },
 ): Promise<Account> {

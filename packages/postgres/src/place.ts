@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { accountOfOwner, chooseAccount, type Account } from './account.ts';
+import { findOwnerAccount, chooseAccount, type Account } from './account.ts';
 import { exists, hasCode } from './directories.ts';
 import { canEnter } from './run.ts';
 import { readState } from './state.ts';
@@ -23,7 +23,7 @@ export async function findPlace(dataDir: string): Promise<Place> {
   for (const home of await knownHomes(dataDir)) {
     const data = join(home, 'data');
     if (!(await exists(data))) continue;
-    const account = await accountOfOwner(data, await stat(data));
+    const account = await findOwnerAccount(data, await stat(data));
     if (await canEnter(account, data)) return { home, account };
     throw new Error(
       `The database in ${data} cannot be entered by ${account.name}, which owns it: allow it on the directories above (chmod o+x)`,

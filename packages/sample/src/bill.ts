@@ -1,10 +1,10 @@
 import type { Discount } from '@tillroll/contract';
 import {
   anyDiscount,
-  discountOf,
+  computeDiscount,
   gratuityLine,
-  grossOf,
-  linesOf,
+  computeGross,
+  makeLines,
   type SampleLine,
   type Visit,
 } from './lines.ts';
@@ -27,9 +27,9 @@ export interface Bill {
 function net(lines: readonly SampleLine[]): number {
   let sum = 0;
   for (const line of lines) {
-    const gross = grossOf(line);
+    const gross = computeGross(line);
     sum += gross;
-    for (const discount of line.discounts?.elements ?? []) sum -= discountOf(discount, gross);
+    for (const discount of line.discounts?.elements ?? []) sum -= computeDiscount(discount, gross);
   }
   return sum;
 }
@@ -41,13 +41,13 @@ export function billFor(
   random: Random,
   nextId: () => string,
 ): Bill {
-  const lines = linesOf(guests, order, merchant, random, nextId);
+  const lines = makeLines(guests, order, merchant, random, nextId);
   let taxable = net(lines);
   const discounts: Discount[] = [];
   if (random.chance(0.05)) {
     const discount = anyDiscount(nextId(), taxable, random);
     discounts.push(discount);
-    taxable -= discountOf(discount, taxable);
+    taxable -= computeDiscount(discount, taxable);
   }
   const tax = Math.round((taxable * merchant.taxRate.rate) / 10_000_000);
   let total = taxable + tax;
@@ -56,7 +56,7 @@ export function billFor(
     const createdTime = lines.at(-1)?.createdTime ?? order.createdTime;
     const line = gratuityLine(order, createdTime, taxable, nextId());
     lines.push(line);
-    total += grossOf(line);
+    total += computeGross(line);
   }
   return { lines, discounts, tax, gratuity, total };
 }

@@ -40,12 +40,12 @@ export function visit(random: Random): Visit {
 }
 
 /** What a line costs before discounts. */
-export function grossOf({ price = 0, unitQty = 1000 }: LineItem): number {
+export function computeGross({ price = 0, unitQty = 1000 }: LineItem): number {
   return Math.round((price * unitQty) / 1000);
 }
 
 /** What a discount takes off `amount`, as a positive number. */
-export function discountOf({ amount, percentage }: Discount, of: number): number {
+export function computeDiscount({ amount, percentage }: Discount, of: number): number {
   return amount === undefined ? Math.round((of * (percentage ?? 0)) / 100) : -amount;
 }
 
@@ -58,7 +58,7 @@ export function anyDiscount(id: string, of: number, random: Random): Discount {
 }
 
 /** One line for each dish, and the discounts that belong to a line. */
-export function linesOf(
+export function makeLines(
   { service, dishes }: Visit,
   order: { id: string; createdTime: number; to: number },
   merchant: Merchant,
@@ -71,7 +71,7 @@ export function linesOf(
     const line: SampleLine = {
       id: nextId(),
       orderRef,
-      item: merchant.itemOf.get(dish) as Ref,
+      item: merchant.items.get(dish) as Ref,
       name: dish.name,
       price: dish.price,
       createdTime: laterWithin(order.createdTime, 0, spread, order.to, random),
@@ -84,7 +84,7 @@ export function linesOf(
     }
     if (random.chance(0.07)) line.note = random.pick(LINE_NOTES);
     if (random.chance(0.02)) {
-      line.discounts = { elements: [anyDiscount(nextId(), grossOf(line), random)] };
+      line.discounts = { elements: [anyDiscount(nextId(), computeGross(line), random)] };
     }
     return line;
   });

@@ -12,7 +12,7 @@ export interface Merchant {
   taxRate: { id: string; name: string; rate: number };
   tenders: Record<'credit' | 'debit' | 'cash', { id: string; label: string; labelKey: string }>;
   orderTypes: Record<'table' | 'counter', Ref & { label: string }>;
-  itemOf: ReadonlyMap<Dish, Ref>;
+  items: ReadonlyMap<Dish, Ref>;
 }
 
 const TAX_RATES = [
@@ -22,7 +22,7 @@ const TAX_RATES = [
   { name: 'FL sales tax', rate: 600_000 },
 ] as const;
 
-export function merchantOf(merchantId: string): Merchant {
+export function makeMerchant(merchantId: string): Merchant {
   const random = createRandom(wordsFrom('merchant', merchantId));
   const nextId = createIds(wordsFrom('merchant ids', merchantId));
   const refs = (count: number): Ref[] => Array.from({ length: count }, () => ({ id: nextId() }));
@@ -41,6 +41,6 @@ export function merchantOf(merchantId: string): Merchant {
       table: { id: nextId(), label: 'Dine In' },
       counter: { id: nextId(), label: 'To Go' },
     },
-    itemOf: new Map(MENU.map((dish) => [dish, { id: nextId() }])),
+    items: new Map(MENU.map((dish) => [dish, { id: nextId() }])),
   };
 }

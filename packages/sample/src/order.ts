@@ -16,7 +16,7 @@ export interface SampleOrder extends Order {
 }
 
 /** Mostly locked; null is an order that its till never showed in a list. */
-function stateOf({ random }: Till): NonNullable<Order['state']> | null {
+function chooseState({ random }: Till): NonNullable<Order['state']> | null {
   if (random.chance(0.94)) return 'locked';
   return random.chance(0.75) ? 'open' : null;
 }
@@ -54,7 +54,7 @@ export function orderFrom(
     device: head.device,
     orderType: merchant.orderTypes[guests.service],
     total: bill.total,
-    state: stateOf(till),
+    state: chooseState(till),
     paymentState: 'PAID',
     payType: payments.length > 1 ? 'SPLIT_CUSTOM' : 'FULL',
     taxRemoved: false,

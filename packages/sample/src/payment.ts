@@ -41,7 +41,7 @@ function shares(total: number, parts: number, random: Random): number[] {
   return amounts;
 }
 
-function partsOf({ guests }: Visit, total: number, random: Random): number {
+function choosePartCount({ guests }: Visit, total: number, random: Random): number {
   if (total < 100 || !random.chance(0.07)) return 1;
   return random.int(2, Math.max(2, Math.min(guests, 4)));
 }
@@ -69,7 +69,7 @@ function payInCash(payment: SamplePayment, { merchant }: Till): void {
   payment.cashTendered = Math.ceil(payment.amount / 500) * 500;
 }
 
-function refundOf(payment: SamplePayment, { random, nextId, to }: Till): Refund {
+function makeRefund(payment: SamplePayment, { random, nextId, to }: Till): Refund {
   const part = random.chance(0.5) ? 1 : 0.1 + 0.8 * random.next();
   return {
     id: nextId(),
@@ -93,7 +93,7 @@ export function paymentsFor(
   let createdTime = laterWithin(order.createdTime, soonest, latest, to, random);
   // Where the end of the span left little time, what was ordered still comes before it is paid.
   createdTime = Math.max(createdTime, bill.lines.at(-1)?.createdTime ?? createdTime);
-  const amounts = shares(bill.total, partsOf(guests, bill.total, random), random);
+  const amounts = shares(bill.total, choosePartCount(guests, bill.total, random), random);
   const payments: SamplePayment[] = [];
   let paid = 0;
   let taxed = 0;
@@ -120,7 +120,7 @@ export function paymentsFor(
     };
     if (random.chance(table ? 0.12 : 0.25)) payInCash(payment, till);
     else payWithCard(payment, bill, table, till);
-    if (random.chance(0.015)) payment.refunds = { elements: [refundOf(payment, till)] };
+    if (random.chance(0.015)) payment.refunds = { elements: [makeRefund(payment, till)] };
     payments.push(payment);
   }
   return payments;

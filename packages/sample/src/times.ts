@@ -31,7 +31,7 @@ function tradeAfter(ms: number): number {
 }
 
 /** The inverse of `tradeAfter`: never inside a closed hour, which has no trade to land on. */
-function momentOf(trade: number): number {
+function findMoment(trade: number): number {
   const weeks = Math.floor(trade / TRADE_OF_WEEK);
   const inWeek = trade - weeks * TRADE_OF_WEEK;
   let hour = 0;
@@ -60,7 +60,7 @@ export function tradeTimes(count: number, from: number, to: number, random: Rand
     const week = Math.floor((from + EPOCH_OFFSET_MS) / WEEK_MS) * WEEK_MS - EPOCH_OFFSET_MS;
     const start = tradeAfter(from - week);
     const trade = tradeAfter(to - week) - start;
-    for (let i = 0; i < count; i++) times[i] = week + momentOf(start + fraction() * trade);
+    for (let i = 0; i < count; i++) times[i] = week + findMoment(start + fraction() * trade);
   }
   for (let i = 0; i < count; i++) {
     times[i] = Math.max(from, Math.min(times[i] as number, to - 1));

@@ -2,7 +2,7 @@ import type { Order, Payment } from '@tillroll/contract';
 import { billFor } from './bill.ts';
 import { createIds } from './ids.ts';
 import { visit } from './lines.ts';
-import { merchantOf } from './merchant.ts';
+import { makeMerchant } from './merchant.ts';
 import { checkOptions, type SampleOptions } from './options.ts';
 import { orderFrom } from './order.ts';
 import { paymentsFor, type Till } from './payment.ts';
@@ -18,7 +18,7 @@ function* trades({ merchantId, orders, from, to, seed }: SampleOptions): Generat
   const tuple = [merchantId, orders, from, to, String(seed)] as const;
   const random = createRandom(wordsFrom('trade', ...tuple));
   const nextId = createIds(wordsFrom('ids', ...tuple));
-  const merchant = merchantOf(merchantId);
+  const merchant = makeMerchant(merchantId);
   const till: Till = { merchant, random, nextId, to };
   for (const createdTime of tradeTimes(orders, from, to, random)) {
     const head = {

@@ -129,7 +129,7 @@ function program(signal: AbortSignal): Command {
   return root;
 }
 
-function exitCodeOf(error: unknown, signal: AbortSignal): number {
+function chooseExitCode(error: unknown, signal: AbortSignal): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
   if (error instanceof ConfigError) {
     for (const fault of error.faults) process.stderr.write(`tillroll-server: ${oneLine(fault)}\n`);
@@ -172,7 +172,7 @@ async function main(argv: readonly string[]): Promise<number> {
     await root.parseAsync([...argv]);
     return 0;
   } catch (error) {
-    return exitCodeOf(error, stopping.signal);
+    return chooseExitCode(error, stopping.signal);
   }
 }
 

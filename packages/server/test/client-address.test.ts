@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readConfig } from '../src/config.ts';
-import { accountOf, plain, TrustedProxies } from '../src/http/client-address.ts';
+import { toAccountKey, plain, TrustedProxies } from '../src/http/client-address.ts';
 
 function trusted(cidrs: string): TrustedProxies {
   return new TrustedProxies(readConfig({ TILLROLL_TRUSTED_PROXIES: cidrs }).trustedProxies);
@@ -75,5 +75,5 @@ test.for([
   ['fe80::', 'fe80:0:0:0::/64'],
   ['gone', 'gone'],
 ] as const)('%s is accounted to %s', ([address, account]) => {
-  expect(accountOf(address)).toBe(account);
+  expect(toAccountKey(address)).toBe(account);
 });

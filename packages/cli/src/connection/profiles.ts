@@ -58,13 +58,13 @@ export async function readProfiles(path: string): Promise<Profiles> {
     text = await readFile(path, 'utf8');
   } catch (error) {
     // ENOTDIR: HOME is not a directory, as in some containers.
-    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error))) return {};
+    if (['ENOENT', 'ENOTDIR'].includes(findErrno(error))) return {};
     throw error;
   }
   return parse(text, path);
 }
 
-function errnoOf(error: unknown): string {
+function findErrno(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? '';
 }
 
@@ -99,7 +99,7 @@ export async function writeProfiles(path: string, profiles: Profiles): Promise<v
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   } catch (error) {
     throw new Error(
-      `cannot make ${dirname(path)} (${errnoOf(error)}). Set XDG_CONFIG_HOME to a directory of your own`,
+      `cannot make ${dirname(path)} (${findErrno(error)}). Set XDG_CONFIG_HOME to a directory of your own`,
       { cause: error },
     );
   }

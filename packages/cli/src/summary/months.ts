@@ -38,7 +38,8 @@ function chart(all: readonly MonthTotals[], width: number, block: string): strin
   // "  2026-01  BAR  AMOUNT  OBJECTS"
   const room = Math.min(MAX_BAR, width - 1 - 13 - amountWidth - 2 - objectWidth);
   const lines = rows.map(({ month, amount }, index) => {
-    const bar = room < MIN_BAR ? '' : barOf(Number(amount), most, room, block).padEnd(room + 2);
+    const bar =
+      room < MIN_BAR ? '' : drawMonthBar(Number(amount), most, room, block).padEnd(room + 2);
     const [sum = '', many = ''] = [amounts[index], objects[index]];
     return `  ${oneLine(month)}  ${bar}${sum.padStart(amountWidth)}  ${many.padStart(objectWidth)}`;
   });
@@ -47,7 +48,7 @@ function chart(all: readonly MonthTotals[], width: number, block: string): strin
 }
 
 /** A month with sales has a bar. One with more refunds than sales does not. */
-function barOf(amount: number, most: number, room: number, block: string): string {
+function drawMonthBar(amount: number, most: number, room: number, block: string): string {
   if (amount <= 0 || most <= 0) return '';
   return block.repeat(Math.max(1, Math.round((amount / most) * room)));
 }

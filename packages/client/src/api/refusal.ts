@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { ExportError, type ErrorCode } from '../errors.ts';
 import type { Refusal } from '../http/answer.ts';
-import { headerOf } from '../http/request.ts';
+import { findHeader } from '../http/request.ts';
 import { parseRetryAfter } from '../http/retry-after.ts';
 
 const WRONG_ADDRESS = 'Check that this is the address of an export API';
@@ -45,7 +45,7 @@ export function refusalError(
   const isElsewhere = status < 500 && status !== 429 && (!isJson || !isAuthorized);
   const hint = isElsewhere ? WRONG_ADDRESS : usualHint;
   const retryAfterMs = parseRetryAfter(headers, Date.now());
-  const id = headerOf(headers, 'x-request-id');
+  const id = findHeader(headers, 'x-request-id');
   const request = id !== undefined && /^[\w-]{1,64}$/.test(id) ? ` (request ${id})` : '';
   return new ExportError(code, `${host} answered ${said}${request}`, {
     status,
@@ -60,7 +60,7 @@ export function redirectError(
   status: number,
   headers: IncomingHttpHeaders,
 ): ExportError {
-  const to = headerOf(headers, 'location') ?? 'nowhere';
+  const to = findHeader(headers, 'location') ?? 'nowhere';
   return new ExportError('PROTOCOL', `${address} redirects to ${to.slice(0, 200)}`, {
     status,
     hint: 'The token is not sent there; if that is the service, give its address as url',

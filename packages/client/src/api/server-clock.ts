@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { headerOf } from '../http/request.ts';
+import { findHeader } from '../http/request.ts';
 
 /** `Date` has whole seconds: within two of them the clocks agree. */
 const TOLERANCE_MS = 2_000;
@@ -20,9 +20,9 @@ export class ServerClock {
 
   /** Reads the headers of an answer that has just arrived. */
   note(headers: IncomingHttpHeaders): void {
-    const sent = Date.parse(headerOf(headers, 'date') ?? '');
+    const sent = Date.parse(findHeader(headers, 'date') ?? '');
     // A cache says how many seconds ago the server sent it (RFC 9111, section 5.1).
-    const age = headerOf(headers, 'age') ?? '0';
+    const age = findHeader(headers, 'age') ?? '0';
     if (Number.isNaN(sent) || !/^\d{1,9}$/.test(age)) return;
     const aheadMs = sent + 1000 * Number(age) - Date.now();
     this.#aheadMs = Math.abs(aheadMs) < TOLERANCE_MS ? 0 : aheadMs;

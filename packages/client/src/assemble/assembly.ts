@@ -74,7 +74,7 @@ export class Assembly {
    */
   async add(part: PartInput, ahead?: Promise<PartContent>): Promise<AddedPart> {
     const content = await (ahead ?? readAhead(part));
-    const source = this.#sourceOf(part.exportId);
+    const source = this.#findSource(part.exportId);
     await this.#lines.drain();
     const undo = this.#lines.mark();
     const counter = this.#newCounter();
@@ -135,7 +135,7 @@ export class Assembly {
     return new Counter(this.#job.type, this.#job.covers, this.#zone);
   }
 
-  #sourceOf(exportId: string): number {
+  #findSource(exportId: string): number {
     const known = this.#exports.indexOf(exportId);
     return known >= 0 ? known + 1 : this.#exports.push(exportId);
   }

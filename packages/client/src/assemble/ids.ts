@@ -1,5 +1,5 @@
 import { openForReading } from '../disk/entries.ts';
-import { errnoOf } from '../disk/errors.ts';
+import { findErrno } from '../disk/errors.ts';
 import { openForWriting } from '../disk/write.ts';
 
 export type HashId = (id: string) => number;
@@ -70,7 +70,7 @@ export async function readIds(path: string): Promise<Float64Array | undefined> {
     await using file = await openForReading(path);
     bytes = await file.readFile();
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
+    if (findErrno(error) === 'ENOENT') return undefined;
     throw error;
   }
   if (bytes.length % Float64Array.BYTES_PER_ELEMENT !== 0) return undefined;

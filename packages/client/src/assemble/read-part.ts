@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { openForReading, READ_FLAGS } from '../disk/entries.ts';
-import { errnoOf } from '../disk/errors.ts';
+import { findErrno } from '../disk/errors.ts';
 import { contentLimit } from '../download/check-content.ts';
 import { ExportError } from '../errors.ts';
 import { inflate, inflateWhole } from '../json/inflate.ts';
@@ -67,7 +67,7 @@ function openPart(path: string): number {
   try {
     return openSync(path, READ_FLAGS);
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
+    if (findErrno(error) !== 'ENOENT') throw error;
     throw new ExportError('BAD_FILE', 'it is missing', { cause: error });
   }
 }

@@ -1,4 +1,4 @@
-import { errnoOf } from '../disk/errors.ts';
+import { findErrno } from '../disk/errors.ts';
 import { absolutePath } from './layout.ts';
 import { findEntry, sumFile } from '../disk/entries.ts';
 
@@ -37,7 +37,7 @@ export async function findFile(
     const sha256 = isHashed(entry.size) ? (await sumFile(absolute, signal)).sha256 : undefined;
     return { is: 'file', bytes: entry.size, sha256 };
   } catch (error) {
-    const code = errnoOf(error);
+    const code = findErrno(error);
     if (!/^E[A-Z]+$/.test(code)) throw error;
     return { is: 'file', bytes: 0, sha256: undefined, code };
   }
@@ -59,7 +59,7 @@ export function explainFaults(
   const bySha256 = new Map<string, string>();
   for (const { path, sha256 } of expected.values()) bySha256.set(sha256, path);
   // Empty files have the same content without being copies.
-  const contentOf = (found: FoundFile | undefined): string | undefined =>
+  const findContent = (found: FoundFile | undefined): string | undefined =>
     found?.is === 'file' && found.bytes > 0 ? found.sha256 : undefined;
   const add = (path: string, message: string): void => {
     faults.push({ path, message });
@@ -74,7 +74,7 @@ export function explainFaults(
       continue;
     }
     if (found.is === 'missing') {
-      const renamed = [...unknown].find(([, other]) => contentOf(other) === sha256)?.[0];
+      const renamed = [...unknown].find(([, other]) => findContent(other) === sha256)?.[0];
       if (renamed === undefined) add(path, 'is missing');
       else {
         add(path, `was renamed to ${renamed}`);
@@ -86,9 +86,9 @@ export function explainFaults(
       add(path, `cannot be read (${found.code})`);
       continue;
     }
-    const original = bySha256.get(contentOf(found) ?? '');
+    const original = bySha256.get(findContent(found) ?? '');
     if (original !== undefined) {
-      const isSwapped = contentOf(faulty.get(original)) === sha256 && !explained.has(original);
+      const isSwapped = findContent(faulty.get(original)) === sha256 && !explained.has(original);
       add(path, isSwapped ? `was swapped with ${original}` : `has the content of ${original}`);
       if (isSwapped) explained.add(original);
     } else if (found.bytes !== bytes) {
@@ -98,7 +98,7 @@ export function explainFaults(
   }
   for (const [path, found] of unknown) {
     if (explained.has(path)) continue;
-    const original = bySha256.get(contentOf(found) ?? '');
+    const original = bySha256.get(findContent(found) ?? '');
     if (original !== undefined) add(path, `is not in the receipt: a copy of ${original}`);
     else add(path, 'is not in the receipt');
   }

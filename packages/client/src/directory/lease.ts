@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { ExportError } from '../errors.ts';
 import { sleep, throwIfAborted, type OnWaiting } from '../http/retry.ts';
-import { errnoOf } from '../disk/errors.ts';
+import { findErrno } from '../disk/errors.ts';
 import { describeSelf, findFate, parseHolder, type Holder } from './holder.ts';
 import { absolutePath, LOCK } from './layout.ts';
 
@@ -106,7 +106,7 @@ export class Lease implements AsyncDisposable {
     try {
       this.#file = await open(path, O_CREAT | O_EXCL | O_RDWR, 0o600);
     } catch (error) {
-      if (errnoOf(error) === 'EEXIST') return false;
+      if (findErrno(error) === 'EEXIST') return false;
       throw error;
     }
     try {
@@ -149,7 +149,7 @@ export class Lease implements AsyncDisposable {
       if (present !== undefined && parseHolder(present)?.token === this.token) return true;
     } catch (error) {
       // A new holder swept the temporary file away.
-      if (errnoOf(error) !== 'ENOENT') {
+      if (findErrno(error) !== 'ENOENT') {
         if (isReplaced) await this[Symbol.asyncDispose]();
         await this.#close();
         throw error;
@@ -175,7 +175,7 @@ async function readText(path: string): Promise<string | undefined> {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_LEASE_BYTES), 0);
     return buffer.toString('utf8', 0, bytesRead);
   } catch (error) {
-    return errnoOf(error) === 'ENOENT' ? undefined : '';
+    return findErrno(error) === 'ENOENT' ? undefined : '';
   }
 }
 

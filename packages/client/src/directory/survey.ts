@@ -1,6 +1,6 @@
 import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { errnoOf } from '../disk/errors.ts';
+import { findErrno } from '../disk/errors.ts';
 import { absolutePath, DATA_FOLDERS, OBJECTS } from './layout.ts';
 import { findEntry } from '../disk/entries.ts';
 
@@ -39,8 +39,8 @@ async function surveyFolder(out: string, folder: string, survey: Survey): Promis
   try {
     entries = await readdir(absolutePath({ out }, folder), { withFileTypes: true });
   } catch (error) {
-    if (folder !== OBJECTS || !['ENOENT', 'ENOTDIR'].includes(errnoOf(error)))
-      survey.unreadable.push({ path: folder, code: errnoOf(error) });
+    if (folder !== OBJECTS || !['ENOENT', 'ENOTDIR'].includes(findErrno(error)))
+      survey.unreadable.push({ path: folder, code: findErrno(error) });
     return;
   }
   for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {

@@ -3,7 +3,7 @@ import { printable } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';
 import { throwIfAborted } from '../http/retry.ts';
 import { readReceipt } from './check-receipt.ts';
-import { errnoOf } from '../disk/errors.ts';
+import { findErrno } from '../disk/errors.ts';
 import { explainFaults, findFile } from './inspect-files.ts';
 import type { ExpectedFile, Fault, FoundFile } from './inspect-files.ts';
 import {
@@ -120,7 +120,7 @@ async function findPending(out: string, faults: Fault[]): Promise<Set<string>> {
       });
     return paths;
   } catch (error) {
-    if (errnoOf(error) === 'EACCES') return new Set();
+    if (findErrno(error) === 'EACCES') return new Set();
     if (!(error instanceof ExportError) || error.code !== 'DIRECTORY') throw error;
     faults.push({ path: STATE, message: error.message });
     return new Set();
@@ -143,7 +143,7 @@ async function checkChecksums(
     found = await readText(absolutePath({ out }, CHECKSUMS_FILE));
   } catch (error) {
     const isSystem = !(error instanceof ExportError);
-    add(isSystem ? `cannot be read (${errnoOf(error)})` : 'is not a regular file of a pull');
+    add(isSystem ? `cannot be read (${findErrno(error)})` : 'is not a regular file of a pull');
     return sums;
   }
   if (found === undefined) return undefined;

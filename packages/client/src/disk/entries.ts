@@ -4,7 +4,7 @@ import { lstat, open, readdir, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Stats } from 'node:fs';
 import { ExportError } from '../errors.ts';
-import { errnoOf } from './errors.ts';
+import { findErrno } from './errors.ts';
 
 /** State and receipt of ten years have less than a megabyte. */
 const MAX_TEXT_BYTES = 64 * 1024 * 1024;
@@ -14,7 +14,7 @@ export async function findEntry(path: string): Promise<Stats | undefined> {
   try {
     return await lstat(path);
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error))) return undefined;
+    if (['ENOENT', 'ENOTDIR'].includes(findErrno(error))) return undefined;
     throw error;
   }
 }
@@ -96,7 +96,7 @@ export async function refuseLinks(folder: string): Promise<void> {
     entries = await readdir(folder, { withFileTypes: true });
   } catch (error) {
     // Another process, which holds the directory, removed it.
-    if (errnoOf(error) === 'ENOENT') return;
+    if (findErrno(error) === 'ENOENT') return;
     throw error;
   }
   for (const entry of entries) {

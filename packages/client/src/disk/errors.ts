@@ -22,6 +22,6 @@ export function diskError(error: unknown): unknown {
 }
 
 /** The code of a file system's error, such as `ENOENT`. */
-export function errnoOf(error: unknown): string {
+export function findErrno(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? '';
 }

@@ -2,7 +2,7 @@ import { chmod, mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/p
 import { constants } from 'node:fs';
 import { dirname } from 'node:path';
 import { checkFolder } from './entries.ts';
-import { errnoOf } from './errors.ts';
+import { findErrno } from './errors.ts';
 
 /** Errors of a system that cannot sync a directory, such as Windows. */
 const UNSYNCABLE = new Set(['EISDIR', 'EPERM', 'EINVAL', 'EACCES', 'ENOTSUP']);
@@ -17,10 +17,10 @@ export async function makeDirectory(path: string, mode?: number): Promise<boolea
   try {
     await mkdir(path);
   } catch (error) {
-    if (errnoOf(error) === 'EEXIST' && (await stat(path)).isDirectory()) return false;
+    if (findErrno(error) === 'EEXIST' && (await stat(path)).isDirectory()) return false;
     const above = dirname(path);
     const isAboveMissing =
-      errnoOf(error) === 'ENOENT' &&
+      findErrno(error) === 'ENOENT' &&
       above !== path &&
       (await stat(above).catch(() => undefined)) === undefined;
     if (!isAboveMissing) throw error;
@@ -48,7 +48,7 @@ export async function syncDirectory(path: string): Promise<void> {
     await using directory = await open(path, 'r');
     await directory.sync();
   } catch (error) {
-    if (!UNSYNCABLE.has(errnoOf(error))) throw error;
+    if (!UNSYNCABLE.has(findErrno(error))) throw error;
   }
 }
 

@@ -27,7 +27,7 @@ export class BoundaryMerger<T extends Keyed> {
       this.#held.delete(id);
       if (this.#given.has(id)) return;
       this.#given.add(id);
-      yield before && modifiedTimeOf(before) > modifiedTimeOf(object) ? before : object;
+      yield before && getModifiedTime(before) > getModifiedTime(object) ? before : object;
       return;
     }
     if (createdTime > startTime) yield* this.#release();
@@ -51,6 +51,6 @@ export class BoundaryMerger<T extends Keyed> {
   }
 }
 
-function modifiedTimeOf({ modifiedTime, createdTime }: Keyed): number {
+function getModifiedTime({ modifiedTime, createdTime }: Keyed): number {
   return modifiedTime ?? createdTime;
 }

@@ -215,7 +215,7 @@ class Parts implements ExportParts {
     const { api, folder, onWaiting, onBytes } = this.#options;
     const file = this.#files[position];
     if (!file) throw new RangeError(`export ${this.exportId} has no file ${position}`);
-    const name = this.#nameOf(position);
+    const name = this.#describeFile(position);
     for (;;) {
       const isBegun = this.#begun.delete(position);
       const sink = isBegun
@@ -237,10 +237,11 @@ class Parts implements ExportParts {
   #countDamage(position: number, fault: ExportError): void {
     const tries = (this.#damaged.get(position) ?? 0) + 1;
     this.#damaged.set(position, tries);
-    if (tries >= this.#options.api.retry.badFile) throw damagedError(this.#nameOf(position), fault);
+    if (tries >= this.#options.api.retry.badFile)
+      throw damagedError(this.#describeFile(position), fault);
   }
 
-  #nameOf(position: number): string {
+  #describeFile(position: number): string {
     return `file ${position} of export ${this.exportId}`;
   }
 }

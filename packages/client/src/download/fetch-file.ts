@@ -1,6 +1,6 @@
 import type { ExportApi } from '../api/export-api.ts';
 import { ExportError, type ErrorCode } from '../errors.ts';
-import { headerOf, type HttpAnswer } from '../http/request.ts';
+import { findHeader, type HttpAnswer } from '../http/request.ts';
 import { withRetry, type OnWaiting } from '../http/retry.ts';
 import { parseRetryAfter } from '../http/retry-after.ts';
 import type { FileEntry } from './file-list.ts';
@@ -154,7 +154,7 @@ class FileFetch {
       const { status } = answer;
       if (status < 300 || status >= 400 || status === 304) return answer;
       answer.discard();
-      const location = headerOf(answer.headers, 'location') ?? '';
+      const location = findHeader(answer.headers, 'location') ?? '';
       url = parseFileUrl(
         URL.canParse(location, url.href) ? new URL(location, url).href : location,
         url,
@@ -202,10 +202,10 @@ class FileFetch {
 
   /** @throws ExportError NETWORK when these are not the bytes that were asked for. */
   #checkRange(answer: HttpAnswer, from: number): void {
-    const range = headerOf(answer.headers, 'content-range') ?? '';
+    const range = findHeader(answer.headers, 'content-range') ?? '';
     const [, start, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(range) ?? [];
     const { head } = this.#sink;
-    const etag = headerOf(answer.headers, 'etag');
+    const etag = findHeader(answer.headers, 'etag');
     if (Number(start) !== from)
       throw this.#notResumable(`byte ${from} was asked for, and "${range}" came`);
     if (total !== '*' && typeof head?.length === 'number' && Number(total) !== head.length)
@@ -237,7 +237,7 @@ class FileFetch {
 }
 
 function isAnnouncedGzip({ headers }: HttpAnswer): boolean {
-  return /^(x-)?gzip$/i.test((headerOf(headers, 'content-encoding') ?? '').trim());
+  return /^(x-)?gzip$/i.test((findHeader(headers, 'content-encoding') ?? '').trim());
 }
 
 /**
@@ -245,8 +245,8 @@ function isAnnouncedGzip({ headers }: HttpAnswer): boolean {
  * without a header, and an encoding that nobody asked for, are left to the check of the content.
  */
 function parseHead(answer: HttpAnswer, first: Buffer): FileHead {
-  const etag = headerOf(answer.headers, 'etag') ?? '';
-  const length = headerOf(answer.headers, 'content-length') ?? '';
+  const etag = findHeader(answer.headers, 'etag') ?? '';
+  const length = findHeader(answer.headers, 'content-length') ?? '';
   return {
     etag: /^"[^"]*"$/.test(etag) ? etag : null,
     encoding: isAnnouncedGzip(answer) && first[0] === 0x1f ? 'gzip' : 'identity',

@@ -2,7 +2,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { ErrorBody } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';
-import { headerOf, type HttpAnswer } from './request.ts';
+import { findHeader, type HttpAnswer } from './request.ts';
 
 /** More than any export object: 10,000 files of 500 bytes each, three times. */
 const MAX_JSON_BYTES = 16 * 1024 * 1024;
@@ -51,8 +51,8 @@ export async function readJson(answer: HttpAnswer, address: string): Promise<unk
     return JSON.parse(text) as unknown;
   } catch (cause) {
     const { status, headers } = answer;
-    const type = headerOf(headers, 'content-type') ?? 'no type';
-    const encoding = headerOf(headers, 'content-encoding') ?? 'identity';
+    const type = findHeader(headers, 'content-type') ?? 'no type';
+    const encoding = findHeader(headers, 'content-encoding') ?? 'identity';
     const isKnown = /^(?:identity|(?:x-)?gzip)$/i.test(encoding);
     throw new ExportError(
       'PROTOCOL',
@@ -88,7 +88,7 @@ export async function readRefusal(answer: HttpAnswer): Promise<Refusal> {
     return { said: said === '' ? `HTTP ${status}` : `${status}: ${said}`, isJson: true };
   } catch {
     const said = excerpt(text);
-    const type = headerOf(headers, 'content-type') ?? 'no type';
+    const type = findHeader(headers, 'content-type') ?? 'no type';
     const shown = said === '' ? `HTTP ${status}` : `${status} with ${excerpt(type)}: ${said}`;
     return { said: shown, isJson: false };
   }

@@ -126,7 +126,7 @@ async function* readBody(
 }
 
 /** Finds the first value of a header. @param name in lower case. */
-export function headerOf(headers: IncomingHttpHeaders, name: string): string | undefined {
+export function findHeader(headers: IncomingHttpHeaders, name: string): string | undefined {
   const value = headers[name];
   return Array.isArray(value) ? value[0] : value;
 }

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { headerOf } from './request.ts';
+import { findHeader } from './request.ts';
 
 const SECOND_MS = 1000;
 
@@ -10,11 +10,11 @@ const SECOND_MS = 1000;
  * @param now epoch ms, for an answer without `Date`.
  */
 export function parseRetryAfter(headers: IncomingHttpHeaders, now: number): number | undefined {
-  const value = headerOf(headers, 'retry-after')?.trim() ?? '';
+  const value = findHeader(headers, 'retry-after')?.trim() ?? '';
   if (/^[0-9]+$/.test(value)) return Number(value) * SECOND_MS;
   // `Date.parse` would read `-5` and `1.5` as dates.
   if (!/^[A-Za-z]/.test(value)) return undefined;
-  const sent = Date.parse(headerOf(headers, 'date') ?? '');
+  const sent = Date.parse(findHeader(headers, 'date') ?? '');
   const wait = Date.parse(value) - (Number.isNaN(sent) ? now : sent);
   return wait >= 0 ? wait : undefined;
 }

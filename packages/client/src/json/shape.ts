@@ -103,7 +103,7 @@ export function compileTable(table: ObjectTable, recordsUnmapped: boolean): Comp
     add(outer.shape, rest, field);
   }
 
-  function shapeOf({ columns, lists, parents }: ObjectTable, level: number): Shape {
+  function compileShape({ columns, lists, parents }: ObjectTable, level: number): Shape {
     if (level > MAX_LEVEL) throw new Error('too many levels of rows');
     const shape = emptyShape([], level);
     for (const [column, { from, type }] of columns.entries())
@@ -111,11 +111,11 @@ export function compileTable(table: ObjectTable, recordsUnmapped: boolean): Comp
     for (const { from, level: of } of parents)
       add(shape, from.split('.'), { kind: 'parent', level: of });
     for (const [list, { from, rows }] of lists.entries())
-      add(shape, [from, 'elements'], { kind: 'rows', list, shape: shapeOf(rows, level + 1) });
+      add(shape, [from, 'elements'], { kind: 'rows', list, shape: compileShape(rows, level + 1) });
     return shape;
   }
 
-  const root = shapeOf(table, 0);
+  const root = compileShape(table, 0);
   for (const shape of shapes) addKeys(shape);
   return { root, shapes, recordsUnmapped };
 }

@@ -100,7 +100,7 @@ export class Zone {
  * The month of a name such as `2026-01`.
  * @throws RangeError when the name is not one of a month from 1970 to 9999.
  */
-export function monthOf(name: string, zone: Zone): Month {
+export function parseMonth(name: string, zone: Zone): Month {
   if (!/^\d{4}-(?:0[1-9]|1[0-2])$/.test(name) || name < '1970')
     throw new RangeError(`not a month: ${JSON.stringify(name)}`);
   // At noon of the 15th, no zone shows another month than UTC does.

@@ -1,12 +1,12 @@
 import { CURRENCIES_BY_DIGITS, type ExportType } from '@tillroll/contract';
 import { quote } from '../quote.ts';
-import { OTHER, TABLES, columnsOf, type Table, type TableName } from '../tables.ts';
+import { OTHER, TABLES, listColumns, type Table, type TableName } from '../tables.ts';
 
 /** `CREATE TABLE` and its comments. */
 export function tableStatements(table: Table): string[] {
   const { name: title, comment, primaryKey } = table;
   const required = new Set([...primaryKey, ...(table.keys.length === 0 ? ['created_time'] : [])]);
-  const columns = columnsOf(table);
+  const columns = listColumns(table);
   const lines = columns.map(
     (column) => `${column.name} ${column.type}${required.has(column.name) ? ' NOT NULL' : ''}`,
   );

@@ -11,7 +11,7 @@ import {
   cancelExport,
   cancelMerchant,
   deleteExports,
-  exportsOfMerchant,
+  listMerchantExports,
 } from '../exports/upkeep.ts';
 import { beginLoad, Loader, type Upload } from '../ingest/load.ts';
 import { purgeObjects } from '../ingest/merge.ts';
@@ -144,7 +144,7 @@ export async function purgeCommand(
       const objects = await purgeObjects(pool, merchantId);
       // An export that began before has a snapshot of what is gone now.
       await endStatements(pool, await cancelMerchant(pool, merchantId));
-      const exports = await exportsOfMerchant(pool, merchantId);
+      const exports = await listMerchantExports(pool, merchantId);
       await untilIdle(queue, exports, signal);
       // Files before records: what is interrupted still finds what is left.
       for (const { id } of exports) await storage.removePrefix(exportPrefix(id));

@@ -1,4 +1,4 @@
-import { codeOf } from '../errors.ts';
+import { findErrorCode } from '../errors.ts';
 
 /** stdout took nothing more. */
 export class PrintError extends Error {
@@ -7,7 +7,7 @@ export class PrintError extends Error {
   readonly isClosedPipe: boolean;
   constructor(message: string, cause: unknown) {
     super(message, { cause });
-    this.isClosedPipe = codeOf(cause) === 'EPIPE';
+    this.isClosedPipe = findErrorCode(cause) === 'EPIPE';
   }
 }
 

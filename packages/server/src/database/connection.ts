@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import type { ConnectionOptions } from 'node:tls';
-import { codeOf } from '../errors.ts';
+import { findErrorCode } from '../errors.ts';
 import { readEncryption, type Encryption, type SslParameters } from './tls.ts';
 
 /** How to reach the database: the parts that every pool, client and cancel request is made of. */
@@ -123,7 +123,8 @@ export function switchEncryption(
   const message = error instanceof Error ? error.message : '';
   // 28000: pg_hba.conf takes this kind of connection from nobody.
   const isRefused =
-    REFUSED_ENCRYPTION.test(message) || /^(28000|EPROTO|ERR_SSL_.*)$/.test(codeOf(error) ?? '');
+    REFUSED_ENCRYPTION.test(message) ||
+    /^(28000|EPROTO|ERR_SSL_.*)$/.test(findErrorCode(error) ?? '');
   if (!isRefused) return false;
   // Another caller has changed over meanwhile.
   if (connection.ssl !== tried) return true;

@@ -1,4 +1,4 @@
-import { codeOf } from '../errors.ts';
+import { findErrorCode } from '../errors.ts';
 
 /**
  * SQLSTATEs that mean "not this server" or "not this session": connection errors, shutdown and
@@ -42,7 +42,7 @@ export function isNoAnswer(error: unknown): boolean {
  * fault of what was asked. The connection must not be used again.
  */
 export function isConnectionLoss(error: unknown): boolean {
-  const code = codeOf(error) ?? '';
+  const code = findErrorCode(error) ?? '';
   if (SESSION_STATES.test(code) || LINK_CODES.has(code) || isNoAnswer(error)) return true;
   if (!(error instanceof Error)) return false;
   return (
@@ -57,7 +57,7 @@ export function isConnectionLoss(error: unknown): boolean {
  * lost link does, and so does a terminated session: it may have been waiting for a standby to confirm.
  */
 export function leavesCommitOpen(error: unknown): boolean {
-  return isConnectionLoss(error) && !/^(25006|25P0[34]|0A000)$/.test(codeOf(error) ?? '');
+  return isConnectionLoss(error) && !/^(25006|25P0[34]|0A000)$/.test(findErrorCode(error) ?? '');
 }
 
 /**
@@ -68,7 +68,7 @@ const TRANSIENT_STATES = /^(53...|57014|55P03|40001|40P01|58...|28...|3D000|4250
 
 /** Not the fault of what was asked, and likely to pass: worth asking again. */
 export function isTransient(error: unknown): boolean {
-  return isConnectionLoss(error) || TRANSIENT_STATES.test(codeOf(error) ?? '');
+  return isConnectionLoss(error) || TRANSIENT_STATES.test(findErrorCode(error) ?? '');
 }
 
 /**
@@ -76,5 +76,5 @@ export function isTransient(error: unknown): boolean {
  * nothing, and run again it sees what the other one did.
  */
 export function isConflict(error: unknown): boolean {
-  return ['40001', '40P01', '23505'].includes(codeOf(error) ?? '');
+  return ['40001', '40P01', '23505'].includes(findErrorCode(error) ?? '');
 }

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { codeOf } from '../errors.ts';
+import { findErrorCode } from '../errors.ts';
 import { LOCKS } from './locks.ts';
 import { inTransaction, type Pool, type Queryable } from './pool.ts';
 
@@ -22,7 +22,7 @@ export async function schemaVersion(database: Queryable): Promise<number> {
 }
 
 /** Why a schema of this version does not fit this program, or null when it does. */
-function faultOf(version: number): string | null {
+function explainVersion(version: number): string | null {
   if (version === SCHEMA_VERSION) return null;
   return version < SCHEMA_VERSION
     ? `the schema is at version ${version} and this program needs ${SCHEMA_VERSION}: run "tillroll-server migrate"`
@@ -31,7 +31,7 @@ function faultOf(version: number): string | null {
 
 /** Why the schema does not fit this program, or null when it does. */
 export async function schemaFault(database: Queryable): Promise<string | null> {
-  return faultOf(await schemaVersion(database));
+  return explainVersion(await schemaVersion(database));
 }
 
 const PERMISSION_DENIED = '42501';
@@ -44,12 +44,12 @@ const PERMISSION_DENIED = '42501';
 export async function migrate(pool: Pool): Promise<void> {
   const found = await schemaVersion(pool);
   if (found === SCHEMA_VERSION) return;
-  if (found > SCHEMA_VERSION) throw new Error(faultOf(found) ?? '');
+  if (found > SCHEMA_VERSION) throw new Error(explainVersion(found) ?? '');
   try {
     await migrateUnderLock(pool);
   } catch (error) {
-    if (codeOf(error) !== PERMISSION_DENIED) throw error;
-    throw new Error(`${faultOf(found)} as a role that may create schemas`, { cause: error });
+    if (findErrorCode(error) !== PERMISSION_DENIED) throw error;
+    throw new Error(`${explainVersion(found)} as a role that may create schemas`, { cause: error });
   }
 }
 
@@ -68,7 +68,7 @@ async function migrateUnderLock(pool: Pool): Promise<void> {
       execQuery: (sql) => client.query(sql),
     });
     const found = await schemaVersion(client);
-    if (found > SCHEMA_VERSION) throw new Error(faultOf(found) ?? '');
+    if (found > SCHEMA_VERSION) throw new Error(explainVersion(found) ?? '');
     await postgrator.migrate(String(SCHEMA_VERSION));
   });
 }

@@ -1,4 +1,4 @@
-import { codeOf } from '../errors.ts';
+import { findErrorCode } from '../errors.ts';
 import { describeConnection, parseDatabaseUrl } from './connection.ts';
 import { openEmbeddedPostgres } from '@tillroll/postgres';
 import { createPool, WrongEncoding, type Connection, type Pool, type PoolOptions } from './pool.ts';
@@ -59,7 +59,7 @@ const WRONG_PASSWORD = '28P01';
 function explain(error: unknown, connection: Connection): unknown {
   if (error instanceof WrongEncoding) return error;
   const hint =
-    codeOf(error) === WRONG_PASSWORD
+    findErrorCode(error) === WRONG_PASSWORD
       ? '; if the password has a %, write it as %25 in DATABASE_URL'
       : '';
   return new Error(`cannot use ${describeConnection(connection)}${hint}`, { cause: error });

@@ -80,7 +80,7 @@ function readMode({ sslmode, sslrootcert }: SslParameters): SslMode {
   return mode;
 }
 
-function readFileOf(parameter: string, path: string): Buffer {
+function readParameterFile(parameter: string, path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (cause) {
@@ -92,14 +92,14 @@ function readRoot(sslrootcert: string | null): ConnectionOptions | null {
   if (sslrootcert === SYSTEM) return null;
   const usual = join(homedir(), '.postgresql', 'root.crt');
   if (sslrootcert === null && !existsSync(usual)) return null;
-  return { ca: readFileOf('sslrootcert', sslrootcert ?? usual) };
+  return { ca: readParameterFile('sslrootcert', sslrootcert ?? usual) };
 }
 
 function readIdentity({ sslcert, sslkey, sslpassword, sslcrl }: SslParameters): ConnectionOptions {
   return {
-    ...(sslcert !== null && { cert: readFileOf('sslcert', sslcert) }),
-    ...(sslkey !== null && { key: readFileOf('sslkey', sslkey) }),
+    ...(sslcert !== null && { cert: readParameterFile('sslcert', sslcert) }),
+    ...(sslkey !== null && { key: readParameterFile('sslkey', sslkey) }),
     ...(sslpassword !== null && { passphrase: sslpassword }),
-    ...(sslcrl !== null && { crl: readFileOf('sslcrl', sslcrl) }),
+    ...(sslcrl !== null && { crl: readParameterFile('sslcrl', sslcrl) }),
   };
 }

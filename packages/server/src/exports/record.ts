@@ -1,5 +1,5 @@
 import {
-  failureOf,
+  describeFailure,
   type ExportFile,
   type ExportObject,
   type ExportStatus,
@@ -91,6 +91,6 @@ function beforeUrls(record: ExportRecord) {
 function afterUrls(record: ExportRecord) {
   return {
     merchantRef: { id: record.merchantId },
-    ...(record.failureCode !== null && { failure: failureOf(record.failureCode) }),
+    ...(record.failureCode !== null && { failure: describeFailure(record.failureCode) }),
   };
 }

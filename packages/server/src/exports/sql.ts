@@ -184,7 +184,7 @@ export const cancelMerchant = `
   RETURNING e.id AS "exportId", ${STATEMENT}`;
 
 /** $1 merchant */
-export const exportsOfMerchant =
+export const listMerchantExports =
   'SELECT id, job_id AS "jobId" FROM tillroll.exports WHERE merchant_id = $1';
 
 /** $1 ids[] */

@@ -30,7 +30,7 @@ export async function idleExports(
 type Canceled = { exportId: string } & StatementColumns;
 
 /** The statements of exports that were canceled, to be ended by `endStatement`. */
-function statementsOf(rows: readonly Canceled[]): ExportStatement[] {
+function toStatements(rows: readonly Canceled[]): ExportStatement[] {
   return rows.flatMap((row) => toStatement(row.exportId, row) ?? []);
 }
 
@@ -40,20 +40,20 @@ export async function cancelExport(
   exportId: string,
 ): Promise<ExportStatement[] | null> {
   const { rows } = await write<Canceled>(pool, sql.cancel, [exportId]);
-  return rows.length === 0 ? null : statementsOf(rows);
+  return rows.length === 0 ? null : toStatements(rows);
 }
 
 /** Cancels a merchant's open exports. @returns the statements that read for them. */
 export async function cancelMerchant(pool: Pool, merchantId: string): Promise<ExportStatement[]> {
-  return statementsOf((await write<Canceled>(pool, sql.cancelMerchant, [merchantId])).rows);
+  return toStatements((await write<Canceled>(pool, sql.cancelMerchant, [merchantId])).rows);
 }
 
 /** All exports of a merchant, open or not, each with its last job. */
-export async function exportsOfMerchant(
+export async function listMerchantExports(
   pool: Pool,
   merchantId: string,
 ): Promise<{ id: string; jobId: string }[]> {
-  return (await pool.query<{ id: string; jobId: string }>(sql.exportsOfMerchant, [merchantId]))
+  return (await pool.query<{ id: string; jobId: string }>(sql.listMerchantExports, [merchantId]))
     .rows;
 }
 

@@ -10,9 +10,9 @@ import {
   type FastifyRequest,
   type FastifySchemaValidationError,
 } from 'fastify';
-import { authenticateRequest, merchantOf } from './auth.ts';
+import { authenticateRequest, parseMerchantId } from './auth.ts';
 import { TrustedProxies } from './client-address.ts';
-import { connectionOf, Connections } from './connections.ts';
+import { findConnection, Connections } from './connections.ts';
 import type { HttpContext } from './context.ts';
 import { docs } from './docs.ts';
 import { bodyTooLarge, errorRenderer, notFound } from './errors.ts';
@@ -58,7 +58,7 @@ export async function createApp(context: HttpContext): Promise<App> {
     // Answers carry signed URLs, and what they say changes from one moment to the next.
     void reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store' });
     // The service's own requests, such as those for the pages of /docs, have no connection and no line.
-    if (connectionOf(request.raw.socket)) log.request(request, reply);
+    if (findConnection(request.raw.socket)) log.request(request, reply);
   };
   const app: FastifyInstance = fastify({
     serverFactory: (handler) => createServer(handler, connections, log),
@@ -134,7 +134,7 @@ export async function createApp(context: HttpContext): Promise<App> {
  */
 function merchantScope(scope: FastifyInstance, context: HttpContext): void {
   scope.addHook('onRequest', async (request) => {
-    merchantOf(request);
+    parseMerchantId(request);
     const { config, bodyLimit } = request.routeOptions;
     if (config.isForAnyone) return;
     if (Number(request.headers['content-length'] ?? 0) > bodyLimit) throw bodyTooLarge(bodyLimit);

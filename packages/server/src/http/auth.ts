@@ -14,7 +14,7 @@ import { MAX_TOKEN_BYTES } from './limits.ts';
 import { inTurn } from './turns.ts';
 
 /** The merchant of the path. @throws 404 for what cannot be a merchant's id. */
-export function merchantOf(request: FastifyRequest): string {
+export function parseMerchantId(request: FastifyRequest): string {
   const { mId } = request.params as { mId?: string };
   if (mId === undefined || !MERCHANT_ID.test(mId)) throw notFound();
   return mId;
@@ -31,7 +31,7 @@ function bearerToken(header: string): string {
 }
 
 /** The token as it was sent: the header decides when both are there. */
-function tokenOf(request: FastifyRequest): string {
+function readToken(request: FastifyRequest): string {
   const headers = request.raw.headersDistinct['authorization'];
   if (headers !== undefined) {
     const [header = ''] = headers;
@@ -58,8 +58,8 @@ export async function authenticateRequest(
   request: FastifyRequest,
 ): Promise<void> {
   if (request.routeOptions.config.authenticatesItself) return;
-  const token = tokenOf(request);
-  const merchantId = merchantOf(request);
+  const token = readToken(request);
+  const merchantId = parseMerchantId(request);
   request.isKnown = context.turns.callers.has(token);
   const verdict = await inTurn(context, request, () =>
     authenticate(context.pool, token, merchantId),
@@ -77,9 +77,9 @@ export async function authenticateWith<T extends { install: StoredInstall | null
   request: FastifyRequest,
   read: (installId: string) => Promise<T>,
 ): Promise<T & { principal: Principal }> {
-  const token = tokenOf(request);
+  const token = readToken(request);
   const parts = parseToken(token);
-  const merchantId = merchantOf(request);
+  const merchantId = parseMerchantId(request);
   if (!parts) throw unauthorized('token malformed');
   request.isKnown = context.turns.callers.has(token);
   const found = await inTurn(context, request, () => read(parts.installId), 'polls');
@@ -103,7 +103,7 @@ function accept(
 }
 
 /** Whom the request speaks for; for routes behind `authenticateRequest`. */
-export function principalOf(request: FastifyRequest): Principal {
+export function requirePrincipal(request: FastifyRequest): Principal {
   if (!request.principal) throw new Error('the route is not behind authentication');
   return request.principal;
 }

@@ -12,7 +12,7 @@ const LEAST_BYTES_PER_S = 16_000;
 const WINDOW_MS = 30_000;
 
 /** How the body is compressed. @throws 415; TooLarge when `Content-Length` says it. */
-export function encodingOf(request: IncomingMessage): 'identity' | 'gzip' {
+export function parseEncoding(request: IncomingMessage): 'identity' | 'gzip' {
   const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
   if (!['identity', 'gzip', 'x-gzip'].includes(encoding)) throw unsupportedEncoding(encoding);
   if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) {

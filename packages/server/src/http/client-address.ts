@@ -11,7 +11,9 @@ const addresses = new WeakMap<IncomingMessage, string>();
  * IPv6 client is accounted to its /64, of which it can use any address.
  */
 export function clientAddress(request: Pick<FastifyRequest, 'raw'>): string {
-  return addresses.get(request.raw) ?? accountOf(plain(request.raw.socket.remoteAddress ?? 'gone'));
+  return (
+    addresses.get(request.raw) ?? toAccountKey(plain(request.raw.socket.remoteAddress ?? 'gone'))
+  );
 }
 
 /** Notes to whom a request is accounted, for `clientAddress`. */
@@ -28,7 +30,7 @@ export function plain(address: string): string {
 }
 
 /** What an address counts as: itself, or the first 64 bits of an IPv6 address. */
-export function accountOf(address: string): string {
+export function toAccountKey(address: string): string {
   if (isIP(address) !== 6) return address;
   const [head = [], tail = []] = address
     .split('::')

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { accountOf, plain, type TrustedProxies } from './client-address.ts';
+import { toAccountKey, plain, type TrustedProxies } from './client-address.ts';
 import { MAX_REQUESTS_PER_CONNECTION } from './limits.ts';
 
 /** The caller closed its connection before its answer. Nobody reads what is answered now. */
@@ -74,7 +74,7 @@ export class Connection {
 const connections = new WeakMap<Socket, Connection>();
 
 /** The connection of a socket; undefined for one that was not admitted, such as an injected request's. */
-export function connectionOf(socket: Socket): Connection | undefined {
+export function findConnection(socket: Socket): Connection | undefined {
   return connections.get(socket);
 }
 
@@ -90,7 +90,7 @@ export class Connections {
   readonly #limits: ConnectionLimits;
   readonly #trusted: TrustedProxies;
   readonly #ofAddress = new Map<string, number>();
-  readonly #requestsOf = new Map<string, number>();
+  readonly #requestsByAddress = new Map<string, number>();
   #open = 0;
 
   constructor(limits: ConnectionLimits, trusted: TrustedProxies) {
@@ -106,7 +106,7 @@ export class Connections {
   admit(socket: Socket): string | null {
     const peer = plain(socket.remoteAddress ?? 'gone');
     const isTrusted = this.#trusted.includes(peer);
-    const address = isTrusted ? null : accountOf(peer);
+    const address = isTrusted ? null : toAccountKey(peer);
     if (this.#open >= this.#limits.connections) return 'connections in all';
     if (address !== null) {
       if ((this.#ofAddress.get(address) ?? 0) >= this.#limits.perAddress)
@@ -126,15 +126,15 @@ export class Connections {
 
   /** Counts a request of `address`. @returns what ends it, or null when the address has too many. */
   beginRequest(address: string): (() => void) | null {
-    if ((this.#requestsOf.get(address) ?? 0) >= this.#limits.perAddress) return null;
-    add(this.#requestsOf, address, 1);
-    return () => add(this.#requestsOf, address, -1);
+    if ((this.#requestsByAddress.get(address) ?? 0) >= this.#limits.perAddress) return null;
+    add(this.#requestsByAddress, address, 1);
+    return () => add(this.#requestsByAddress, address, -1);
   }
 
   /** The account of a request's client. */
-  accountOf(connection: Connection, forwarded: string | string[] | undefined): string {
-    if (!connection.isTrusted || forwarded === undefined) return accountOf(connection.peer);
-    return accountOf(this.#trusted.clientBehind(connection.peer, String(forwarded)));
+  toAccountKey(connection: Connection, forwarded: string | string[] | undefined): string {
+    if (!connection.isTrusted || forwarded === undefined) return toAccountKey(connection.peer);
+    return toAccountKey(this.#trusted.clientBehind(connection.peer, String(forwarded)));
   }
 }
 

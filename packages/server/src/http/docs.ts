@@ -3,7 +3,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 import { FairSemaphore } from '../fair-semaphore.ts';
 import { clientAddress } from './client-address.ts';
-import { connectionOf } from './connections.ts';
+import { findConnection } from './connections.ts';
 import { notFound } from './errors.ts';
 import { documentRoute, OPENAPI } from './openapi.ts';
 import { resource } from './resource.ts';
@@ -61,7 +61,7 @@ export async function docs(app: FastifyInstance): Promise<void> {
   await app.register(async (scope) => {
     // The plugin opens a file for each request, also of peers that never read it.
     scope.addHook('onRequest', async (request, reply) => {
-      const connection = connectionOf(request.raw.socket);
+      const connection = findConnection(request.raw.socket);
       if (connection === undefined) return;
       pages ??= readPages(app);
       const [path = ''] = request.url.split('?', 1);

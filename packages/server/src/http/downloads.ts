@@ -85,7 +85,7 @@ export class Downloads {
     const leave = (): void => left.abort(new ClientLeft('the client left'));
     response.once('close', leave);
     if (response.destroyed) leave();
-    const socket = await socketOf(response, left.signal);
+    const socket = await waitForSocket(response, left.signal);
     const release = await this.#takePlace(owner, left.signal);
     try {
       const file = await read();
@@ -140,7 +140,7 @@ function accepted(socket: Socket): number {
  * The connection of an answer, once all answers before it on that connection are out. Each of those has
  * its own bounds, so that this one needs none.
  */
-async function socketOf(response: ServerResponse, signal: AbortSignal): Promise<Socket> {
+async function waitForSocket(response: ServerResponse, signal: AbortSignal): Promise<Socket> {
   signal.throwIfAborted();
   if (response.socket === null) {
     await once(response, 'socket', { signal }).catch(() => signal.throwIfAborted());

@@ -7,7 +7,7 @@ import {
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { Refusal } from '../access/installs.ts';
 import { isTransient } from '../database/faults.ts';
-import { codeOf, oneLine } from '../errors.ts';
+import { findErrorCode, oneLine } from '../errors.ts';
 import { Unavailable } from '../exports/create.ts';
 import { Overloaded } from '../fair-semaphore.ts';
 import { BadBody, InstallRevoked, NoRoom, Purged, TooLarge, TooSlow } from '../ingest/errors.ts';
@@ -168,7 +168,7 @@ export function toHttpError(error: unknown): HttpError {
     const known = fromFastify(error as FastifyError);
     if (known) return known;
   }
-  if (TRANSIENT_CODES.has(codeOf(error) ?? '') || isTransient(error)) {
+  if (TRANSIENT_CODES.has(findErrorCode(error) ?? '') || isTransient(error)) {
     return new HttpError(
       503,
       errorBody(503, 'The service lacks a resource at the moment; try again'),
@@ -198,7 +198,10 @@ export function errorRenderer(log: HttpLog): ErrorRenderer {
       request.overloaded = true;
       log.overloaded(message);
     } else if (status === 503 && !(error instanceof Unavailable)) {
-      log.failing(codeOf(error) ?? (error instanceof Error ? error.name : 'unknown'), message);
+      log.failing(
+        findErrorCode(error) ?? (error instanceof Error ? error.name : 'unknown'),
+        message,
+      );
     } else if (status >= 500 && !(error instanceof Unavailable)) {
       // A stack helps where nobody knows what happened; a 503 says it in its reason.
       const stack = status === 500 && error instanceof Error ? error.stack : undefined;

@@ -11,11 +11,11 @@ export class KnownCallers {
   readonly #digests = new Set<string>();
 
   has(token: string): boolean {
-    return this.#digests.has(digestOf(token));
+    return this.#digests.has(digestToken(token));
   }
 
   add(token: string): void {
-    const digest = digestOf(token);
+    const digest = digestToken(token);
     this.#digests.delete(digest);
     this.#digests.add(digest);
     if (this.#digests.size <= MAX_CALLERS) return;
@@ -27,10 +27,10 @@ export class KnownCallers {
 
   /** Forgets a token that is not good any more. */
   delete(token: string): void {
-    this.#digests.delete(digestOf(token));
+    this.#digests.delete(digestToken(token));
   }
 }
 
-function digestOf(token: string): string {
+function digestToken(token: string): string {
   return hash('sha256', token, 'base64');
 }

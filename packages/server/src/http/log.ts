@@ -7,7 +7,7 @@ import { LineBudget } from './line-budget.ts';
 const MAX_KINDS = 32;
 
 /** The path without its query: that may hold a token or a signature. */
-function pathOf(url: string): string {
+function stripQuery(url: string): string {
   const query = url.indexOf('?');
   return (query < 0 ? url : url.slice(0, query)).slice(0, 200);
 }
@@ -37,7 +37,7 @@ export class HttpLog {
       request.log.info(
         {
           method: request.method,
-          path: pathOf(request.raw.url ?? ''),
+          path: stripQuery(request.raw.url ?? ''),
           ...(reply.raw.headersSent && { status: reply.statusCode }),
           ...(!reply.raw.writableFinished && { aborted: true }),
           durationMs: Math.round(reply.elapsedTime),

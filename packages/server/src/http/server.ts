@@ -6,7 +6,7 @@ import http, {
 } from 'node:http';
 import type { Socket } from 'node:net';
 import { noteClientAddress } from './client-address.ts';
-import { connectionOf, type Connection, type Connections } from './connections.ts';
+import { findConnection, type Connection, type Connections } from './connections.ts';
 import { hasLeastRate } from './downloads.ts';
 import { noteExpectation } from './expect.ts';
 import { Incoming } from './incoming.ts';
@@ -83,7 +83,7 @@ export function createServer(
     response: ServerResponse,
     answer: RequestListener,
   ): void => {
-    const connection = connectionOf(request.socket);
+    const connection = findConnection(request.socket);
     if (!connection || connection.isClosing) return;
     giveUpUntaken(response);
     if (connection.isFull) {
@@ -91,7 +91,7 @@ export function createServer(
       log.overloaded('too many requests on one connection');
       return;
     }
-    const address = connections.accountOf(connection, request.headers['x-forwarded-for']);
+    const address = connections.toAccountKey(connection, request.headers['x-forwarded-for']);
     noteClientAddress(request, address);
     const done = connections.beginRequest(address);
     connection.begin(response, done ?? (() => undefined));

@@ -1,7 +1,7 @@
 import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { errorBody } from '@tillroll/contract';
-import { connectionOf } from './connections.ts';
+import { findConnection } from './connections.ts';
 import { MAX_REFUSALS_UNDER_WAY, REFUSAL_MS, REST_MS } from './limits.ts';
 
 /** Answers to what never meets a route, in the same shape as all others. */
@@ -44,7 +44,7 @@ export function refuse(
  * is still to come for a request that was whole: what it did would look undone.
  */
 export function refuseOnSocket(error: NodeJS.ErrnoException, socket: Socket): void {
-  const answer = connectionOf(socket)?.newest;
+  const answer = findConnection(socket)?.newest;
   const isAnswering = answer && !answer.writableFinished && !answer.destroyed;
   if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
   else if (isAnswering && answer.req.complete) answer.once('close', () => socket.destroy());
@@ -104,7 +104,7 @@ export function destroyAfter(socket: Socket, ms: number): () => void {
  * still writing, and it would never see the answer (RFC 9112, 9.6).
  */
 export function closeInTwoSteps(socket: Socket, ms: number): void {
-  const connection = connectionOf(socket);
+  const connection = findConnection(socket);
   if (!connection || connection.isClosing) return;
   connection.isClosing = true;
   // This is what Node calls after the last answer of a connection.

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { FairSemaphore } from '../fair-semaphore.ts';
 import { clientAddress } from './client-address.ts';
-import { connectionOf } from './connections.ts';
+import { findConnection } from './connections.ts';
 import { KnownCallers } from './known-callers.ts';
 import { MAX_POLLS_AT_ONCE, MAX_WAITING_REQUESTS, REQUEST_WAIT_MS } from './limits.ts';
 
@@ -48,6 +48,6 @@ export function inTurn<T>(
   ofKnown: 'known' | 'polls' = 'known',
 ): Promise<T> {
   const queue = request.isKnown ? turns[ofKnown] : turns.strangers;
-  const gone = connectionOf(request.raw.socket)?.gone;
+  const gone = findConnection(request.raw.socket)?.gone;
   return queue.run(clientAddress(request), work, gone);
 }

@@ -7,7 +7,7 @@ export function createStaging(relation: Relation): string {
   const columns = relation.columns.map(
     ({ name, kind }) => `${name} ${kind === 'text' ? 'text' : 'bigint'},`,
   );
-  return `CREATE TEMP TABLE ${stagingOf(relation)} (
+  return `CREATE TEMP TABLE ${nameStagingTable(relation)} (
     line bigint NOT NULL, id text COLLATE "C" NOT NULL,
     created_time bigint NOT NULL, modified_time bigint NOT NULL,
     ${columns.join(' ')} object text NOT NULL
@@ -15,7 +15,7 @@ export function createStaging(relation: Relation): string {
 }
 
 export function copyIntoStaging(relation: Relation): string {
-  return `COPY ${stagingOf(relation)} FROM STDIN (FORMAT binary)`;
+  return `COPY ${nameStagingTable(relation)} FROM STDIN (FORMAT binary)`;
 }
 
 /** $1 lock, $2 table, $3 merchant */
@@ -52,7 +52,7 @@ export const mergeSettings = "SET LOCAL enable_mergejoin = off; SET LOCAL work_m
  */
 export function merge(relation: Relation): string {
   const { table } = relation;
-  const staging = stagingOf(relation);
+  const staging = nameStagingTable(relation);
   const names = [
     'id',
     'created_time',
@@ -89,7 +89,7 @@ export function merge(relation: Relation): string {
   FROM judged`;
 }
 
-function stagingOf(relation: Relation): string {
+function nameStagingTable(relation: Relation): string {
   return `pg_temp.${relation.table.replace('.', '_')}_staging`;
 }
 

@@ -3,7 +3,7 @@
  * byte of an upload happens here, so that no upload delays the loop that answers.
  */
 import { parentPort } from 'node:worker_threads';
-import { codeOf } from '../errors.ts';
+import { findErrorCode } from '../errors.ts';
 import { BadBody, TooLarge } from './errors.ts';
 import { Intake } from './intake.ts';
 import type { Fault, FromThread, ToThread } from './messages.ts';
@@ -16,7 +16,7 @@ function toFault(error: unknown): Fault {
   const message = error instanceof Error ? error.message : String(error);
   const name =
     error instanceof BadBody ? 'BadBody' : error instanceof TooLarge ? 'TooLarge' : 'Error';
-  return { name, message, code: codeOf(error) };
+  return { name, message, code: findErrorCode(error) };
 }
 
 let intake: Intake | null = null;

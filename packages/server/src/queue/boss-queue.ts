@@ -7,7 +7,7 @@ import {
   type PoolClient,
   type Target,
 } from '../database/pool.ts';
-import { codeOf, oneLine } from '../errors.ts';
+import { findErrorCode, oneLine } from '../errors.ts';
 import { queueDatabase } from './database.ts';
 import { deliversNotifications } from './listener.ts';
 
@@ -252,7 +252,7 @@ function withoutPoller(emitted: unknown): string {
   const text = oneLine(emitted);
   const poller = text.endsWith(')') ? text.indexOf(POLLER) : -1;
   const message = poller < 0 ? text : text.slice(0, poller);
-  return message === '' ? (codeOf(emitted) ?? 'unknown error') : message;
+  return message === '' ? (findErrorCode(emitted) ?? 'unknown error') : message;
 }
 
 /** pg-boss runs its statement on our connection, and so in our transaction. */

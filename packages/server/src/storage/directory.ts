@@ -16,7 +16,7 @@ import {
 import { dirname, join, relative, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { EXPORT_ID } from '@tillroll/contract';
-import { codeOf } from '../errors.ts';
+import { findErrorCode } from '../errors.ts';
 import { FileMissing, type Storage, type StoredAttempt } from './storage.ts';
 
 const BLOCK_BYTES = 256 * 1024;
@@ -63,7 +63,8 @@ export class DirectoryStorage implements Storage {
       const file = await open(path, 'r');
       return createReadStream(path, { fd: file, highWaterMark: BLOCK_BYTES, ...range });
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') throw new FileMissing(`no file ${key}`, { cause: error });
+      if (findErrorCode(error) === 'ENOENT')
+        throw new FileMissing(`no file ${key}`, { cause: error });
       throw error;
     }
   }
@@ -74,7 +75,7 @@ export class DirectoryStorage implements Storage {
     const parent = dirname(join(this.#root, prefix));
     if (relative(this.#root, parent) === '') return;
     await rmdir(parent).catch((error: unknown) => {
-      if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) throw error;
+      if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(findErrorCode(error) ?? '')) throw error;
     });
   }
 
@@ -90,7 +91,7 @@ export class DirectoryStorage implements Storage {
   async readIdentity(): Promise<string | null> {
     const path = join(this.#root, IDENTITY_FILE);
     const text = await readFile(path, 'utf8').catch((error: unknown) => {
-      if (codeOf(error) === 'ENOENT') return null;
+      if (findErrorCode(error) === 'ENOENT') return null;
       throw error;
     });
     return text === null ? null : parseIdentity(path, text);
@@ -105,7 +106,7 @@ export class DirectoryStorage implements Storage {
       await writeFile(draft, `${JSON.stringify({ store: id })}\n`, { mode: 0o600, flush: true });
       await publish(draft, join(this.#root, IDENTITY_FILE));
     } catch (error) {
-      if (codeOf(error) === 'EEXIST') return false;
+      if (findErrorCode(error) === 'EEXIST') return false;
       throw error;
     } finally {
       await rm(draft, { force: true });
@@ -133,7 +134,7 @@ const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 /** Gives a written file its final name. @throws EEXIST when there is one of that name. */
 async function publish(draft: string, path: string): Promise<void> {
   await link(draft, path).catch(async (error: unknown) => {
-    if (!NO_LINKS.has(codeOf(error) ?? '')) throw error;
+    if (!NO_LINKS.has(findErrorCode(error) ?? '')) throw error;
     await copyFile(draft, path, constants.COPYFILE_EXCL);
   });
 }
@@ -157,7 +158,7 @@ async function* names(directory: string): AsyncIterable<string> {
       if (entry.isDirectory()) yield entry.name;
     }
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
+    if (findErrorCode(error) !== 'ENOENT') throw error;
   }
 }
 
@@ -167,7 +168,7 @@ async function create(path: string, tries = 3): Promise<FileHandle> {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     return await open(path, 'w', 0o600);
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT' || tries <= 1) throw error;
+    if (findErrorCode(error) !== 'ENOENT' || tries <= 1) throw error;
     return create(path, tries - 1);
   }
 }

@@ -196,7 +196,7 @@ async function checkStore(context: WorkerContext): Promise<void> {
 }
 
 /** The fault of an error of the export itself, or null when it was not the export's fault. */
-function faultOf(error: unknown): Fault | null {
+function classifyFault(error: unknown): Fault | null {
   if (error instanceof SourceLost || error instanceof JobLost) return null;
   if (error instanceof SourceDisordered) return { code: 'SOURCE_UNAVAILABLE', isPermanent: true };
   if (error instanceof SourceError) return { code: 'SOURCE_UNAVAILABLE', isPermanent: false };
@@ -219,7 +219,7 @@ async function recordOutcome(
   if (error instanceof Superseded) return 'superseded';
   if (context.shutdown.aborted)
     return releaseExport(context.pool, context.queue, attempt, 'shutdown');
-  const fault = faultOf(error);
+  const fault = classifyFault(error);
   if (fault === null) return releaseExport(context.pool, context.queue, attempt, 'lost');
   return recordError(context.pool, context.queue, attempt, fault, context.retryDelayMs);
 }

@@ -4,8 +4,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { BadBody } from '../../ingest/errors.ts';
 import { beginLoad } from '../../ingest/load.ts';
-import { principalOf, requirePermission } from '../auth.ts';
-import { bodyOf, encodingOf } from '../body.ts';
+import { requirePrincipal, requirePermission } from '../auth.ts';
+import { bodyOf, parseEncoding } from '../body.ts';
 import type { HttpContext } from '../context.ts';
 import { bodyTooShredded } from '../errors.ts';
 import { whenShredded } from '../incoming.ts';
@@ -32,10 +32,10 @@ export function bulkRoutes(app: FastifyInstance, context: HttpContext): void {
     bodyLimit: MAX_BODY_BYTES,
     validatorCompiler: () => () => true,
     handler: async (request: FastifyRequest): Promise<LoadCounts> => {
-      const principal = principalOf(request);
+      const principal = requirePrincipal(request);
       requirePermission(principal, `${type}_W`);
       const { merchantId, installId, appId } = principal;
-      const encoding = encodingOf(request.raw);
+      const encoding = parseEncoding(request.raw);
       const start = await inTurn(context, request, () => beginLoad(context.pool, merchantId));
       // A body that was read to its end is stored even if its sender has left: it may be sent again.
       return context.loader.load({

@@ -19,7 +19,7 @@ import {
   type ExportWithFiles,
 } from '../../exports/record.ts';
 import { FairSemaphore, type SemaphoreLimits } from '../../fair-semaphore.ts';
-import { authenticateWith, principalOf, requirePermission } from '../auth.ts';
+import { authenticateWith, requirePrincipal, requirePermission } from '../auth.ts';
 import type { HttpContext } from '../context.ts';
 import { badRequest, exportNotFound } from '../errors.ts';
 import { mintUrls } from '../file-urls.ts';
@@ -103,7 +103,7 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
   };
 
   const create = async (request: FastifyRequest): Promise<ExportObject> => {
-    const principal = principalOf(request);
+    const principal = requirePrincipal(request);
     const body = parseJson(request.body);
     requireTypePermission(principal, body);
     const wanted = parseExportRequest(body);
@@ -130,7 +130,7 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
   };
 
   const list = async (request: FastifyRequest): Promise<ExportList> => {
-    const principal = principalOf(request);
+    const principal = requirePrincipal(request);
     const { limit, offset } = request.query as { limit: number; offset: number };
     const types = EXPORT_TYPES.filter((type) => principal.permissions.has(readPermission(type)));
     const records = await inTurn(context, request, () =>

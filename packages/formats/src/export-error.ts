@@ -7,7 +7,7 @@ const TWICE = /duplicate key "([^"]*)"/i;
 const NOT_JSON = /Malformed JSON|Invalid unicode|Conversion Error/;
 
 /** What a failed conversion was about, for the caller; a fault of our own stays as it is. */
-export function failureOf(cause: unknown, signal: AbortSignal, what: string): unknown {
+export function toExportError(cause: unknown, signal: AbortSignal, what: string): unknown {
   if (signal.aborted) return new ExportError('INTERRUPTED', `${what}: interrupted`, { cause });
   if (cause instanceof ExportError || !(cause instanceof Error)) return cause;
   const { code = '' } = cause as NodeJS.ErrnoException;
