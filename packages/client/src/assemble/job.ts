@@ -24,7 +24,7 @@ export interface AssemblyJob {
   exclude: readonly string[];
 }
 
-/** One file as served: plain or gzip. */
+/** One raw file: plain or gzip. */
 export interface PartInput {
   path: string;
   exportId: string;

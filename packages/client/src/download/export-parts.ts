@@ -16,7 +16,7 @@ import { FileUrls } from './file-urls.ts';
 import { listParts, PartSink, removeOwnFiles, removePart, type PartList } from './part-files.ts';
 import { readManifest, writeManifest } from './parts-manifest.ts';
 
-/** One file of an export, on disk as it was served. */
+/** One raw file of an export, on disk. */
 export interface Part {
   /** From 0, in the order of the objects. */
   position: number;
@@ -54,7 +54,7 @@ export interface ExportPartsOptions {
   limit: LimitFunction;
   signal: AbortSignal;
   onWaiting?: OnWaiting | undefined;
-  /** Called with the bytes that arrive, as served. */
+  /** Called with the bytes that arrive, not inflated. */
   onBytes?: ((bytes: number) => void) | undefined;
   /** Positions that are not needed any more. */
   isNeeded?: ((position: number) => boolean) | undefined;

@@ -16,11 +16,11 @@ export interface FileToFetch extends FileEntry {
 export interface FetchOptions {
   signal: AbortSignal;
   onWaiting?: OnWaiting | undefined;
-  /** Called with the length of each chunk, as served. */
+  /** Called with the length of each chunk in bytes, not inflated. */
   onBytes?: ((bytes: number) => void) | undefined;
 }
 
-/** Longest file of a service that announces no lengths, as served. */
+/** Longest raw file of a service that announces no lengths, in bytes. */
 const MAX_FILE_BYTES = 512 * 1024 * 1024;
 /** How much longer than its content a gzip file may be, at least and in proportion. */
 const GZIP_SLACK_BYTES = 1024;

@@ -38,7 +38,7 @@ export interface RawFilesProgress {
   files: number;
   filesTotal: number;
   objects: number;
-  /** Bytes received in this run, as served. */
+  /** Bytes received in this run, not inflated. */
   bytes: number;
 }
 
@@ -47,7 +47,7 @@ export interface RawFilesResult {
   objects: number;
 }
 
-/** Temporary: what was served and is not checked yet. */
+/** Temporary: what was received and is not checked yet. */
 const PARTS_FOLDER = '.tillroll-parts';
 
 /**

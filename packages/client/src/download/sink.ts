@@ -6,7 +6,7 @@ export interface FileHead {
   /** A strong ETag of this representation; null: it cannot be resumed. */
   etag: string | null;
   encoding: FileEncoding;
-  /** Length as served, in bytes; null when it was not announced. */
+  /** Length of the raw file in bytes; null when it was not announced. */
   length: number | null;
 }
 

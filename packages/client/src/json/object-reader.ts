@@ -28,7 +28,7 @@ const OPENING = /^(?:\xef\xbb\xbf)?[ \t\r\n]*\{[ \t\r\n]*"elements"[ \t\r\n]*:[ 
 export type OnObject = (buffer: Buffer, start: number, end: number, members: Members) => void;
 
 /**
- * `elements`: a file as served, `{"elements":[...]}` and nothing else. `lines`: one object a line, as
+ * `elements`: a raw file, `{"elements":[...]}` and nothing else. `lines`: one object a line, as
  * a pull writes them.
  */
 export type Layout = 'elements' | 'lines';
