@@ -15,7 +15,8 @@ import {
   type Figures,
   type Found,
 } from './books/expected.ts';
-import { LARGE, makeBooks, PLACES, SPAN, writeBooks } from './books/objects.ts';
+import { LARGE, PLACES, SPAN } from './books/book.ts';
+import { makeBooks, writeBooks } from './books/objects.ts';
 import {
   readDailyTotals,
   readWithDuckdb,

@@ -5,7 +5,7 @@ import {
   type BookAmount,
   type BookOrder,
   type BookRefund,
-} from './objects.ts';
+} from './book.ts';
 
 /** Sums as text, so that all readers' can be compared: `{"amount":"12",...}` by kind. */
 export type Figures = Record<string, Record<string, string>>;

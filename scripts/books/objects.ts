@@ -1,19 +1,19 @@
 import { Temporal } from 'temporal-polyfill';
+import {
+  LARGE,
+  PLACES,
+  SPAN,
+  Uncountable,
+  WrittenAs,
+  type BookOrder,
+  type BookRefund,
+} from './book.ts';
+import { makePayments, spoil, type Between } from './payments.ts';
 
 /**
  * 300 orders and their payments as tills write them, with all that made sums wrong before: the books that
  * every format, the receipt, the summary and readers of other makers must agree on. The same at each run.
  */
-
-/** Places, each with the hour until which the night belongs to the day before. */
-export const PLACES = [
-  { zone: 'America/New_York', closingHour: 4 },
-  { zone: 'Europe/Berlin', closingHour: 3 },
-  { zone: 'Australia/Sydney', closingHour: 5 },
-] as const;
-
-/** Both changes of the clocks in all three places are in the span. */
-export const SPAN = { from: '2025-09-20', to: '2026-04-20' } as const;
 
 /** Local days on which clocks change, a place each. */
 const CLOCK_CHANGES = [
@@ -24,67 +24,9 @@ const CLOCK_CHANGES = [
 
 /** `XXQ` does not exist. Amounts of IRR are beyond what a double holds. */
 const CURRENCIES = ['USD', 'USD', 'USD', 'JPY', 'KWD', 'HUF', 'CLF', 'XXQ', 'XAU', 'IRR'] as const;
-/** The currency of everything that jq, which has doubles alone, cannot read. */
-export const LARGE = 'IRR';
-
 const ORDERS = 300;
 const MAX_SAFE = 9_007_199_254_740_991n;
-const MAX_INT64 = 9_223_372_036_854_775_807n;
 const NOTE_LENGTH = 200_000;
-
-/** A number that is not to be counted, as it is written. */
-export class Uncountable {
-  readonly text: string;
-  constructor(text: string) {
-    this.text = text;
-  }
-}
-
-/** A whole number that is not written as digits alone. */
-export class WrittenAs {
-  readonly value: bigint;
-  readonly text: string;
-  constructor(value: bigint, text: string) {
-    this.value = value;
-    this.text = text;
-  }
-}
-
-/** An amount: a bigint is one that counts; undefined is not there. */
-export type BookAmount = bigint | WrittenAs | Uncountable | null | undefined;
-
-export interface BookRefund {
-  id: string | undefined;
-  amount: BookAmount;
-  taxAmount: BookAmount;
-  createdTime: number;
-}
-
-export interface BookPayment {
-  id: string;
-  orderId: string;
-  createdTime: number;
-  modifiedTime: number;
-  currency: string | null | Uncountable | undefined;
-  amount: BookAmount;
-  tipAmount: BookAmount;
-  taxAmount: BookAmount;
-  result: string | undefined;
-  refunds: BookRefund[];
-  more: Record<string, unknown>;
-}
-
-export interface BookOrder {
-  id: string;
-  createdTime: number;
-  modifiedTime: number;
-  currency: string | null | Uncountable | undefined;
-  total: BookAmount;
-  payments: BookPayment[];
-  /** Refunds as they stand in the order; `paymentId` where they name one. */
-  refunds: (BookRefund & { paymentId: string | undefined })[];
-  more: Record<string, unknown>;
-}
 
 /** Mulberry32: numbers from 0 to 1, the same for the same seed. */
 function makeRandom(seed: number): () => number {
@@ -103,8 +45,6 @@ export function makeBooks(): BookOrder[] {
     low + Math.floor(random() * (high - low + 1));
   return Array.from({ length: ORDERS }, (_, index) => makeOrder(index, random, between));
 }
-
-type Between = (low: number, high: number) => number;
 
 /** Around closing hours, around midnight, or any time; often in a night in which clocks change. */
 function makeTime(index: number, between: Between): number {
@@ -134,33 +74,6 @@ function makeAmount(currency: unknown, between: Between): bigint {
   return currency === LARGE
     ? MAX_SAFE + BigInt(between(1, 1_000_000))
     : BigInt(between(100, 2_000_000));
-}
-
-/** Totals that are missing, of another type, or no whole number of 64 bits, now and then. */
-function spoil(amount: bigint, index: number, currency: unknown): BookAmount {
-  const isLarge = currency === LARGE;
-  switch (index % 37) {
-    case 5:
-      return undefined;
-    case 6:
-      return null;
-    case 7:
-      return new Uncountable('"1250"');
-    case 8:
-      return new Uncountable('12.5');
-    case 9:
-      return new WrittenAs(1000n, '1e3');
-    case 10:
-      return new WrittenAs(1250n, '1250.00');
-    case 11:
-      return isLarge ? new Uncountable(String(MAX_INT64 + 1n)) : amount;
-    case 12:
-      return isLarge ? MAX_INT64 : 0n;
-    case 13:
-      return -amount;
-    default:
-      return amount;
-  }
 }
 
 function makeCurrency(index: number, between: Between): BookOrder['currency'] {
@@ -204,95 +117,6 @@ function makeOrder(index: number, random: () => number, between: Between): BookO
     refunds,
     more: makeOrderMembers(index, amount, random),
   };
-}
-
-function makePayments(
-  index: number,
-  order: Pick<BookOrder, 'id' | 'createdTime' | 'currency'> & { amount: bigint },
-  between: Between,
-): BookPayment[] {
-  const { amount } = order;
-  const part = amount / 3n;
-  const plans: [amount: bigint, result: string | undefined][][] = [
-    [[amount, 'SUCCESS']],
-    [
-      [amount - 2n * part, 'SUCCESS'],
-      [part, 'SUCCESS'],
-      [part, 'SUCCESS'],
-    ],
-    [
-      [amount, 'FAIL'],
-      [amount, 'SUCCESS'],
-    ],
-    [[amount, 'VOIDED']],
-    [],
-    [[part, 'SUCCESS']],
-    [
-      [amount, 'VOIDED'],
-      [amount, 'FAIL'],
-      [part, 'SUCCESS'],
-      [amount - part, undefined],
-    ],
-  ];
-  return (plans[index % plans.length] ?? []).map(([paid, result], at) => {
-    const createdTime = order.createdTime + (at + 1) * between(1, 90) * 60_000;
-    const isCash = (index + at) % 4 === 0;
-    const id = `PAY${String(index).padStart(4, '0')}${at}`;
-    return {
-      id,
-      orderId: order.id,
-      createdTime,
-      modifiedTime: createdTime + 6 * 3_600_000,
-      currency: order.currency,
-      amount: spoil(paid, index + at + 11, order.currency),
-      tipAmount: isCash ? undefined : index % 9 === 2 ? null : paid / 6n,
-      taxAmount: index % 13 === 4 ? new Uncountable('"7"') : paid / 11n,
-      result,
-      refunds: makeRefunds(index + at, id, paid, createdTime),
-      more: {
-        tender: { id: 'TENDER', label: isCash ? 'Bar, „bar“' : 'Card' },
-        ...(isCash
-          ? { cashTendered: 5000 }
-          : { cardTransaction: { last4: '0042', cardType: 'VISA' } }),
-        ...(index % 11 === 3 ? { unknownMember: { deep: [1, { er: null }] } } : {}),
-      },
-    };
-  });
-}
-
-function makeRefunds(
-  kind: number,
-  paymentId: string,
-  paid: bigint,
-  createdTime: number,
-): BookRefund[] {
-  const refund = (name: string | undefined, amount: BookAmount, days: number): BookRefund => ({
-    id: name === undefined || name === '' ? name : `REF${paymentId}${name}`,
-    amount,
-    taxAmount: typeof amount === 'bigint' ? amount / 11n : undefined,
-    createdTime: createdTime + days * 86_400_000,
-  });
-  switch (kind % 12) {
-    case 1:
-      return [refund('A', paid, 0)];
-    case 3:
-      return [refund('A', paid / 4n, 2)];
-    case 5:
-      return [refund('A', paid / 4n, 0), refund('B', paid / 8n, 1)];
-    case 7:
-      return [refund('A', paid, 40)];
-    case 8:
-      return [
-        { ...refund('A', paid / 5n, 1), id: 'SAMEREFUND' },
-        { ...refund('A', 1n, 1), id: 'SAMEREFUND' },
-      ];
-    case 9:
-      return [refund(undefined, paid / 10n, 0), refund('', 7n, 0), refund('', 7n, 0)];
-    case 10:
-      return [refund('A', undefined, 0), refund('B', new Uncountable('12.5'), 0)];
-    default:
-      return [];
-  }
 }
 
 function makeOrderMembers(

@@ -6,7 +6,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { add, businessDayOf, monthOf, type Figures, type Found, type Place } from './expected.ts';
-import { LARGE } from './objects.ts';
+import { LARGE } from './book.ts';
 
 /** Readers of other makers. Each finds in a directory of one format what `Found` describes. */
 

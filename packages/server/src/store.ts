@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { LOCKS } from './database/locks.ts';
-import { inTransaction, type Pool } from './database/pool.ts';
+import type { Pool } from './database/pool.ts';
+import { inTransaction } from './database/transaction.ts';
 import {
   bindStoreIdentity,
   proposeStoreIdentity,

@@ -1,5 +1,6 @@
 import type { Permission } from '@tillroll/contract';
-import { write, type Pool, type Queryable } from '../database/pool.ts';
+import type { Pool, Queryable } from '../database/pool.ts';
+import { write } from '../database/transaction.ts';
 import { mintToken, parseToken, secretMatches } from './token.ts';
 
 /** A merchant's consent to an app, as `installs` lists it. Times are epoch milliseconds. */

@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { findErrorCode } from '../errors.ts';
 import { LOCKS } from './locks.ts';
-import { inTransaction, type Pool, type Queryable } from './pool.ts';
+import type { Pool, Queryable } from './pool.ts';
+import { inTransaction } from './transaction.ts';
 
 const DIRECTORY = fileURLToPath(new URL('../../migrations/', import.meta.url));
 const VERSION_TABLE = 'tillroll.schema_version';

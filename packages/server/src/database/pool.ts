@@ -9,7 +9,7 @@ import {
 } from 'pg';
 import { brief, clientClass, clientConfig, CONNECT_MS } from './client.ts';
 import { parseDatabaseUrl, switchEncryption, type Connection } from './connection.ts';
-import { isConflict, isConnectionLoss, isNoAnswer, leavesCommitOpen } from './faults.ts';
+import { isConflict, isConnectionLoss, isNoAnswer } from './faults.ts';
 import { ASK_FACTS, isFenced, transactionHead, type Bounds, type SessionFacts } from './session.ts';
 
 export type { ClientBase, Connection, PoolClient };
@@ -47,6 +47,8 @@ const DEFAULTS = { waitMs: 10_000, statementMs: 15_000, lockMs: 10_000 };
 const CLIENT_GRACE_MS = 2_000;
 /** A connection is replaced after so long: settings of roles change, and so do names and addresses. */
 const LIFETIME_S = 600;
+/** Tries of a transaction that conflicts with others. */
+const CONFLICT_ATTEMPTS = 5;
 /** Pauses before the next tries on another connection, after a fault that is not the caller's. */
 const PAUSES_MS = [0, 200, 800];
 
@@ -252,56 +254,4 @@ export function createPool(
   options: PoolOptions = {},
 ): Pool {
   return new Pool(target, max, onError, options);
-}
-
-const CONFLICT_ATTEMPTS = 5;
-
-/**
- * Runs `work` in one transaction that writes. A conflict with another transaction runs it again, five
- * times at the most, and so does a connection that is lost before COMMIT was sent, so `work` must be
- * repeatable. When the answer to COMMIT is lost, nobody knows whether it held: the error says so.
- */
-export async function inTransaction<T>(
-  pool: Pool,
-  work: (client: PoolClient) => Promise<T>,
-): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    const client = await pool.connect();
-    let isCommitting = false;
-    try {
-      await client.query(brief(pool.headOf(client)));
-      const result = await work(client);
-      isCommitting = true;
-      const { command } = await client.query('COMMIT');
-      if (command === 'ROLLBACK') throw new Error('the transaction had failed before its COMMIT');
-      client.release();
-      return result;
-    } catch (error) {
-      await rollBack(pool, client, error);
-      if (isCommitting && leavesCommitOpen(error)) throw error;
-      if (!(await pool.shouldRepeat(attempt, error))) throw error;
-    }
-  }
-}
-
-/** A connection that cannot even roll back, or does not answer, does not return to the pool. */
-async function rollBack(pool: Pool, client: PoolClient, error: unknown): Promise<void> {
-  if (!isConnectionLoss(error)) {
-    try {
-      await client.query(brief('ROLLBACK'));
-    } catch {
-      client.release(true);
-      return;
-    }
-  }
-  pool.discard(client, error);
-}
-
-/** Runs one statement that writes, in a transaction of its own. */
-export function write<R extends QueryResultRow = QueryResultRow>(
-  pool: Pool,
-  text: string,
-  values?: unknown[],
-): Promise<QueryResult<R>> {
-  return inTransaction(pool, (client) => client.query<R>(text, values));
 }

@@ -1,4 +1,5 @@
-import { inTransaction, type Pool } from './pool.ts';
+import type { Pool } from './pool.ts';
+import { inTransaction } from './transaction.ts';
 import { schemaFault } from './migrations.ts';
 
 /** The moment of PostgreSQL's clock, and of this process's monotonic clock when it was taken. */

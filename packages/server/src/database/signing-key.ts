@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { write, type Pool } from './pool.ts';
+import type { Pool } from './pool.ts';
+import { write } from './transaction.ts';
 
 /** The key that signs file URLs when none is configured: made once, the same for every process. */
 export async function sharedSigningKey(pool: Pool): Promise<string> {

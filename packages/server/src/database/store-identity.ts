@@ -1,4 +1,5 @@
-import { write, type Pool } from './pool.ts';
+import type { Pool } from './pool.ts';
+import { write } from './transaction.ts';
 
 /** The id of the store that belongs to this database. */
 export interface StoreIdentity {

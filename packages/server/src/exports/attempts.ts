@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ExportType, FailureCode } from '@tillroll/contract';
-import { inTransaction, write, type Pool } from '../database/pool.ts';
+import type { Pool } from '../database/pool.ts';
+import { inTransaction, write } from '../database/transaction.ts';
 import {
   interruptionDelayMs,
   MAX_ERRORS,

@@ -8,7 +8,8 @@ import {
   type Hours,
 } from '@tillroll/contract';
 import { LOCKS } from '../database/locks.ts';
-import { inTransaction, type Pool, type Queryable } from '../database/pool.ts';
+import type { Pool, Queryable } from '../database/pool.ts';
+import { inTransaction } from '../database/transaction.ts';
 import type { ExportQueue } from './queue.ts';
 import type { ExportRecord } from './record.ts';
 import * as sql from './sql.ts';

@@ -1,5 +1,6 @@
 import { terminateBackend, type Backend } from '../database/backend.ts';
-import { write, type Pool } from '../database/pool.ts';
+import type { Pool } from '../database/pool.ts';
+import { write } from '../database/transaction.ts';
 import * as sql from './sql.ts';
 
 /** The statement that an attempt reads with, or read with last, on the server. */

@@ -1,4 +1,5 @@
-import { write, type Pool } from '../database/pool.ts';
+import type { Pool } from '../database/pool.ts';
+import { write } from '../database/transaction.ts';
 import * as sql from './sql.ts';
 import { toStatement, type ExportStatement, type StatementColumns } from './statements.ts';
 

@@ -1,5 +1,6 @@
 import type { Db } from 'pg-boss';
-import { inTransaction, type Connection, type Pool, type PoolClient } from '../database/pool.ts';
+import type { Connection, Pool, PoolClient } from '../database/pool.ts';
+import { inTransaction } from '../database/transaction.ts';
 import { listen } from './listener.ts';
 
 /** Statements that PostgreSQL runs outside of transactions only. */
