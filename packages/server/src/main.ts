@@ -3,7 +3,8 @@ import { PrintError } from './commands/print.ts';
 import { cancelCommand, loadCommand, purgeCommand, seedCommand } from './commands/objects.ts';
 import { installCommand, installsCommand, uninstallCommand } from './commands/installs.ts';
 import { migrateCommand, runService, UsageError } from './commands/run.ts';
-import { ConfigError } from './config.ts';
+import { ConfigError } from './config/config.ts';
+import { settingsHelp } from './config/describe.ts';
 import { oneLine } from './errors.ts';
 
 const EXIT_FAILED = 1;
@@ -11,32 +12,6 @@ const EXIT_USAGE = 2;
 const EXIT_INTERRUPTED = 130;
 /** How long what is still open may keep the process once everything was told to close. */
 const EXIT_WAIT_MS = 1_000;
-
-const ENVIRONMENT = `
-Environment (defaults):
-  DATABASE_URL                               postgres://...; unset: an own PostgreSQL in TILLROLL_DATA_DIR
-  HOST (127.0.0.1), PORT (8080)              where to listen; port 0 picks a free one
-  TILLROLL_DATA_DIR (./data)                 the own PostgreSQL, files, spooled uploads
-  TILLROLL_PUBLIC_URL                        where clients reach the service; required unless HOST is loopback
-  TILLROLL_REGION (sandbox)                  sandbox | us | eu: the availability hours
-  TILLROLL_HOURS                             own hours: "mon-fri 01:00-05:00; sat 22:00-02:00", always, never
-  TILLROLL_STORAGE_URL                       file:///directory; default: files in TILLROLL_DATA_DIR
-  TILLROLL_MAX_OPEN_EXPORTS (10)             PENDING and IN_PROGRESS, over all merchants
-  TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT (2)
-  TILLROLL_MAX_OPEN_EXPORTS_PER_APP          over all merchants; unset: half of all of them while more
-                                             than one app is installed
-  TILLROLL_WORKERS (1)                       exports at once in this process
-  TILLROLL_RETENTION (24h)                   how long files can be downloaded
-  TILLROLL_EXPORT_HISTORY (90d)              how long exports are listed after their end
-  TILLROLL_MAX_UPLOADS (4)                   uploads that this process reads at once
-  TILLROLL_MAX_SPOOL (10GiB)                 what they may hold in TILLROLL_DATA_DIR while they are checked
-  TILLROLL_MIN_FREE_DISK (1GiB)              free space of that disk below which nothing is loaded
-  TILLROLL_SIGNING_KEY                       new,old; unset: a key kept in the database
-  TILLROLL_TRUSTED_PROXIES                   10.0.0.0/8,...: peers whose X-Forwarded-For counts; unset: none
-  TILLROLL_MAX_CONNECTIONS (4096)            open connections; above it 503
-  TILLROLL_MAX_CONNECTIONS_PER_ADDRESS (1024)  also requests under way of one client address
-  TILLROLL_LOG_LEVEL (info)
-`;
 
 function program(signal: AbortSignal): Command {
   const root = new Command('tillroll-server')
@@ -49,7 +24,7 @@ function program(signal: AbortSignal): Command {
       outputError: (text, write) =>
         write(`tillroll-server: ${oneLine(text.trim().replace(/^error: /, ''))}\n`),
     })
-    .addHelpText('after', ENVIRONMENT);
+    .addHelpText('after', settingsHelp());
   const merchant = ['--merchant <id>', "the merchant's id"] as const;
 
   root

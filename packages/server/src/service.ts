@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { storageDirectory, type Config } from './config.ts';
+import { storageDirectory } from './config/config.ts';
+import type { Config } from './config/settings.ts';
 import { migrate } from './database/migrations.ts';
 import { openDatabase } from './database/open.ts';
 import { createPool, type Pool, type PoolOptions } from './database/pool.ts';

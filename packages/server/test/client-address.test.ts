@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readConfig } from '../src/config.ts';
+import { readConfig } from '../src/config/config.ts';
 import { toAccountKey, plain, TrustedProxies } from '../src/http/client-address.ts';
 
 function trusted(cidrs: string): TrustedProxies {

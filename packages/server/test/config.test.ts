@@ -1,8 +1,11 @@
-import { resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { DAY_MS, parseHours, REGION_HOURS } from '@tillroll/contract';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ConfigError, readConfig, storageDirectory } from '../src/config.ts';
+import { ConfigError, readConfig, storageDirectory } from '../src/config/config.ts';
+import { settingsHelp, settingsTable } from '../src/config/describe.ts';
+import { SETTINGS } from '../src/config/settings.ts';
 
 function faultsOf(environment: Record<string, string>): readonly string[] {
   try {
@@ -311,4 +314,14 @@ describe('secrets are never repeated', () => {
     const faults = faultsOf({ TILLROLL_SIGNING_KEY: text });
     expect(faults).toEqual(['TILLROLL_SIGNING_KEY: each key needs at least 16 characters']);
   });
+});
+
+test('docs/operating.md has the table that the settings give', async () => {
+  const docs = await readFile(join(import.meta.dirname, '../../../docs/operating.md'), 'utf8');
+  expect(docs).toContain(`\n\n${settingsTable()}\n`);
+});
+
+test('--help names every setting', () => {
+  for (const { variable, default: shown } of Object.values(SETTINGS))
+    expect(settingsHelp()).toContain(`\n  ${variable} (${shown})\n`);
 });

@@ -1,6 +1,6 @@
 import { parseHours } from '@tillroll/contract';
 import { pino } from 'pino';
-import { readConfig } from '../src/config.ts';
+import { readConfig } from '../src/config/config.ts';
 import { createPool } from '../src/database/pool.ts';
 import { PollReader } from '../src/exports/poll.ts';
 import { Turns } from '../src/http/turns.ts';

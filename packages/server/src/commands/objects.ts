@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { EXPORT_TYPES, type ExportType, type LoadCounts } from '@tillroll/contract';
-import { storageDirectory } from '../config.ts';
+import { storageDirectory } from '../config/config.ts';
 import type { Pool } from '../database/pool.ts';
 import { oneLine } from '../errors.ts';
 import { endStatement, type ExportStatement } from '../exports/statements.ts';

@@ -1,4 +1,5 @@
-import { readConfig, type Config } from '../config.ts';
+import { readConfig } from '../config/config.ts';
+import type { Config } from '../config/settings.ts';
 import { migrate, schemaVersion } from '../database/migrations.ts';
 import { openDatabase, type Database } from '../database/open.ts';
 import { releaseStoreIdentity } from '../database/store-identity.ts';

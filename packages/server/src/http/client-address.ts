@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, SocketAddress } from 'node:net';
 import type { FastifyRequest } from 'fastify';
-import type { Cidr } from '../config.ts';
+import type { Cidr } from '../config/parsers.ts';
 import { MAX_FORWARDED_HOPS } from './limits.ts';
 
 const addresses = new WeakMap<IncomingMessage, string>();

@@ -1,5 +1,5 @@
 import type { Principal } from '../access/installs.ts';
-import type { Cidr } from '../config.ts';
+import type { Cidr } from '../config/parsers.ts';
 import type { Pool } from '../database/pool.ts';
 import type { CreateRules } from '../exports/create.ts';
 import type { PollReader } from '../exports/poll.ts';

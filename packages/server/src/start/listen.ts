@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../config/settings.ts';
 import type { Deadline } from '../deadline.ts';
 import type { App } from '../http/app.ts';
 import type { HttpContext } from '../http/context.ts';

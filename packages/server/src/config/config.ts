@@ -1,0 +1,50 @@
+import { fileURLToPath } from 'node:url';
+import type { Environment } from './parsers.ts';
+import { SETTINGS, type Config, type Setting } from './settings.ts';
+
+/** Every fault of the environment at once, one a line. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+  readonly faults: readonly string[];
+  constructor(faults: readonly string[]) {
+    super(faults.join('\n'));
+    this.faults = faults;
+  }
+}
+
+/** In their order: a setting may depend on those before it. */
+const SETTING_KEYS = Object.keys(SETTINGS) as (keyof Config)[];
+const LOOPBACK = /^(localhost|127(\.[0-9]{1,3}){3}|::1)$/;
+
+/**
+ * Environment to typed config. An empty variable counts as unset.
+ * @throws ConfigError with every fault at once.
+ */
+export function readConfig(environment: Environment): Config {
+  const faults: string[] = [];
+  const config: Partial<Config> = {};
+  function read<K extends keyof Config>(key: K): void {
+    const { variable, parse, unset }: Setting<Config[K]> = SETTINGS[key];
+    const text = environment[variable]?.trim() ?? '';
+    let value: Config[K] | undefined;
+    try {
+      if (text !== '') value = parse(text, environment);
+    } catch (error) {
+      faults.push(`${variable}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    config[key] = value === undefined ? unset(config) : value;
+  }
+  for (const key of SETTING_KEYS) read(key);
+  const { publicUrl, host = '' } = config;
+  if (publicUrl === null && !LOOPBACK.test(host))
+    faults.push(
+      `TILLROLL_PUBLIC_URL: required when HOST (${host}) is not loopback: say where clients reach this service, as in https://exports.example.com`,
+    );
+  if (faults.length > 0) throw new ConfigError(faults);
+  return config as Config;
+}
+
+/** The directory of a `file:` storage address. */
+export function storageDirectory(config: Config): string {
+  return fileURLToPath(config.storageUrl);
+}
