@@ -121,9 +121,9 @@ async function copyTree(from: string, to: string): Promise<void> {
 async function makeLinks(native: string, copy: string): Promise<void> {
   const list = await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
   for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {
-    const place = (path: string): string => join(copy, relative('native', path));
+    const toCopy = (path: string): string => join(copy, relative('native', path));
     try {
-      await symlink(relative(dirname(place(target)), place(source)), place(target));
+      await symlink(relative(dirname(toCopy(target)), toCopy(source)), toCopy(target));
     } catch (error) {
       if (!hasCode(error, 'EEXIST')) throw error;
     }

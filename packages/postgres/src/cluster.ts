@@ -14,7 +14,7 @@ import { USER } from './settings.ts';
 
 const INITDB_BOUND_MS = 60_000;
 
-/** A place on disk with everything that is needed to run or to reach its PostgreSQL. */
+/** Where the files of a PostgreSQL are, with everything that is needed to run or to reach its PostgreSQL. */
 export interface Cluster {
   readonly home: string;
   readonly data: string;

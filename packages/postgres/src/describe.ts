@@ -2,14 +2,14 @@ import { join } from 'node:path';
 import { describePackage, findPackage, usableBinaries } from './binaries.ts';
 import type { Cluster } from './cluster.ts';
 import { exists } from './directories.ts';
-import { findPlace } from './place.ts';
+import { findLocation } from './location.ts';
 import { PORT, USER } from './settings.ts';
 import { socketDirectory } from './socket.ts';
 import { createState, readState, stateFile } from './state.ts';
 
 /** Everything about the cluster of this data directory, short of touching the cluster itself. */
 export async function describeCluster(dataDir: string, native?: string): Promise<Cluster> {
-  const { home, account } = await findPlace(dataDir);
+  const { home, account } = await findLocation(dataDir);
   const source = native === undefined ? await findPackage() : await describePackage(native);
   const host = socketDirectory(home, account);
   const data = join(home, 'data');

@@ -2,7 +2,7 @@ import { realpath, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { exists, hasCode, remove } from './directories.ts';
 import { isPostmaster, readPostmasterStatus } from './postmaster-status.ts';
-import { outsideHome } from './place.ts';
+import { outsideHome } from './location.ts';
 import { removeSocketDirectory } from './socket.ts';
 import { readState, stateFile } from './state.ts';
 

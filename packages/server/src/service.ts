@@ -101,7 +101,7 @@ export async function startService(
       close: () => database.close(),
       ...(config.databaseUrl === null && { withinMs: CLOSE_OWN_DATABASE_MS }),
     });
-    log.info({ place: database.place }, 'database');
+    log.info({ location: database.location }, 'database');
     const pools = [pool];
     const openPool = (name: string, max: number, options: PoolOptions): Pool => {
       const opened = createPool(database.connection, max, warnLost, options);

@@ -49,7 +49,7 @@ async function bindUnderLock(pool: Pool, storage: Storage): Promise<string> {
   const found = await inTime(storage, storage.readIdentity());
   if (found !== null && found !== known?.id) {
     throw new WrongStore(
-      `${storage.place} belongs to another database (store ${found}): choose an empty directory in TILLROLL_STORAGE_URL, or delete its tillroll-store.json if no database uses those files any more`,
+      `${storage.location} belongs to another database (store ${found}): choose an empty directory in TILLROLL_STORAGE_URL, or delete its tillroll-store.json if no database uses those files any more`,
     );
   }
   const id = found ?? randomUUID();
@@ -57,7 +57,7 @@ async function bindUnderLock(pool: Pool, storage: Storage): Promise<string> {
     // A new id at each try: a file that a crashed process left in another directory does not match it.
     await proposeStoreIdentity(pool, id);
     if (!(await inTime(storage, storage.createIdentity(id)))) {
-      throw new WrongStore(`${storage.place} was given to another database at this moment`);
+      throw new WrongStore(`${storage.location} was given to another database at this moment`);
     }
   }
   await bindStoreIdentity(pool, id);
@@ -86,11 +86,11 @@ async function compareIdentity(storage: Storage, id: string): Promise<void> {
   if (found === id) return;
   if (found === null) {
     throw new WrongStore(
-      `${storage.place} is not the store of this database, its tillroll-store.json is missing: mount or restore the directory with the files (TILLROLL_STORAGE_URL), ${NEW_STORE}`,
+      `${storage.location} is not the store of this database, its tillroll-store.json is missing: mount or restore the directory with the files (TILLROLL_STORAGE_URL), ${NEW_STORE}`,
     );
   }
   throw new WrongStore(
-    `${storage.place} is the store of another database (store ${found}, expected ${id}): correct TILLROLL_STORAGE_URL or DATABASE_URL, ${NEW_STORE}`,
+    `${storage.location} is the store of another database (store ${found}, expected ${id}): correct TILLROLL_STORAGE_URL or DATABASE_URL, ${NEW_STORE}`,
   );
 }
 
@@ -124,7 +124,7 @@ async function inTime<T>(storage: Storage, answer: Promise<T>): Promise<T> {
   answer.catch(() => undefined);
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(
-    () => reject(new Error(`${storage.place} did not answer within ${STORE_WAIT_MS / 1000} s`)),
+    () => reject(new Error(`${storage.location} did not answer within ${STORE_WAIT_MS / 1000} s`)),
     STORE_WAIT_MS,
   );
   try {

@@ -202,7 +202,7 @@ export function storageContract(
     });
 
     test('says where it is', () => {
-      expect(storage.place).toMatch(/\w/);
+      expect(storage.location).toMatch(/\w/);
     });
   });
 }

@@ -25,11 +25,11 @@ export async function checkDuckdb(tables: TableMaker): Promise<Check> {
 export async function checkDisk(out: string): Promise<Check> {
   const name = 'disk';
   try {
-    const place = await findExisting(resolve(out));
-    await writeSomething(place);
-    const { bavail, bsize } = await statfs(place);
+    const directory = await findExisting(resolve(out));
+    await writeSomething(directory);
+    const { bavail, bsize } = await statfs(directory);
     const free = bavail * bsize;
-    const message = `${place} can be written, ${byteSize(free)} free`;
+    const message = `${directory} can be written, ${byteSize(free)} free`;
     return free < SCARCE_BYTES
       ? { name, outcome: 'warning', message, hint: 'Free some space, or choose another --out' }
       : { name, outcome: 'ok', message };
@@ -52,8 +52,8 @@ async function findExisting(path: string): Promise<string> {
 }
 
 /** Does what a pull does: writes, syncs and renames. */
-async function writeSomething(place: string): Promise<void> {
-  const folder = await mkdtemp(join(place, '.tillroll-doctor-'));
+async function writeSomething(directory: string): Promise<void> {
+  const folder = await mkdtemp(join(directory, '.tillroll-doctor-'));
   try {
     const file = await open(join(folder, 'written'), 'wx', 0o600);
     try {

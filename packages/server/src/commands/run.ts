@@ -64,7 +64,7 @@ export async function withDatabase<T>(
     await migrate(database.pool);
     // A command in another directory than the service's would otherwise work on a database of its own,
     // and nobody would know.
-    if (isNew) process.stderr.write(`tillroll-server: new database: ${database.place}\n`);
+    if (isNew) process.stderr.write(`tillroll-server: new database: ${database.location}\n`);
     return await work(database, config);
   } finally {
     await database.close();
@@ -79,10 +79,10 @@ export async function migrateCommand(
   options: { newStore?: boolean },
   signal: AbortSignal,
 ): Promise<void> {
-  await withDatabase(signal, async ({ connection, pool, place }) => {
+  await withDatabase(signal, async ({ connection, pool, location }) => {
     const queue = await BossQueue.open(connection, { works: false, onError: () => undefined });
     await queue.close(1000);
-    await print(`schema is up to date: ${place}\n`);
+    await print(`schema is up to date: ${location}\n`);
     if (!options.newStore) return;
     await releaseStoreIdentity(pool);
     const lost = await giveUpFiles(pool);

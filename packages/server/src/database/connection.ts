@@ -41,9 +41,9 @@ export function parseDatabaseUrl(text: string, environment: Environment): Connec
     url.searchParams.get('user') ??
     (decode(url.username) || environment['PGUSER'] || userInfo().username);
   const options = parameter('options', 'PGOPTIONS');
-  const place = url.searchParams.get('host') ?? (written || host || 'localhost');
+  const address = url.searchParams.get('host') ?? (written || host || 'localhost');
   return {
-    host: place,
+    host: address,
     port: readPort(url.searchParams.get('port') ?? (url.port || environment['PGPORT'] || '5432')),
     user,
     password:
@@ -56,7 +56,7 @@ export function parseDatabaseUrl(text: string, environment: Environment): Connec
       sslnegotiation: 'direct' as const,
     }),
     // A socket in a directory has no TLS, whatever is asked for: so it is with libpq.
-    ...(place.startsWith('/') ? PLAIN : readEncryption(sslParameters(parameter))),
+    ...(address.startsWith('/') ? PLAIN : readEncryption(sslParameters(parameter))),
   };
 }
 

@@ -8,7 +8,7 @@ export interface Database {
   readonly connection: Connection;
   readonly pool: Pool;
   /** Where it is, for people; never with a password. */
-  readonly place: string;
+  readonly location: string;
   close(): Promise<void>;
 }
 
@@ -37,15 +37,15 @@ export async function openDatabase(settings: DatabaseSettings): Promise<Database
       await pool.end();
       throw explain(error, connection);
     }
-    const place = `PostgreSQL, ${describeConnection(connection)}`;
-    return { connection, pool, place, close: () => pool.end() };
+    const location = `PostgreSQL, ${describeConnection(connection)}`;
+    return { connection, pool, location, close: () => pool.end() };
   }
   const embedded = await openEmbeddedPostgres({ dataDir, signal });
   const pool = createPool(embedded.connection, poolSize, onError, settings);
   return {
     connection: embedded.connection,
     pool,
-    place: embedded.notice ?? `own PostgreSQL in ${embedded.home}`,
+    location: embedded.notice ?? `own PostgreSQL in ${embedded.home}`,
     async close() {
       await pool.end();
       await embedded[Symbol.asyncDispose]();

@@ -36,8 +36,8 @@ export interface Shape {
   readonly byLength: number[][];
 }
 
-function addMember(shape: Shape, name: string, place: string, member: Member): void {
-  const path = `${place}${name}`;
+function addMember(shape: Shape, name: string, outer: string, member: Member): void {
+  const path = `${outer}${name}`;
   const index = shape.names.push(name) - 1;
   const key = Buffer.from(name);
   shape.keys.push(key);
@@ -60,19 +60,19 @@ function emptyShape(): Shape {
   return { names: [], keys: [], paths: [], kinds: [], inner: [], byLength: [] };
 }
 
-function createCollection(members: Members, place: string): Shape {
+function createCollection(members: Members, path: string): Shape {
   const shape = emptyShape();
-  addMember(shape, 'elements', place, { object: {} });
+  addMember(shape, 'elements', path, { object: {} });
   shape.kinds[0] = KIND.LIST;
-  shape.inner[0] = createShape(members, `${place}elements[].`);
+  shape.inner[0] = createShape(members, `${path}elements[].`);
   return shape;
 }
 
-function createShape(members: Members, place = ''): Shape {
+function createShape(members: Members, path = ''): Shape {
   const shape = emptyShape();
-  for (const [name, member] of Object.entries(members)) addMember(shape, name, place, member);
+  for (const [name, member] of Object.entries(members)) addMember(shape, name, path, member);
   // The members already seen of an object are the bits of one integer.
-  if (shape.names.length > 31) throw new Error(`too many members in ${place}`);
+  if (shape.names.length > 31) throw new Error(`too many members in ${path}`);
   return shape;
 }
 

@@ -28,10 +28,10 @@ const PROBE_FILE = '.probe';
 /** Files in a directory of this machine, or one that several machines mount. */
 export class DirectoryStorage implements Storage {
   readonly #root: string;
-  readonly place: string;
+  readonly location: string;
   constructor(root: string) {
     this.#root = resolve(root);
-    this.place = this.#root;
+    this.location = this.#root;
   }
 
   async write(key: string, content: Readable, signal: AbortSignal): Promise<number> {

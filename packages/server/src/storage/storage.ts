@@ -9,7 +9,7 @@ import type { Readable } from 'node:stream';
  */
 export interface Storage {
   /** Where it is, for a person: a directory, an address. Never with a secret in it. */
-  readonly place: string;
+  readonly location: string;
   /** Writes a whole file and makes it durable. @returns its bytes as stored. */
   write(key: string, content: Readable, signal: AbortSignal): Promise<number>;
   /** Makes the names of all files below a prefix durable; once, after the last of them. */

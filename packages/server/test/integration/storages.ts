@@ -7,11 +7,11 @@ import type { Place } from './place.ts';
 /** A place's real storage whose writes do something of the test's first. */
 export class HookedStorage implements Storage {
   readonly #inner: DirectoryStorage;
-  readonly place: string;
+  readonly location: string;
   readonly #beforeWrite: (key: string, signal: AbortSignal) => Promise<void>;
   constructor(place: Place, beforeWrite: (key: string, signal: AbortSignal) => Promise<void>) {
     this.#inner = new DirectoryStorage(join(place.dataDir, 'files'));
-    this.place = this.#inner.place;
+    this.location = this.#inner.location;
     this.#beforeWrite = beforeWrite;
   }
 

@@ -285,7 +285,7 @@ test('a store that hangs: the check ends in time, and asks once and not again an
   let asked = 0;
   const { promise: hanging, resolve: answer } = Promise.withResolvers<string>();
   const hung = Object.assign(Object.create(storage) as DirectoryStorage, {
-    place: storage.place,
+    location: storage.location,
     readIdentity: () => {
       asked++;
       return hanging;

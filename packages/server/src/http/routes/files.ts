@@ -49,7 +49,7 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
       throw error;
     }
     return fileLost(
-      `${context.storage.place}: ${cause.message}, before the end of its export's time`,
+      `${context.storage.location}: ${cause.message}, before the end of its export's time`,
     );
   };
 

@@ -9,7 +9,7 @@ import { readState } from './state.ts';
 /** Where a root-started cluster lives when PostgreSQL's user cannot openSession the data directory. */
 const OUTSIDE = '/var/lib/tillroll';
 
-export interface Place {
+export interface Location {
   readonly home: string;
   readonly account: Account;
 }
@@ -19,7 +19,7 @@ export interface Place {
  * nothing that changes around it (a new system user, a moved data directory) may silently start
  * an empty one beside it.
  */
-export async function findPlace(dataDir: string): Promise<Place> {
+export async function findLocation(dataDir: string): Promise<Location> {
   for (const home of await knownHomes(dataDir)) {
     const data = join(home, 'data');
     if (!(await exists(data))) continue;
