@@ -52,12 +52,19 @@ export function parseWholeNumber(text: string): Amount {
   const [, sign, whole, fraction = '', exponent = '0'] = NUMBER.exec(text) ?? [];
   if (whole === undefined) return Number.NaN;
   const all = `${whole}${fraction}`.replace(/^0+/, '');
-  const significant = all.replace(/0+$/, '');
+  const significant = withoutFinalZeros(all);
   if (significant === '') return 0;
   const zeros = Number(exponent) - fraction.length + all.length - significant.length;
   if (zeros < 0 || significant.length + zeros > MAX_DIGITS) return Number.NaN;
   const value = BigInt(`${sign}${significant}${'0'.repeat(zeros)}`);
   return value >= -MAX_AMOUNT && value <= MAX_AMOUNT ? shortest(value) : Number.NaN;
+}
+
+/** A loop, because an expression such as /0+$/ may take time in proportion to the square of the length. */
+function withoutFinalZeros(digits: string): string {
+  let end = digits.length;
+  while (digits[end - 1] === '0') end--;
+  return digits.slice(0, end);
 }
 
 /** JSON whose whole numbers may be amounts of any length. @param space as for `JSON.stringify`. */
