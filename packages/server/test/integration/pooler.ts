@@ -73,10 +73,15 @@ max_client_conn = 200
       return `postgres://${user}@127.0.0.1:${port}${pathname}`;
     },
     async close() {
-      const exited = once(child, 'exit');
-      child.kill('SIGKILL');
-      await exited;
+      const hasEnded = child.exitCode !== null || child.signalCode !== null;
+      if (!hasEnded) {
+        const exited = once(child, 'exit');
+        child.kill('SIGKILL');
+        await exited;
+      }
       await rm(directory, { recursive: true, force: true });
+      if (hasEnded)
+        throw new Error(`PgBouncer ended (${child.exitCode ?? child.signalCode}): ${log}`);
     },
   };
 }
