@@ -1,5 +1,12 @@
 /** What has to do with directories of files. The library itself is in index.ts. */
-export { FORMATS, type Format, type TableFormat } from './directory/layout.ts';
+export {
+  DATABASE_FILE,
+  FORMATS,
+  MONTH_TABLES,
+  tablePath,
+  type Format,
+  type TableFormat,
+} from './directory/layout.ts';
 export {
   RECEIPT_FILE,
   RECEIPT_VERSION,

@@ -1,6 +1,6 @@
 import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Conversion, ConvertedTable } from '@tillroll/client/files';
+import { tablePath, type Conversion, type ConvertedTable } from '@tillroll/client/files';
 import { choose, chosenNames } from '../columns.ts';
 import type { Row } from '../row.ts';
 import { OTHER, type ColumnType, type Table } from '../tables.ts';
@@ -38,7 +38,7 @@ export class CsvFile implements AsyncDisposable {
       { name: OTHER, type: 'VARCHAR', source: 'other' },
     ];
     const fields = choose(all, chosenNames(columns, table.name));
-    const path = `${table.name}/${month}.csv`;
+    const path = tablePath('csv', table.name, month);
     await mkdir(join(out, dirname(path)), { recursive: true });
     const file = await open(join(out, path), 'w');
     return new CsvFile(table.name, path, file, fields, csvBom);

@@ -1,23 +1,15 @@
 import type { ExportType } from '@tillroll/contract';
-import type { Conversion, ConvertedTable, LinesFile } from '@tillroll/client/files';
+import {
+  MONTH_TABLES,
+  type Conversion,
+  type ConvertedTable,
+  type LinesFile,
+} from '@tillroll/client/files';
 import { chosenNames } from '../columns.ts';
 import { COMPILED, estimateBytes, scanLines } from '../lines.ts';
 import { readRow, type Row } from '../row.ts';
 import { ROWS, TABLES, type TableName } from '../tables.ts';
 import { CsvFile } from './csv-file.ts';
-
-/** The tables that the objects of a type give. */
-const TABLES_OF: Record<ExportType, readonly TableName[]> = {
-  ORDERS: [
-    'orders',
-    'line_items',
-    'order_discounts',
-    'line_item_modifications',
-    'order_payments',
-    'order_refunds',
-  ],
-  PAYMENTS: ['payments', 'payment_tax_rates', 'payment_refunds'],
-};
 
 /** @param keys the columns that say where the row belongs: JSON texts. */
 type Add = (table: TableName, row: Row, keys: Record<string, string | undefined>) => void;
@@ -69,7 +61,10 @@ async function writeMonth(lines: LinesFile, conversion: Conversion): Promise<Con
   await using files = new AsyncDisposableStack();
   const byTable = new Map<TableName, CsvFile>();
   for (const table of TABLES)
-    if (TABLES_OF[type].includes(table.name) && chosenNames(columns, table.name)?.length !== 0)
+    if (
+      MONTH_TABLES.csv[type].includes(table.name) &&
+      chosenNames(columns, table.name)?.length !== 0
+    )
       byTable.set(table.name, files.use(await CsvFile.create(table, month, conversion)));
   const add: Add = (table, row, keys) => byTable.get(table)?.add(row, keys);
   const total = estimateBytes(lines);

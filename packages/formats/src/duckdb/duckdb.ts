@@ -1,19 +1,21 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Conversion, ConvertedTable } from '@tillroll/client/files';
+import { DATABASE_FILE, type Conversion, type ConvertedTable } from '@tillroll/client/files';
 import { withDatabase, type Database } from '../database.ts';
 import { writeParquet } from '../parquet/parquet-file.ts';
 import { dailyTotals, INSERTS, majorUnits, REFUNDS, tableStatements } from './tables-sql.ts';
 import { quote, quotePattern } from '../quote.ts';
 import { TABLES } from '../tables.ts';
 
-const PATH = 'sales.duckdb';
-
 /** One database with all tables. */
 export async function toDuckdb(conversion: Conversion): Promise<ConvertedTable[]> {
-  const path = join(conversion.out, PATH);
+  const path = join(conversion.out, DATABASE_FILE);
   const rows = await withDatabase(conversion, (database) => fill(database, conversion, path));
-  return TABLES.map(({ name }, index) => ({ path: PATH, table: name, rows: rows[index] ?? 0 }));
+  return TABLES.map(({ name }, index) => ({
+    path: DATABASE_FILE,
+    table: name,
+    rows: rows[index] ?? 0,
+  }));
 }
 
 async function fill(database: Database, conversion: Conversion, path: string): Promise<number[]> {

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Conversion, ConvertedTable } from '@tillroll/client/files';
+import { tablePath, type Conversion, type ConvertedTable } from '@tillroll/client/files';
 import { chosenNames } from '../columns.ts';
 import { withDatabase } from '../database.ts';
 import { writeParquet } from './parquet-file.ts';
@@ -12,7 +12,7 @@ export async function toParquet(conversion: Conversion): Promise<ConvertedTable[
     const made: ConvertedTable[] = [];
     for (const [index, lines] of months.entries()) {
       const table = lines.type.toLowerCase();
-      const path = `${table}/${lines.month}.parquet`;
+      const path = tablePath('parquet', table, lines.month);
       await mkdir(dirname(join(out, path)), { recursive: true });
       const names = chosenNames(conversion.columns, table);
       await writeParquet(database, lines, join(out, path), names, signal, (fraction) =>
