@@ -1,6 +1,6 @@
 import { errorText, oneLine } from './errors.ts';
 
-/** What a command may use of the process. Tests give their own. */
+/** The parts of the process that a command may use. Tests give their own. */
 export interface Context {
   readonly env: NodeJS.ProcessEnv;
   readonly stdin: NodeJS.ReadStream;

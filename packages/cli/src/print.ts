@@ -1,7 +1,7 @@
 import { stringifyExact } from '@tillroll/contract';
 import type { Context } from './context.ts';
 
-/** What JSON.stringify leaves as it is and a terminal may obey: DEL, C1, line separators, bidi controls. */
+/** Characters that JSON.stringify leaves as they are and a terminal may obey: DEL, C1, line separators, bidi controls. */
 const UNSAFE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /** JSON in which no character controls a terminal. Such characters occur in texts alone, where an escape means the same. */

@@ -7,9 +7,9 @@ interface ErrorTraits {
    * `month`: the other months continue. `pull`: nothing more can be done now.
    */
   scope: 'call' | 'month' | 'pull';
-  /** Whether the same request may succeed when it is sent again shortly. */
+  /** True when the same request may succeed when it is sent again shortly. */
   isTransient: boolean;
-  /** Whether a later run can continue with the export that was being worked on. */
+  /** True when a later run can continue with the export that was being worked on. */
   isResumable: boolean;
 }
 
@@ -59,7 +59,7 @@ export interface ExportErrorOptions {
   status?: number | undefined;
   /** Milliseconds after which the server asks for the next request, if it says so. */
   retryAfterMs?: number | undefined;
-  /** What to do next, as a sentence. */
+  /** The next step for the user, as a sentence. */
   hint?: string | undefined;
   /** Name of the option of this library that a USAGE error is about, such as `overlapMs`. */
   option?: string | undefined;

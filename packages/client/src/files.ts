@@ -1,4 +1,4 @@
-/** What has to do with directories of files. The library itself is in index.ts. */
+/** Everything about directories of files. The library itself is in index.ts. */
 export {
   DATABASE_FILE,
   FORMATS,

@@ -23,7 +23,7 @@ function shortest(value: bigint): Amount {
   return Number.isSafeInteger(number) ? number : value;
 }
 
-/** Whether there is an amount, and it is a whole number. */
+/** Tells whether there is an amount, and it is a whole number. */
 export function isAmount(value: Amount | null): value is Amount {
   return value !== null && !Number.isNaN(value);
 }

@@ -123,7 +123,7 @@ function positionInWeek(time: number): number {
   return (((time + EPOCH_OFFSET_MS) % WEEK_MS) + WEEK_MS) % WEEK_MS;
 }
 
-/** Whether the service is open at `time` (epoch ms). */
+/** Tells whether the service is open at `time` (epoch ms). */
 export function isOpen(hours: Hours, time: number): boolean {
   const at = positionInWeek(time);
   return hours.spans.some(({ start, end }) => start * MINUTE_MS <= at && at < end * MINUTE_MS);
@@ -162,7 +162,7 @@ export function hoursInWords(hours: Hours): string {
   return hours.text === 'always' || hours.text === 'never' ? hours.text : `${hours.text} UTC`;
 }
 
-/** What `GET /v3/availability` says at `now`, epoch ms. */
+/** The answer of `GET /v3/availability` at `now`, epoch ms. */
 export function availabilityAt(hours: Hours, region: string, now: number): Availability {
   return {
     open: isOpen(hours, now),

@@ -1,4 +1,4 @@
-/** What travels over HTTP, as types. Every time is UTC epoch milliseconds. */
+/** The messages that travel over HTTP, as types. Every time is UTC epoch milliseconds. */
 
 export const EXPORT_TYPES = ['ORDERS', 'PAYMENTS'] as const;
 export type ExportType = (typeof EXPORT_TYPES)[number];

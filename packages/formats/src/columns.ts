@@ -11,7 +11,7 @@ interface Choosable {
 
 const TYPES = { orders: 'ORDERS', payments: 'PAYMENTS' } as const;
 
-/** What can be chosen, by table. In Parquet, `orders` and `payments` are the tables, and the others are lists in them. */
+/** The names that can be chosen, by table. In Parquet, `orders` and `payments` are the tables, and the others are lists in them. */
 function listChoosable(format: TableFormat): Map<string, readonly Choosable[]> {
   const other = { name: OTHER, from: OTHER };
   if (format === 'csv')
@@ -92,7 +92,7 @@ export function chosenNames(
     .map((column) => column.slice(prefix.length));
 }
 
-/** Of things with names, those that were chosen, in the order of the choice. @param names undefined: all. */
+/** Selects the chosen ones of things with names, in the order of the choice. @param names undefined: all. */
 export function choose<T extends Pick<Column, 'name'>>(
   all: readonly T[],
   names: readonly string[] | undefined,

@@ -1,12 +1,12 @@
 import { ExportError } from '@tillroll/client';
 
-/** Of the system, in the order in which they are worth looking for in a message. */
+/** Faults of the disk, as codes and messages name them. */
 const DISK = /ENOSPC|EDQUOT|EIO|EROFS|EFBIG|No space left|Disk quota|IO Error/;
 const MEMORY = /Out of Memory Error/;
 const TWICE = /duplicate key "([^"]*)"/i;
 const NOT_JSON = /Malformed JSON|Invalid unicode|Conversion Error/;
 
-/** What a failed conversion was about, for the caller; a fault of our own stays as it is. */
+/** Makes the error of a failed conversion that the caller can act on. Other errors stay as they are. */
 export function toExportError(cause: unknown, signal: AbortSignal, what: string): unknown {
   if (signal.aborted) return new ExportError('INTERRUPTED', `${what}: interrupted`, { cause });
   if (cause instanceof ExportError || !(cause instanceof Error)) return cause;

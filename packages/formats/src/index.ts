@@ -23,7 +23,7 @@ export async function convert(
   }
 }
 
-/** What `pull` takes as `tables`. */
+/** The option `tables` of `pull`. */
 export const tables: TableMaker = Object.freeze({
   version: 6,
   scope: (format) => (format === 'duckdb' ? 'directory' : 'month'),

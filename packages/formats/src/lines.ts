@@ -12,7 +12,7 @@ const LINE_FEED = 0x0a;
 /** How much longer JSON lines are than their gzip file, about. */
 const GZIP_RATIO = 10;
 
-/** What the scanner finds in an object of a type: columns, and members that none holds. */
+/** The tables of the scanner for an object of a type: columns, and members that none holds. */
 export const COMPILED: Record<ExportType, CompiledTable> = {
   ORDERS: compileTable(ROWS.ORDERS, true),
   PAYMENTS: compileTable(ROWS.PAYMENTS, true),

@@ -22,7 +22,7 @@ export interface Column {
   unit: string;
 }
 
-/** What one kind of object gives: a row, and lists of further rows below it. */
+/** The rows of one kind of object: its own, and lists of further rows below it. */
 export interface Rows {
   columns: readonly Column[];
   /** Members that repeat the id of an object that this one stands in. */
@@ -216,7 +216,7 @@ const PAYMENT = rows(
   ],
 );
 
-/** What one object of a type gives. */
+/** The rows of one object of a type. */
 export const ROWS: Record<ExportType, Rows> = { ORDERS: ORDER, PAYMENTS: PAYMENT };
 
 const orderKeys = [

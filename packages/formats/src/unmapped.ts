@@ -25,7 +25,7 @@ export class Unmapped {
   }
 }
 
-/** What must be put into a line, and where, so that each of its rows has its `other`. */
+/** A text to insert into a line, so that one of its rows has its `other`. */
 export interface Insertion {
   /** Position in the bytes that were scanned. */
   at: number;

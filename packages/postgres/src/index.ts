@@ -92,7 +92,7 @@ async function describePlace(
   const copy = copiedBinaries(home, version);
   const copied = await exists(copy);
   if (outside) {
-    return `PostgreSQL's files are in ${home}, because it runs as ${account.name}, who cannot openSession ${dataDir}${copied ? '; its programs were copied there too' : ''}.`;
+    return `PostgreSQL's files are in ${home}, because it runs as ${account.name}, who cannot enter ${dataDir}${copied ? '; its programs were copied there too' : ''}.`;
   }
   return copied
     ? `PostgreSQL's programs were copied to ${copy}, because they do not run where npm put them.`

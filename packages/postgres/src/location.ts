@@ -6,7 +6,7 @@ import { exists, hasCode } from './directories.ts';
 import { canEnter } from './run.ts';
 import { readState } from './state.ts';
 
-/** Where a root-started cluster lives when PostgreSQL's user cannot openSession the data directory. */
+/** Where a root-started cluster lives when PostgreSQL's user cannot enter the data directory. */
 const OUTSIDE = '/var/lib/tillroll';
 
 export interface Location {
@@ -35,7 +35,7 @@ export async function findLocation(dataDir: string): Promise<Location> {
   const outside = await makeHome(outsideHome(dataDir), account);
   if (await canEnter(account, outside)) return { home: outside, account };
   throw new Error(
-    `User ${account.name}, as which PostgreSQL runs, can openSession neither ${dataDir} nor ${outside}: ` +
+    `User ${account.name}, as which PostgreSQL runs, can enter neither ${dataDir} nor ${outside}: ` +
       'allow it on the directories above (chmod o+x), choose another TILLROLL_DATA_DIR, or set DATABASE_URL',
   );
 }

@@ -40,7 +40,7 @@ export async function readPostmasterStatus(data: string): Promise<PostmasterStat
 }
 
 /**
- * Whether this process is the postmaster of this directory: a pid alone may long be another's
+ * Tells whether this process is the postmaster of this directory: a pid alone may long be another's
  * (after a reboot, in a container), and a zombie that nobody reaps still has its pid.
  */
 export async function isPostmaster(pid: number, data: string): Promise<boolean> {

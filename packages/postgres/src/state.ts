@@ -38,7 +38,7 @@ export async function readState(dataDir: string): Promise<State | null> {
 }
 
 /**
- * Writes the state before there is a cluster, so that no crash can releaseSession a cluster whose
+ * Writes the state before there is a cluster, so that no crash can leave a cluster whose
  * password is lost. Of two starters one wins and both use the winner's.
  */
 export async function createState(dataDir: string, rest: Omit<State, 'password'>): Promise<State> {

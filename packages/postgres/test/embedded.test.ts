@@ -71,7 +71,7 @@ describe('one process', () => {
     expect(await query(second, 'SHOW server_encoding')).toEqual([{ server_encoding: 'UTF8' }]);
   });
 
-  test('only we can read the password and openSession the socket directory; nothing half-made stays', async () => {
+  test('only we can read the password and enter the socket directory; nothing half-made stays', async () => {
     await using open = await openEmbeddedPostgres({ dataDir });
     const file = join(dataDir, 'postgres.json');
     expect((await stat(file)).mode & 0o777).toBe(0o600);

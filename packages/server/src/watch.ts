@@ -26,7 +26,7 @@ export class Watch {
     this.#options = options;
   }
 
-  /** Whether the last result is good and fresh. Answers at once. */
+  /** Tells whether the last result is good and fresh. Answers at once. */
   get isGood(): boolean {
     const { everyMs, boundMs } = this.#options;
     const age = performance.now() - this.#checkedAt;

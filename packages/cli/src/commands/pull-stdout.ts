@@ -9,7 +9,7 @@ import { oneLine } from '../errors.ts';
 import { UsageError } from '../exit.ts';
 import { byteSize, counted, instant } from '../format.ts';
 
-/** What `--out` is for standard output. */
+/** The value of `--out` for standard output. */
 export const STDOUT = '-';
 
 /** How much is gathered before it is written, bytes. */

@@ -12,7 +12,7 @@ export interface Resolved {
   url?: string;
   merchant?: string;
   token?: string;
-  /** What the user should know although the connection can be used. */
+  /** Doubts about a connection that can be used. */
   warnings: string[];
 }
 

@@ -51,7 +51,7 @@ const ESTIMATE_AFTER_FRACTION = 0.005;
 /** Collects the events of a pull. */
 export class PullState {
   readonly #months = new Map<string, MonthProgress>();
-  /** Whether a table of the whole directory is made at the end. */
+  /** True when a table of the whole directory is made at the end. */
   #converts = false;
   readonly #samples: { at: number; bytes: number }[] = [];
   #waiting: (Waiting & { since: number }) | null = null;
@@ -156,7 +156,7 @@ export class PullState {
     return (elapsed * (1 - fraction)) / made;
   }
 
-  /** Whether the server has just accepted what had to wait. Other months may continue meanwhile. */
+  /** Tells whether the server has just accepted what had to wait. Other months may continue meanwhile. */
   #isAccepted({ name, stage }: MonthProgress): boolean {
     return stage === 'exporting' && this.#months.get(name)?.stage === 'creating';
   }

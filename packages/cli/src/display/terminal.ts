@@ -1,9 +1,9 @@
 import { styleText } from 'node:util';
 import type { Context } from '../context.ts';
 
-/** What a terminal can show. */
+/** The abilities of a terminal. */
 export interface Terminal {
-  /** Whether lines can be drawn over. */
+  /** True when lines can be drawn over. */
   live: boolean;
   /** Characters in a line. */
   width: number;

@@ -12,7 +12,7 @@ export function clock(time: number, now: number): string {
   return `${weekday.format(time)} ${day} ${hour}`;
 }
 
-/** What a pull waits for, and for how long. */
+/** Says why a pull waits, and for how long. */
 export function waitingText(waiting: Waiting, now: number): string {
   const { reason, until, opens, message } = waiting;
   const duration = durationInWords(until - now);

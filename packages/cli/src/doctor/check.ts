@@ -1,14 +1,14 @@
 import { withHint } from '../errors.ts';
 import { table } from '../summary/table.ts';
 
-/** What was found about one thing that a pull needs. */
+/** The result of checking one thing that a pull needs. */
 export interface Check {
   /** `server`, `token`, `disk`, ... */
   name: string;
   /** `warning`: a pull works, but not at once, or not all of it. */
   outcome: 'ok' | 'warning' | 'failed';
   message: string;
-  /** What to do. */
+  /** The next step for the user. */
   hint?: string | undefined;
 }
 

@@ -65,9 +65,9 @@ interface ApiRequest {
   /** Below the connection's address. */
   path: string;
   body?: string;
-  /** Whether the token is sent. Default true. */
+  /** True when the token is sent. Default true. */
   isAuthorized?: boolean;
-  /** Whether waiting after a 503 is the caller's question. Else it is tried again as any 5xx. */
+  /** True when waiting after a 503 is the caller's question. Else it is tried again as any 5xx. */
   throwsUnavailable?: boolean;
 }
 

@@ -1,12 +1,12 @@
 import type { ExportFile, ExportType, TimeRange } from '@tillroll/contract';
 import type { Tally } from './tally.ts';
 
-/** What to make of the parts of one month. All paths are absolute. */
+/** The parts of one month, and the files to make of them. All paths are absolute. */
 export interface AssemblyJob {
   type: ExportType;
   /** The zone whose months are counted. */
   timezone: string;
-  /** Whether to compress the JSON lines. */
+  /** True to compress the JSON lines. */
   gzip: boolean;
   /** Permissions of the files, such as `0o600`. */
   mode: number;

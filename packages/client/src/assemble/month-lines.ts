@@ -15,7 +15,7 @@ export interface FinishedLines extends FileSum {
   hashes: Float64Array;
 }
 
-/** What finishing needs of the assembly. */
+/** The parts of an assembly that finishing needs. */
 export interface FinishContext {
   /** Counted all objects; those that are dropped are removed from it. */
   counter: Counter;

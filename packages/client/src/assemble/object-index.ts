@@ -11,7 +11,7 @@ export interface ResolvedLines {
   dropped: number[];
 }
 
-/** Where each object of a scratch file is, and what its order and its duplicates are decided by. */
+/** Positions of the objects of a scratch file, and the members that decide their order and their duplicates. */
 export class ObjectIndex {
   #count = 0;
   #end = 0;

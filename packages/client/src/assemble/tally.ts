@@ -209,7 +209,7 @@ export class Counter {
   }
 }
 
-/** Whether one of an object's amounts is in no sum. Tips and taxes may be absent: then there are none. */
+/** Tells whether one of an object's amounts is in no sum. Tips and taxes may be absent: then there are none. */
 function isUncounted({ tipAmount, taxAmount }: Members, amount: Amount | null): boolean {
   return !isAmount(amount) || Number.isNaN(tipAmount) || Number.isNaN(taxAmount);
 }

@@ -27,7 +27,7 @@ export class AssemblyThread {
     this.#worker.on('exit', (code) => this.#fail(new Error(`it exited with ${code}`)));
   }
 
-  /** Whether the thread has ended: every call is rejected. */
+  /** Tells whether the thread has ended: every call is rejected. */
   get hasEnded(): boolean {
     return this.#failure !== undefined;
   }

@@ -62,12 +62,12 @@ export const DATA_FOLDERS: readonly string[] = EXPORT_TYPES.flatMap(
   (type) => MONTH_TABLES.csv[type],
 );
 
-/** What the names of a directory depend on. */
+/** The settings that the names in a directory depend on. */
 export interface Layout {
   /** Absolute path of the directory. */
   out: string;
   format: Format;
-  /** Whether JSON lines are compressed. */
+  /** True when JSON lines are compressed. */
   gzip: boolean;
 }
 type Naming = Pick<Layout, 'format' | 'gzip'>;
@@ -103,7 +103,7 @@ export function partsPath(exportId: string): string {
   return `${PARTS}/${exportId}`;
 }
 
-/** Whether a relative path is below the pull's own folder, which nobody else writes to. */
+/** Tells whether a relative path is below the pull's own folder, which nobody else writes to. */
 export function isOwnPath(path: string): boolean {
   return path.startsWith(`${OWN}/`);
 }

@@ -140,7 +140,7 @@ function explainMonth(state: State, { type, month, ...part }: MonthPart): string
   return names.length === 0 ? undefined : `tables not made yet: ${names.join(', ')}`;
 }
 
-/** What should be there and is not, by type and time. @param reasons by name, where a pull knows them. */
+/** Lists the gaps and missing files, by type and time. @param reasons by name, where a pull knows them. */
 function findMissing(state: State, reasons: ReadonlyMap<string, string>): Missing[] {
   const zone = new Zone(state.timezone);
   const missing = EXPORT_TYPES.flatMap((type): Missing[] => {

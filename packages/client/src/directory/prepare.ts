@@ -15,7 +15,7 @@ import { checkOwnFolder, readState } from './state.ts';
 
 /** Permissions of the pull's own folders. */
 export const OWN_FOLDER_MODE = 0o700;
-/** What a system puts into the root of a volume. */
+/** Names that systems put into the root of a volume. */
 const OF_VOLUMES = new Set(['lost+found', 'System Volume Information', '$RECYCLE.BIN']);
 
 /**

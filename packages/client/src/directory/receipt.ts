@@ -15,7 +15,7 @@ export interface ReceiptFile {
   /** `2026-01`. */
   month: string;
   path: string;
-  /** What the file covers: epoch ms, half-open, ascending. */
+  /** Ranges that the file covers: epoch ms, half-open, ascending. */
   covers: TimeRange[];
   /** Ids of the exports that the objects came from. */
   exports: string[];
@@ -43,7 +43,7 @@ interface Totals {
   /** Refunds in these objects, and the sum of their amounts. */
   refunds: number;
   refundAmount: Amount;
-  /** What came in, less what was refunded: `total` or, with the result SUCCESS, `amount`; without tips. */
+  /** Money that came in, less refunds: `total` or, with the result SUCCESS, `amount`; without tips. */
   net: Amount;
   /** Objects and refunds of which some amount is in no sum: it is missing, or not a whole number of 64 bits. */
   uncounted: number;
@@ -75,21 +75,21 @@ export interface MonthTotals {
   net: Amount;
 }
 
-/** What a directory holds, with lengths and checksums that show accidents. It does not prove intent. */
+/** The content of a directory, with lengths and checksums. They show accidents, and do not prove intent. */
 export interface Receipt {
   receipt: typeof RECEIPT_VERSION;
-  /** Whether every month of every span is covered, every table was made, and nothing is missing. */
+  /** True when every month of every span is covered, every table was made, and nothing is missing. */
   complete: boolean;
   source: { url: string; merchant: string };
   format: Format;
-  /** Whether JSON lines are compressed. */
+  /** True when JSON lines are compressed. */
   gzip: boolean;
   /** The columns that its tables have, `table.column`; null: all. */
   columns: readonly string[] | null;
   bounds: typeof BOUNDS;
   /** IANA name: the zone of the months. */
   timezone: string;
-  /** What the directory is to cover, by type: ISO instants, half-open. */
+  /** Spans that the directory is to cover, by type: ISO instants, half-open. */
   spans: { type: ExportType; from: string; to: string }[];
   objects: number;
   files: ReceiptFile[];

@@ -64,7 +64,7 @@ export interface TableRecord {
 }
 
 export interface MonthRecord {
-  /** What the file covers: epoch ms, half-open, ascending. */
+  /** Ranges that the file covers: epoch ms, half-open, ascending. */
   covers: TimeRange[];
   /** The exports that its objects came from. */
   exports: string[];
@@ -81,7 +81,7 @@ export interface OpenExport {
 }
 
 export interface TypeState {
-  /** What the directory is to cover. */
+  /** The span that the directory is to cover. */
   wanted: TimeRange;
   /** From where everything is to be fetched again, epoch ms; null: from nowhere. */
   refreshFrom: number | null;
@@ -105,7 +105,7 @@ export interface State extends DirectoryHead {
   obsolete: string[];
 }
 
-/** What should be in the directory and is not. Epoch ms, half-open; null for a file of the whole directory. */
+/** A gap or a missing file. Epoch ms, half-open; null for a file of the whole directory. */
 export interface Missing {
   /** `orders/2026-01`, `line_items/2026-01`, `sales.duckdb`. */
   name: string;

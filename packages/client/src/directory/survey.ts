@@ -4,7 +4,7 @@ import { findErrno } from '../disk/errors.ts';
 import { absolutePath, DATA_FOLDERS, OBJECTS } from './layout.ts';
 import { findEntry } from '../disk/entries.ts';
 
-/** What is in a directory, without its own records. Paths are relative, with `/`. */
+/** The files of a directory, without its own records. Paths are relative, with `/`. */
 export interface Survey {
   files: string[];
   /** Symbolic links and special files. */

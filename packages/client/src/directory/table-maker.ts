@@ -8,18 +8,18 @@ export interface LinesFile {
   month: string;
   /** Absolute path: one object a line, each line ended by `\n`. */
   path: string;
-  /** Whether the file is gzip (several members, one after another). */
+  /** True when the file is gzip (several members, one after another). */
   gzip: boolean;
   objects: number;
   /** Length of the file in bytes. */
   bytes: number;
 }
 
-/** What tables are like. A directory keeps it. */
+/** Settings of tables, which a directory keeps. */
 export interface TableOptions {
   /** The chosen columns as `table.column`, in their order; null: all columns of all tables. */
   columns: readonly string[] | null;
-  /** Whether CSV files begin with a byte order mark, by which Excel knows UTF-8. */
+  /** True when CSV files begin with a byte order mark, by which Excel knows UTF-8. */
   csvBom: boolean;
 }
 

@@ -31,7 +31,7 @@ export interface VerifyOptions {
 export interface VerifyResult {
   /** As the receipt says: whether everything that was asked for was fetched. Faults do not change it. */
   complete: boolean;
-  /** Whether all files are those of the receipt, unaltered, with no others beside them. */
+  /** True when all files are those of the receipt, unaltered, with no others beside them. */
   isSound: boolean;
   receipt: Receipt;
   checked: { files: number; objects: number; bytes: number };
@@ -42,7 +42,7 @@ export interface VerifyResult {
   faults: Fault[];
 }
 
-/** What is known of a directory before its files are read. */
+/** The facts about a directory before its files are read. */
 interface Context {
   out: string;
   receipt: Receipt;
@@ -104,7 +104,7 @@ export async function verify(
   };
 }
 
-/** What an interrupted pull was replacing. A copy of a directory may have no state. */
+/** Lists the files that an interrupted pull was replacing. A copy of a directory may have no state. */
 async function findPending(out: string, faults: Fault[]): Promise<Set<string>> {
   try {
     const state = await readState(out, false);

@@ -1,4 +1,4 @@
-/** What both orders and payments have. */
+/** Members that both orders and payments have. */
 export interface Keyed {
   id: string;
   createdTime: number;

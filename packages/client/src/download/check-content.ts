@@ -6,7 +6,7 @@ import { ObjectReader, type OnObject } from '../json/object-reader.ts';
 /** Longest content of a file whose length is not announced. */
 const MAX_CONTENT_BYTES = 8 * 1024 ** 3;
 
-/** What was found in a file, inflated. */
+/** The content of a file, counted and inflated. */
 export interface FileContent {
   objects: number;
   bytes: number;

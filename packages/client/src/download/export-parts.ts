@@ -22,7 +22,7 @@ export interface Part {
   position: number;
   /** Absolute. A file whose name ends with `.json` may still be gzip. */
   path: string;
-  /** What the service announced: about the content, inflated. */
+  /** The manifest's entry: about the content, inflated. */
   expected: ExportFile | undefined;
 }
 
@@ -31,7 +31,7 @@ export interface ExportParts extends AsyncDisposable {
   readonly exportId: string;
   /** How many files the export has. */
   readonly count: number;
-  /** What the service announced of a file; undefined when that is nothing. */
+  /** The manifest's entry for a file; undefined when there is none. */
   expected(position: number): ExportFile | undefined;
   /** Resolves when a file is on disk; rejects with the first failure of the download. */
   part(position: number): Promise<Part>;

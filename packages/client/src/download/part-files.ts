@@ -25,7 +25,7 @@ function baseName(position: number): string {
   return String(position).padStart(4, '0');
 }
 
-/** What is in a folder of parts, by position. */
+/** The files of a folder of parts, by position. */
 export interface PartList {
   /** Absolute paths of whole files. */
   whole: Map<number, string>;
@@ -72,7 +72,7 @@ export class PartSink implements Sink {
   #file: FileHandle | undefined;
   #head: FileHead | undefined;
   #received = 0;
-  /** What is not written yet: the last of the received bytes. */
+  /** The last received bytes, which are not written yet. */
   #gathered: Buffer[] = [];
   #gatheredBytes = 0;
   #gatheredSince = 0;

@@ -1,7 +1,7 @@
 /** How a file is encoded as it is served. `identity` may still be gzip that was not announced. */
 export type FileEncoding = 'gzip' | 'identity';
 
-/** What an answer says of the file that it begins. */
+/** The headers of an answer that begins a file. */
 export interface FileHead {
   /** A strong ETag of this representation; null: it cannot be resumed. */
   etag: string | null;
@@ -10,9 +10,9 @@ export interface FileHead {
   length: number | null;
 }
 
-/** Where a file goes while it is fetched. */
+/** The destination of a file while it is fetched. */
 export interface Sink {
-  /** What is known of the bytes that were received; undefined when there are none. */
+  /** The headers of the bytes that were received; undefined when there are none. */
   readonly head: FileHead | undefined;
   readonly received: number;
   /** Begins the file: what was received before is dropped. */

@@ -26,7 +26,7 @@ export function isLoopback({ hostname }: URL): boolean {
 export interface Proxies {
   http: string | undefined;
   https: string | undefined;
-  /** Whether NO_PROXY names the host. */
+  /** Tells whether NO_PROXY names the host. */
   isException: (url: URL) => boolean;
 }
 

@@ -64,11 +64,11 @@ export async function readJson(answer: HttpAnswer, address: string): Promise<unk
   }
 }
 
-/** What a refusal says. */
+/** The text of a refusal. */
 export interface Refusal {
   /** One line, with the status in it. */
   said: string;
-  /** Whether it is JSON, as every answer of an export API is. */
+  /** True when it is JSON, as every answer of an export API is. */
   isJson: boolean;
 }
 

@@ -4,7 +4,7 @@ import { TAPE, type Scanner } from './scanner.ts';
 import { compileTable } from './shape.ts';
 import { isDigit } from './validator.ts';
 
-/** What is read of each object while its bytes go by. Money is in minor units, times are epoch ms. */
+/** The members that are read of each object while its bytes go by. Money is in minor units, times are epoch ms. */
 export interface Members {
   /** Empty where the object has none, or it is not a text. */
   id: string;
@@ -24,7 +24,7 @@ export interface Members {
   refunds: number;
   refundAmount: Amount;
   refundsWithoutAmount: number;
-  /** Whether the object holds line breaks outside its strings. */
+  /** True when the object holds line breaks outside its strings. */
   hasBreaks: boolean;
 }
 

@@ -57,7 +57,7 @@ export class ObjectReader {
   /** Position of the pending bytes in the whole. */
   #offset = 0;
   #objects = 0;
-  /** Whether all of the present buffer is valid UTF-8. */
+  /** True when all of the present buffer is valid UTF-8. */
   #isText = false;
   #blanks = 0;
 
@@ -245,7 +245,7 @@ export class ObjectReader {
   }
 }
 
-/** Whether more bytes could still make it `{"elements":[`. */
+/** Tells whether more bytes could still make it `{"elements":[`. */
 function mayBecomeOpening(text: string): boolean {
   const bare = text.replace(/^\xef\xbb?\xbf?/, '').replaceAll(/[ \t\r\n]+/g, '');
   return '{"elements":['.startsWith(bare) && bare.length < 13;

@@ -44,15 +44,15 @@ const SAFE_LENGTH = 14;
  * round numbers. An object without surprises costs no memory.
  */
 export class Scanner extends Validator {
-  /** What the last object had, in its order. */
+  /** The values of the last object, in its order. */
   tape = new Int32Array(1024);
   /** Used numbers of `tape`: four for each entry. */
   length = 0;
-  /** Whether a member was recorded that no column holds. */
+  /** True when a member was recorded that no column holds. */
   hasUnmapped = false;
-  /** Whether a whole number that a column holds is not written as plain digits: `1250.0`, `1.25e3`, `-0`. */
+  /** True when a whole number that a column holds is not written as plain digits: `1250.0`, `1.25e3`, `-0`. */
   hasUnusualNumbers = false;
-  /** Whether a name was written with escapes, in an object of which members are known. */
+  /** True when a name was written with escapes, in an object of which members are known. */
   hasEscapedNames = false;
   readonly #table: CompiledTable;
   /** By level, where the id of the present row starts and ends; both 0 until it was seen. */

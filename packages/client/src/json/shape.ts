@@ -26,7 +26,7 @@ export interface ObjectTable {
   lists: readonly { from: string; rows: ObjectTable }[];
 }
 
-/** What a known name means. */
+/** The meaning of a known name. */
 export type Field =
   | { kind: 'value'; column: number; type: ValueType }
   | { kind: 'parent'; level: number }
@@ -57,7 +57,7 @@ export interface CompiledTable {
   root: Shape;
   shapes: Shape[];
   /**
-   * Whether members that no column holds are recorded, too. The column then has the first member of
+   * True when members that no column holds are recorded, too. The column then has the first member of
    * its name; otherwise it has the last one.
    */
   recordsUnmapped: boolean;

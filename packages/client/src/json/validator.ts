@@ -72,9 +72,9 @@ function isHex(c: number): boolean {
  * and returns the position behind it, or `INCOMPLETE`; it throws `JsonFault`.
  */
 export class Validator {
-  /** Whether line breaks stood outside strings. */
+  /** True when line breaks stood outside strings. */
   hasBreaks = false;
-  /** Whether a string had an escape that may be half of a surrogate pair. */
+  /** True when a string had an escape that may be half of a surrogate pair. */
   hasSurrogates = false;
   /** Of the strings since this was last reset. Most have none, and need no decoding. */
   protected escapes = NO_ESCAPE;

@@ -11,14 +11,14 @@ import {
   type CheckedOptions,
 } from './options.ts';
 
-/** Where a pull goes, as far as that is known without taking the directory. */
+/** The directory of a pull, as far as it is known without a lease. */
 export interface ChosenDirectory {
   checked: CheckedOptions;
   /** Absolute. */
   out: string;
-  /** What the directory is to be. */
+  /** The settings that the directory is to have. */
   head: DirectoryHead;
-  /** What it is; undefined where no pull was. */
+  /** Its present state; undefined where no pull was. */
   state: State | undefined;
 }
 

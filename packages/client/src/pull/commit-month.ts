@@ -11,7 +11,7 @@ import { listReasons, type FailedMonth } from './events.ts';
 import type { MonthPlan } from './plan.ts';
 import { describeLines, stageMonthTables, type StagedTables, type TableContext } from './tables.ts';
 
-/** What making a month's file needs. */
+/** Everything that making a month's file needs. */
 export interface AssemblyContext {
   directory: Directory;
   assembler: Assembler;

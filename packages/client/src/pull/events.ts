@@ -19,7 +19,7 @@ export interface PullOptions {
   out: string;
   /** Default: the directory's own; `jsonl` for a new one. */
   format?: Format | undefined;
-  /** What makes tables: `tables` of `@tillroll/formats`. Needed for `csv`, `parquet` and `duckdb`. */
+  /** The maker of tables: `tables` of `@tillroll/formats`. Needed for `csv`, `parquet` and `duckdb`. */
   tables?: TableMaker | undefined;
   /**
    * Columns of the tables, in their order: `orders.total`, `orders.*`, or `total`, which is that column of orders and
@@ -81,7 +81,7 @@ export interface MonthProgress {
   message?: string | undefined;
 }
 
-/** What a pull reports while it runs. Times are epoch ms. */
+/** An event of a running pull. Times are epoch ms. */
 export type PullEvent =
   | {
       event: 'plan';

@@ -7,7 +7,7 @@ import { obtainExport } from '../download/obtain-export.ts';
 import type { OnWaiting } from '../http/retry.ts';
 import type { RangePlan } from './plan.ts';
 
-/** What the exports of a pull share. */
+/** The context that the exports of a pull share. */
 export interface ExportsContext {
   api: ExportApi;
   directory: Directory;

@@ -16,7 +16,7 @@ import type { MonthPlan } from './plan.ts';
 /** Parts that the worker knows of: it reads the next ones while it is busy with one. */
 const PARTS_AT_ONCE = 6;
 
-/** What the months of a pull share. */
+/** The context that the months of a pull share. */
 export interface PullContext extends AssemblyContext, ExportsContext {
   onProgress: (progress: MonthProgress) => void;
   warn: (message: string) => void;

@@ -62,7 +62,7 @@ export function checkDates({ from, to }: PullOptions, timezone: string): void {
   else if (to !== undefined) parseWhen('to', to, zone);
 }
 
-/** Whether anything came of the pulls that were there: until then a directory is bound to nothing. */
+/** Tells whether anything came of the pulls that were there: until then a directory is bound to nothing. */
 function isBound(state: State): boolean {
   return Object.values(state.types).some(
     ({ months, exports }) => exports.length > 0 || Object.keys(months).length > 0,

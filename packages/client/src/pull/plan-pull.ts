@@ -52,7 +52,7 @@ export interface PullPlanInput {
   damaged: DamagedMonths;
 }
 
-/** What a pull has to do, from what was asked and what is there. @throws ExportError USAGE */
+/** Plans a pull from its options and the directory's state. @throws ExportError USAGE */
 export function planPull(input: PullPlanInput): TypePlan[] {
   const { options, state, zone, damaged } = input;
   return chooseTypes(options, state).map((type) => {

@@ -11,24 +11,24 @@ export interface RangePlan extends TimeRange {
   exportId: string | undefined;
 }
 
-/** What has to be done for one file of the directory. Nothing is, when `fetch` is empty. */
+/** The work for one file of the directory. There is none when `fetch` is empty. */
 export interface MonthPlan {
   type: ExportType;
   /** `2026-01`. */
   month: string;
   /** The part of the month that the directory is to cover. */
   span: TimeRange;
-  /** What the file covers once everything was fetched; sorted, disjoint. */
+  /** Ranges that the file covers once everything was fetched; sorted, disjoint. */
   covers: TimeRange[];
   /** The exports to make or to continue, by time. */
   fetch: RangePlan[];
-  /** What the directory has of the month, unless it is damaged. */
+  /** The directory's record of the month, unless it is damaged. */
   have: MonthRecord | undefined;
 }
 
 export interface TypePlan {
   type: ExportType;
-  /** What the directory will cover. */
+  /** The span that the directory will cover. */
   span: TimeRange;
   /** From where on everything is fetched again. */
   refreshFrom: number | null;
@@ -37,9 +37,9 @@ export interface TypePlan {
 
 export interface PlanInput {
   type: ExportType;
-  /** What the directory knows of the type. */
+  /** The directory's state of the type. */
   state: Pick<TypeState, 'months' | 'exports'> | undefined;
-  /** What was asked for. */
+  /** The span that was asked for. */
   wanted: TimeRange;
   refreshFrom: number | null;
   zone: Zone;

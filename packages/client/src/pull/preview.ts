@@ -15,7 +15,7 @@ export interface PlannedMonth extends TimeRange {
   month: string;
   /** The JSON lines, relative to the directory. */
   path: string;
-  /** Whether the file is there and complete: nothing would be fetched. */
+  /** True when the file is there and complete: nothing would be fetched. */
   isComplete: boolean;
   /** Objects that are there already. */
   objects: number;
@@ -23,7 +23,7 @@ export interface PlannedMonth extends TimeRange {
   exports: (TimeRange & { id: string | null })[];
 }
 
-/** What a pull would do. */
+/** The plan of a pull that was not begun. */
 export interface PullPreview {
   /** Epoch ms. */
   from: number;

@@ -38,7 +38,7 @@ export class PullRun implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #context: PullContext;
   #tasks: MonthTask[] = [];
-  /** What ended the pull as a whole. */
+  /** The failure that ended the pull as a whole. */
   #failure: { error: unknown } | undefined;
 
   constructor(run: PullRunOptions) {

@@ -18,7 +18,7 @@ export interface StagedTables {
 
 export const NO_TABLES: StagedTables = { tables: [], files: [] };
 
-/** What a directory's tables are made with; undefined when its format has none. */
+/** The maker of a directory's tables; undefined when its format has none. */
 export interface TableContext {
   format: TableFormat;
   maker: TableMaker;

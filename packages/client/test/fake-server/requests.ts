@@ -14,7 +14,7 @@ export interface RequestRecord {
   method: string;
   /** Without the query, which holds secrets. */
   path: string;
-  /** 0 when it never got so fake. */
+  /** 0 when it never got so far. */
   status: number;
   exportId?: string | undefined;
   type?: ExportType | undefined;

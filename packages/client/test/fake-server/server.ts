@@ -209,7 +209,7 @@ export class FakeServer implements AsyncDisposable {
 
     const isBased = raw.startsWith(this.#basePath);
     const own = withoutMark(raw.slice(this.#basePath.length));
-    const url = new URL(isBased ? own : '/', 'http://fake.side');
+    const url = new URL(isBased ? own : '/', 'http://fake.test');
     const route = routeOf(url.pathname, this.#world.tillroll);
     const kind = route?.kind === 'create' && method === 'GET' ? 'list' : route?.kind;
     const of = fileAt(this.#world.exports, url.pathname);

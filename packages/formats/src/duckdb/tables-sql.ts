@@ -46,7 +46,7 @@ function unnested(key: string, items: string, columns: string): string {
     generate_subscripts(items, 1) AS position FROM (SELECT id, ${items} AS items FROM objects))`;
 }
 
-/** What fills the tables from the view `objects`, which is what `objectsOf` selected. */
+/** Statements that fill the tables from the view `objects`, which has what `selectObjects` gives. */
 export const INSERTS: Record<ExportType, readonly string[]> = {
   ORDERS: [
     `INSERT INTO orders SELECT ${list('orders', 'objects')} FROM objects`,

@@ -103,7 +103,7 @@ async function copyReadable(
 const LINE_END = Buffer.from('\n');
 
 /**
- * Whether DuckDB's reader, which passes over unknown members, would take one for a column's, or would
+ * Tells whether DuckDB's reader, which passes over unknown members, would take one for a column's, or would
  * refuse its text or round it: names that come again or differ in case, names in escapes, half surrogate pairs, whole
  * numbers that are not digits alone.
  */

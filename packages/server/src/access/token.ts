@@ -22,7 +22,7 @@ export function parseToken(token: string): { installId: string; secret: string }
   return match?.[1] && match[2] ? { installId: match[1], secret: match[2] } : null;
 }
 
-/** Whether the secret is the one that was hashed, in constant time. */
+/** Tells whether the secret is the one that was hashed, in constant time. */
 export function secretMatches(secret: string, stored: Buffer): boolean {
   const sent = hashSecret(secret);
   return sent.length === stored.length && timingSafeEqual(sent, stored);

@@ -3,7 +3,7 @@ import { findErrorCode } from '../errors.ts';
 /** stdout took nothing more. */
 export class PrintError extends Error {
   override name = 'PrintError';
-  /** Whether the reader, such as `head`, closed the pipe: not an error of most commands. */
+  /** True when the reader, such as `head`, closed the pipe: not an error of most commands. */
   readonly isClosedPipe: boolean;
   constructor(message: string, cause: unknown) {
     super(message, { cause });

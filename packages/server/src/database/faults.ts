@@ -52,7 +52,7 @@ export function isConnectionLoss(error: unknown): boolean {
 }
 
 /**
- * Whether an error during COMMIT leaves open whether the transaction held. An error of the statement
+ * Tells whether an error during COMMIT leaves open whether the transaction held. An error of the statement
  * itself (a deferred constraint, a serialization failure, a server that is read-only) does not; a
  * lost link does, and so does a terminated session: it may have been waiting for a standby to confirm.
  */

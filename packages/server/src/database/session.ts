@@ -39,7 +39,7 @@ const IDLE_IN_TRANSACTION_MS = 30_000;
 /** Sources that speak for the whole server: an operator, or the tool that manages it, has fenced it. */
 const SERVER_WIDE = new Set(['configuration file', 'command line', 'environment variable']);
 
-/** Whether the server as a whole says that nothing may be written here. */
+/** Tells whether the server as a whole says that nothing may be written here. */
 export function isFenced({ inRecovery, readOnly, readOnlySource }: SessionFacts): boolean {
   return inRecovery || (readOnly && SERVER_WIDE.has(readOnlySource));
 }

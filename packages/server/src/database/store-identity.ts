@@ -4,7 +4,7 @@ import { write } from './transaction.ts';
 /** The id of the store that belongs to this database. */
 export interface StoreIdentity {
   id: string;
-  /** Whether the store has it, too. Until then it is what a process is about to write there. */
+  /** True when the store has it, too. Until then it is what a process is about to write there. */
   bound: boolean;
 }
 

@@ -62,7 +62,7 @@ interface OpenExports {
   total: number;
   ofMerchant: number;
   ofApp: number;
-  /** Whether more than one app has an install that is not revoked. */
+  /** True when more than one app has an install that is not revoked. */
   hasSeveralApps: boolean;
   /** PostgreSQL's clock. */
   now: number;

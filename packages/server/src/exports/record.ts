@@ -39,7 +39,7 @@ export interface ExportWithFiles extends ExportRecord {
   files: readonly ExportFile[] | null;
 }
 
-/** Whether the files of an export can be downloaded. */
+/** Tells whether the files of an export can be downloaded. */
 export function isAvailable(
   record: Pick<ExportRecord, 'status' | 'filesDeleted' | 'availableUntil' | 'now'>,
 ): boolean {

@@ -16,7 +16,7 @@ export class CallerGone extends Error {
 export class Connection {
   /** The peer's address, plain. */
   readonly peer: string;
-  /** Whether the peer's `X-Forwarded-For` counts. */
+  /** True when the peer's `X-Forwarded-For` counts. */
   readonly isTrusted: boolean;
   /** The newest answer; pipelined answers go out in order, so it is also the last. */
   newest: ServerResponse | null = null;

@@ -32,7 +32,7 @@ export interface HttpContext {
   readonly log: Logger;
   /** PostgreSQL's clock, epoch milliseconds, without asking it. */
   readonly now: () => number;
-  /** Whether the last checks of what the service needs were good. Answers at once. */
+  /** Tells whether the last checks of what the service needs were good. Answers at once. */
   readonly isReady: () => boolean;
 }
 
@@ -46,11 +46,11 @@ declare module 'fastify' {
     exportId: string | null;
     /** Why the request was refused, for the log. */
     refusal: string | null;
-    /** Whether it was refused because too much else is under way. */
+    /** True when it was refused because too much else is under way. */
     overloaded: boolean;
   }
   interface FastifyContextConfig {
-    /** Whether the route answers without authentication: OPTIONS and 405. */
+    /** True when the route answers without authentication: OPTIONS and 405. */
     isForAnyone?: boolean;
   }
 }

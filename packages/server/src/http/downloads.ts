@@ -44,7 +44,7 @@ export class ClientLeft extends Error {
 /** Answers whose peers are judged by their rate. */
 const rated = new WeakSet<ServerResponse>();
 
-/** Whether an answer is a download: a slow peer may take its end for as long as it keeps the least rate. */
+/** Tells whether an answer is a download: a slow peer may take its end for as long as it keeps the least rate. */
 export function hasLeastRate(response: ServerResponse): boolean {
   return rated.has(response);
 }

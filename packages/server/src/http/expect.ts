@@ -12,7 +12,7 @@ export function inviteBody(request: IncomingMessage, response: ServerResponse): 
   if (waiting.delete(request)) response.writeContinue();
 }
 
-/** Whether the sender still waits, so that its body may never come. */
+/** Tells whether the sender still waits, so that its body may never come. */
 export function isWaiting(request: IncomingMessage): boolean {
   return waiting.has(request);
 }

@@ -20,7 +20,7 @@ export class Incoming extends IncomingMessage {
   #partsLeft = MAX_SMALL_PARTS;
   #isShredded = false;
 
-  /** Whether the body came in too many small parts. */
+  /** Tells whether the body came in too many small parts. */
   get isShredded(): boolean {
     return this.#isShredded;
   }

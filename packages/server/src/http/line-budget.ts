@@ -20,7 +20,7 @@ export class LineBudget {
     this.#lines = rate.burst;
   }
 
-  /** Whether a line may be written now. If not, it is counted and the count is reported later. */
+  /** Tells whether a line may be written now. If not, it is counted and the count is reported later. */
   take(): boolean {
     this.#refill();
     if (this.#lines >= 1 && this.#omitted === 0) {

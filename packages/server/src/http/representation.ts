@@ -38,7 +38,7 @@ export function chooseRepresentation(
     : { encoding: 'identity', size: file.bytes, etag: `"${file.sha256}"` };
 }
 
-/** Whether the client's copy is this one (RFC 9110, 13.1.2: weak comparison). */
+/** Tells whether the client's copy is this one (RFC 9110, 13.1.2: weak comparison). */
 export function isCurrent(ifNoneMatch: string | undefined, etag: string): boolean {
   if (ifNoneMatch === undefined || ifNoneMatch.length > MAX_ETAGS_BYTES) return false;
   if (ifNoneMatch.trim() === '*') return true;

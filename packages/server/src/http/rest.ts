@@ -11,7 +11,7 @@ import {
 } from './limits.ts';
 import { closeInTwoSteps, destroyAfter, stopReading } from './socket.ts';
 
-/** Whether the headers say that a body follows. */
+/** Tells whether the headers say that a body follows. */
 export function announcesBody({ headers }: IncomingMessage): boolean {
   const length = headers['content-length'];
   return headers['transfer-encoding'] !== undefined || (length !== undefined && Number(length) > 0);

@@ -116,7 +116,7 @@ export class RowParser {
   }
 }
 
-/** Whether an object begins like a file of an export. */
+/** Tells whether an object begins like a file of an export. */
 function isEnvelope(bytes: Buffer): boolean {
   const opening = /^\s*\{\s*"elements"\s*:\s*/.exec(bytes.toString('latin1', 0, 256))?.[0];
   return opening !== undefined && bytes[opening.length] === OPEN_ARRAY;

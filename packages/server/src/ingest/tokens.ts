@@ -37,11 +37,11 @@ function isHex(byte: number | undefined): boolean {
  */
 export class Tokens {
   protected line: Line = { number: 0, bytes: Buffer.alloc(0) };
-  /** Whether the last string has an escape. */
+  /** True when the last string has an escape. */
   protected hasEscape = false;
-  /** Whether an escape of it stands for half of a surrogate pair, perhaps beside its other half. */
+  /** True when an escape of it stands for half of a surrogate pair, perhaps beside its other half. */
   protected hasHalf = false;
-  /** Whether the last number has a point or an exponent. */
+  /** True when the last number has a point or an exponent. */
   protected hasPointOrExponent = false;
 
   protected skipBlanks(from: number): number {

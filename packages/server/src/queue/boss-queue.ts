@@ -76,7 +76,7 @@ export interface QueueOptions {
 /** The longest of its statements counts every job, or deletes those of a day. */
 const STATEMENT_MS = 60_000;
 
-/** Whether this role may make and change the queue's schema; one with rights on data alone may not. */
+/** Tells whether this role may make and change the queue's schema; one with rights on data alone may not. */
 async function mayChange(pool: Pool): Promise<boolean> {
   const { rows } = await pool.query<{ may: boolean }>(
     `SELECT CASE WHEN to_regnamespace('${SCHEMA}') IS NULL THEN true
@@ -182,13 +182,13 @@ export class BossQueue {
     );
   }
 
-  /** Whether a job is still waiting or running. */
+  /** Tells whether a job is still waiting or running. */
   async isLive(jobId: string): Promise<boolean> {
     const jobs = await this.#boss.findJobs(RUN, { id: jobId });
     return jobs.some(({ state }) => state === 'created' || state === 'retry' || state === 'active');
   }
 
-  /** Whether a worker runs a job at this moment, as far as the queue knows. */
+  /** Tells whether a worker runs a job at this moment, as far as the queue knows. */
   async isRunning(jobId: string): Promise<boolean> {
     const jobs = await this.#boss.findJobs(RUN, { id: jobId });
     return jobs.some(({ state }) => state === 'active');

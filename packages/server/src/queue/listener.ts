@@ -31,7 +31,7 @@ async function connect(connection: Connection): Promise<Client> {
   }
 }
 
-/** Whether LISTEN works here: a pooler accepts it, and never delivers what it asks for. */
+/** Tells whether LISTEN works here: a pooler accepts it, and never delivers what it asks for. */
 export async function deliversNotifications(connection: Connection, pool: Pool): Promise<boolean> {
   const channel = `tillroll_${randomBytes(6).toString('hex')}`;
   const client = await connect(connection);

@@ -12,7 +12,7 @@ const REFUSED_PORTS: ReadonlySet<number> = new Set([
 
 const MAX_PICKS = 10;
 
-/** Whether browsers and fetch refuse to connect to the port of an http or https address. */
+/** Tells whether browsers and fetch refuse to connect to the port of an http or https address. */
 export function isRefusedPort(url: string): boolean {
   const { port } = new URL(url);
   // Without a port it is 80 or 443, which all of them take.

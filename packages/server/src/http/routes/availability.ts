@@ -4,7 +4,7 @@ import type { HttpContext } from '../context.ts';
 import { resource } from '../resource.ts';
 import { AvailabilitySchema } from '../schemas/wire.ts';
 
-/** Whether exports can be created now, and when next. Needs no token. */
+/** The route that tells whether exports can be created now, and when next. Needs no token. */
 export function availabilityRoutes(app: FastifyInstance, { now, rules }: HttpContext): void {
   resource(app, '/v3/availability', {
     GET: {
