@@ -43,7 +43,7 @@ export async function describePackage(native: string): Promise<Package> {
   return { native, version };
 }
 
-/** What a shell reads inside double quotes. */
+/** Characters with a meaning inside a shell's double quotes. */
 const SHELL_SPECIAL = /["\\$`]/;
 
 export function copiedBinaries(home: string, version: string): string {

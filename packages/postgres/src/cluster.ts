@@ -21,7 +21,7 @@ export interface Cluster {
   readonly account: Account;
   readonly user: string;
   readonly password: string;
-  /** Where our own postmaster would listen; a running one says itself where it does. */
+  /** Directory of the socket of a postmaster that this process starts. A running one names its own. */
   readonly socketDirectory: string;
   /** Found, or copied, when something has to be started. */
   readonly binaries: () => Promise<string>;

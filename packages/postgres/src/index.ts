@@ -25,7 +25,7 @@ export interface EmbeddedPostgres extends AsyncDisposable {
     /** Said outright, because PGSSLMODE would otherwise apply to the socket too. */
     ssl: false;
   };
-  /** Where the cluster's data (and, if copied, its binaries) really live; printed at start-up. */
+  /** Absolute path of the cluster's data and, if they were copied, of its binaries; printed at start-up. */
   readonly home: string;
   /** One sentence for the start-up log when home is not below dataDir or binaries were copied, else null. */
   readonly notice: string | null;

@@ -6,7 +6,7 @@ import { exists, hasCode } from './directories.ts';
 import { canEnter } from './run.ts';
 import { readState } from './state.ts';
 
-/** Where a root-started cluster lives when PostgreSQL's user cannot enter the data directory. */
+/** Directory of clusters that root starts when PostgreSQL's user cannot enter the data directory. */
 const OUTSIDE = '/var/lib/tillroll';
 
 export interface Location {

@@ -6,10 +6,10 @@ import { hasCode } from './directories.ts';
 
 const execute = promisify(execFile);
 
-/** What postmaster.pid says. A postmaster writes it first, and adds lines while it starts. */
+/** The content of postmaster.pid. A postmaster writes it first, and adds lines while it starts. */
 export interface PostmasterStatus {
   readonly pid: number;
-  /** Where it listens, known once it does. */
+  /** The directory of its socket, once it listens. */
   readonly host: string | null;
   readonly port: number;
   readonly ready: boolean;

@@ -21,7 +21,7 @@ export interface Attempt {
   release(): void;
 }
 
-/** What PostgreSQL says when another start, or a child of a killed postmaster, is in the way for a moment. */
+/** Messages of PostgreSQL when another start, or a child of a killed postmaster, is in the way for a moment. */
 const IN_THE_WAY: readonly (readonly [subject: string, fault: string])[] = [
   ['lock file ', ' already exists'],
   ['lock file ', ' is empty'],

@@ -6,7 +6,7 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** What every child gets: the account, a directory it can be in, and none of our PG* variables. */
+/** Options of every child: the account, a directory that it can enter, and none of our PG* variables. */
 export function childOptions(account: Account): SpawnOptions {
   return {
     cwd: '/',

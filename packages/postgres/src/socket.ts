@@ -8,7 +8,7 @@ import { PORT } from './settings.ts';
 /** sockaddr_un holds 104 bytes on macOS and the BSDs, 108 on Linux, a NUL among them. */
 const LONGEST = 103;
 
-/** Where the socket is put: in home, or, if that path is too long for a socket, in a short one. */
+/** Chooses the directory of the socket: in home or, if that path is too long for a socket, a short one. */
 export function socketDirectory(home: string, account: Account): string {
   const name = `tillroll-${createHash('sha256').update(home).digest('hex').slice(0, 16)}`;
   // Root's TMPDIR may be closed to the user that PostgreSQL runs as.

@@ -11,7 +11,7 @@ export interface SampleLine extends LineItem {
   isRevenue: boolean;
 }
 
-/** Who came, and what they had before any discount. */
+/** A party of guests and their dishes, before any discount. */
 export interface Visit {
   service: 'table' | 'counter';
   guests: number;
@@ -39,12 +39,12 @@ export function visit(random: Random): Visit {
   return { service: 'table', guests, dishes };
 }
 
-/** What a line costs before discounts. */
+/** Computes the price of a line before discounts. */
 export function computeGross({ price = 0, unitQty = 1000 }: LineItem): number {
   return Math.round((price * unitQty) / 1000);
 }
 
-/** What a discount takes off `amount`, as a positive number. */
+/** Computes how much a discount takes off `amount`, as a positive number. */
 export function computeDiscount({ amount, percentage }: Discount, of: number): number {
   return amount === undefined ? Math.round((of * (percentage ?? 0)) / 100) : -amount;
 }

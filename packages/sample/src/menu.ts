@@ -1,4 +1,4 @@
-/** What the generated merchants sell and what people say about it. Prices in cents. */
+/** The menu of the generated merchants, and notes about it. Prices in cents. */
 export interface Dish {
   name: string;
   price: number;

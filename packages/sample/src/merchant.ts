@@ -3,7 +3,7 @@ import { createIds } from './ids.ts';
 import { MENU, type Dish } from './menu.ts';
 import { createRandom, wordsFrom } from './prng.ts';
 
-/** What stays the same at a merchant, whatever span and seed its trade is generated for. */
+/** The properties of a merchant that do not depend on span and seed. */
 export interface Merchant {
   currency: string;
   employees: readonly Ref[];

@@ -19,7 +19,7 @@ export interface StoredInstall extends Omit<Install, 'createdTime'> {
   secretHash: string;
 }
 
-/** Whom a token speaks for. Every query is bound to both ids. */
+/** The merchant and the app that a token speaks for. Every query is bound to both ids. */
 export interface Principal {
   installId: string;
   merchantId: string;

@@ -24,7 +24,7 @@ export interface Config {
   /** 0 picks a free port. */
   readonly port: number;
   readonly dataDir: string;
-  /** Where clients reach this service, without a trailing slash. Null: the address it listens on. */
+  /** Address at which clients reach this service, without a trailing slash. Null: the address it listens on. */
   readonly publicUrl: string | null;
   readonly region: Region;
   readonly hours: Hours;
@@ -58,7 +58,7 @@ export interface Config {
 
 /** One setting: all that is said of it, and how it is read, is here. */
 export interface Setting<T> {
-  /** Of the environment. */
+  /** Name of the environment variable. */
   variable: string;
   /** The default as `--help` and docs/operating.md show it. */
   default: string;

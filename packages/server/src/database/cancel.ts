@@ -6,7 +6,7 @@ import { clientConfig } from './client.ts';
 /** A cancel request is answered with the end of its connection; and that is not waited for without a bound. */
 const BOUND_MS = 2_000;
 
-/** What pg remembers of its session, and its types do not show. */
+/** Members of pg's client that its types do not show. */
 type Session = ClientBase & { processID: number | null; secretKey: number | null };
 
 /** pg's connection, of which its types show little. */

@@ -70,7 +70,7 @@ export function createClient(connection: Connection, settings: ClientConfig): Cl
   return new (clientClass({ ...clientConfig(connection), ...settings }))();
 }
 
-/** What only opens or undoes a transaction waits for nobody. */
+/** Limit of a statement that only opens or undoes a transaction. */
 const BRIEF_MS = 5_000;
 
 /** A statement with a short limit, whatever the limit of its pool; pg's types do not know of it. */

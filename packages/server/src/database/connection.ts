@@ -13,9 +13,9 @@ export interface Connection {
   /** libpq's `options`: settings of each session. A pooler may refuse them. */
   readonly options?: string;
   readonly sslnegotiation?: 'direct';
-  /** What the next connection uses. */
+  /** The encryption of the next connection. */
   ssl: false | ConnectionOptions;
-  /** What it uses once the server has refused that; null or absent: nothing else. */
+  /** The encryption to try once the server has refused that one; null or absent: none. */
   alternative?: false | ConnectionOptions | null;
 }
 
@@ -133,7 +133,7 @@ export function switchEncryption(
   return true;
 }
 
-/** Where the database is, for people; without a password. */
+/** Describes the database's address for people, without a password. */
 export function describeConnection({ host, port, database }: Connection): string {
   return host.startsWith('/') ? `${database} in ${host}` : `${database} at ${host}:${port}`;
 }

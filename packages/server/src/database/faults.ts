@@ -7,7 +7,7 @@ import { findErrorCode } from '../errors.ts';
  */
 const SESSION_STATES = /^(08...|57P0[1-5]|53300|25006|25P0[34])$/;
 
-/** What a standby answers to `BEGIN READ WRITE`; its SQLSTATE alone could mean many things. */
+/** The answer of a standby to `BEGIN READ WRITE`; its SQLSTATE alone could mean many things. */
 const FEATURE_NOT_SUPPORTED = '0A000';
 const IN_RECOVERY = /during recovery/;
 
@@ -26,7 +26,7 @@ const LINK_CODES = new Set([
   'ENETUNREACH',
 ]);
 
-/** What pg and its pool say without a code. */
+/** Messages of pg and its pool that have no code. */
 const LINK_MESSAGE =
   /Connection terminated|Client has encountered a connection error|Client was closed|establishing an SSL connection/i;
 const NO_ANSWER_MESSAGE =

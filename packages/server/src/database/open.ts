@@ -7,7 +7,7 @@ import { createPool, WrongEncoding, type Connection, type Pool, type PoolOptions
 export interface Database {
   readonly connection: Connection;
   readonly pool: Pool;
-  /** Where it is, for people; never with a password. */
+  /** Its address or directory for people, never with a password. */
   readonly location: string;
   close(): Promise<void>;
 }
@@ -55,7 +55,7 @@ export async function openDatabase(settings: DatabaseSettings): Promise<Database
 
 const WRONG_PASSWORD = '28P01';
 
-/** What to do about a database that does not let us in. */
+/** Adds what to do about a database that refuses the connection. */
 function explain(error: unknown, connection: Connection): unknown {
   if (error instanceof WrongEncoding) return error;
   const hint =

@@ -121,7 +121,7 @@ export class Pool {
     return inner;
   }
 
-  /** What a new connection leads to; one that cannot do our work never enters the pool. */
+  /** Examines a new connection. One that cannot be used never enters the pool. */
   async #examine(client: ClientBase): Promise<void> {
     const { rows } = await client.query<SessionFacts>(brief(ASK_FACTS));
     const [facts] = rows;
@@ -139,7 +139,7 @@ export class Pool {
     this.#facts.set(client, facts);
   }
 
-  /** What a connection of this pool leads to. */
+  /** Returns the facts about the server of a connection of this pool. */
   factsOf(client: ClientBase): SessionFacts {
     const facts = this.#facts.get(client);
     if (!facts) throw new Error('the connection is not of this pool');

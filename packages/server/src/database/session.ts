@@ -3,7 +3,7 @@
  * (ALTER ROLE ... SET), and behind a pooler nothing that a session was told outlives a transaction.
  */
 
-/** What a new session says of itself. */
+/** Facts about a new session. */
 export interface SessionFacts {
   /** `server_version_num`: 150018 is 15.18. */
   version: number;

@@ -23,7 +23,7 @@ export interface SslParameters {
   sslcrl: string | null;
 }
 
-/** What a connection uses, and what it tries when the server refuses that; null: nothing else. */
+/** The encryption of a connection, and the one to try when the server refuses it; null: none. */
 export interface Encryption {
   ssl: false | ConnectionOptions;
   alternative: false | ConnectionOptions | null;

@@ -23,16 +23,16 @@ export interface Attempt {
   type: ExportType;
   startTime: number;
   endTime: number;
-  /** What the attempt before this one read with, if nobody knows that it has ended. */
+  /** The statement of the attempt before this one, if it is not known to have ended. */
   former: ExportStatement | null;
-  /** Who had the attempt before this one: a worker's name, or null when there was none. */
+  /** Name of the worker of the attempt before this one, or null when there was none. */
   takenOverFrom: string | null;
 }
 
-/** What became of an attempt that ended without a manifest. `superseded`: it was no longer the current one. */
+/** The outcome of an attempt that ended without a manifest. `superseded`: it was no longer the current one. */
 export type Ending = 'will be retried' | 'failed' | 'superseded';
 
-/** What a job leads to: an attempt, an export that was lost too often, or nothing, when it is out of date. */
+/** The result of claiming a job's export: an attempt, an export that was interrupted too often, or null when the job is out of date. */
 export type Claim =
   | { attempt: Attempt }
   | { failed: Pick<Attempt, 'exportId' | 'number' | 'takenOverFrom'> }

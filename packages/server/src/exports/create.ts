@@ -24,7 +24,7 @@ export interface CreateRules {
   readonly maxOpenExportsPerApp: number | null;
 }
 
-/** Who creates. */
+/** The owner of a new export. */
 interface Owner {
   merchantId: string;
   appId: string;
@@ -57,7 +57,7 @@ function refuseOutsideHours(rules: CreateRules, now: number): void {
   );
 }
 
-/** What is open now, in all and of one owner. */
+/** Numbers of open exports, in all and of one owner. */
 interface OpenExports {
   total: number;
   ofMerchant: number;
@@ -100,7 +100,7 @@ async function estimateSeconds(
   );
 }
 
-/** What one app may hold. Alone it may hold everything. */
+/** Computes how many open exports one app may have. Alone it may have all of them. */
 function appLimit(rules: CreateRules, open: OpenExports): number {
   if (rules.maxOpenExportsPerApp !== null) return rules.maxOpenExportsPerApp;
   return open.hasSeveralApps ? Math.ceil(rules.maxOpenExports / 2) : rules.maxOpenExports;

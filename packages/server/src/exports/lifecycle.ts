@@ -1,8 +1,8 @@
 import { EXPORT_STATUSES, type ExportStatus } from '@tillroll/contract';
 
 /**
- * What can happen to an export.
- * - `claim`: a worker takes it up; in IN_PROGRESS that is a take-over after a loss.
+ * Events of an export.
+ * - `claim`: a worker takes it up; in IN_PROGRESS that is a take-over after an interruption.
  * - `complete`: the current attempt committed its manifest.
  * - `retry`: the attempt failed through a fault of the export itself, and tries are left.
  * - `release`: the attempt ended through no fault of the export: shutdown, lost link, lost job.
@@ -21,7 +21,7 @@ export const EXPORT_EVENTS = [
 ] as const;
 export type ExportEvent = (typeof EXPORT_EVENTS)[number];
 
-/** What each event does in one state. */
+/** The effect of each event in one state. */
 type Row = Readonly<Record<ExportEvent, ExportStatus | null>>;
 
 /** No event changes an export that has ended. */
@@ -75,7 +75,7 @@ export const MAX_PERMANENT_ERRORS = 2;
 /** Interruptions of a worker, a shutdown or a link before it is FAILED. */
 export const MAX_INTERRUPTIONS = 20;
 
-/** What an event asks of the database: the states it applies in, and the state it leads to. */
+/** The states that an event applies in, and the state it leads to, for SQL. */
 export interface Transition {
   from: ExportStatus[];
   to: ExportStatus;

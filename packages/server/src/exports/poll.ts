@@ -3,7 +3,7 @@ import type { Queryable } from '../database/pool.ts';
 import type { ExportWithFiles } from './record.ts';
 import * as sql from './sql.ts';
 
-/** What a poll finds. Either is null when there is none. */
+/** The result of a poll. Either is null when there is none. */
 export interface Polled {
   /** The install that the token names. */
   install: StoredInstall | null;

@@ -9,7 +9,7 @@ export interface ExportStatement {
   backend: Backend;
 }
 
-/** Where the row of an export says what is reading for it. */
+/** Columns of an export's row that name the statement which reads for it. */
 export interface StatementColumns {
   sourcePid: number | null;
   sourceStarted: number | null;

@@ -102,7 +102,7 @@ function accept(
   return (request.principal = verdict.principal);
 }
 
-/** Whom the request speaks for; for routes behind `authenticateRequest`. */
+/** Returns the principal of a request, on routes behind `authenticateRequest`. @throws Error on others. */
 export function requirePrincipal(request: FastifyRequest): Principal {
   if (!request.principal) throw new Error('the route is not behind authentication');
   return request.principal;

@@ -29,7 +29,7 @@ export function plain(address: string): string {
   return zone < 0 ? address : address.slice(0, zone);
 }
 
-/** What an address counts as: itself, or the first 64 bits of an IPv6 address. */
+/** Derives the key that an address is counted by: itself, or the first 64 bits of an IPv6 address. */
 export function toAccountKey(address: string): string {
   if (isIP(address) !== 6) return address;
   const [head = [], tail = []] = address

@@ -11,7 +11,7 @@ import type { Storage } from '../storage/storage.ts';
 import type { ConnectionLimits } from './connections.ts';
 import type { Turns } from './turns.ts';
 
-/** What the routes need; made by the composition root. */
+/** The context of the routes, made by the composition root. */
 export interface HttpContext {
   readonly pool: Pool;
   /** Turns at `pool`. See `inTurn`. */

@@ -11,7 +11,7 @@ import { resource } from './resource.ts';
 const PREFIX = '/docs';
 /** Answers under way. The system takes megabytes of each, also for a peer that never reads them. */
 const PLACES = { permits: 16, permitsPerKey: 6, waiting: 64, waitingPerKey: 32, waitMs: 5_000 };
-/** What the page consists of. `/json` is the document as the page asks for it. */
+/** The files of the page. `/json` is the document as the page asks for it. */
 const PAGES = [
   '',
   '/',

@@ -1,4 +1,4 @@
-/** What a peer must take on average, bytes a second. */
+/** The least average rate of a peer, bytes a second. */
 const LEAST_BYTES_PER_SECOND = 16_000;
 /** How long a peer may take nothing, ms. */
 const PATIENCE_MS = 30_000;

@@ -28,7 +28,7 @@ export class SpoolBudget {
     return this.#total;
   }
 
-  /** What one upload holds, from nothing on. */
+  /** Begins the account of one upload, at 0 bytes. */
   open(key: string): SpoolShare {
     let mine = 0;
     return {

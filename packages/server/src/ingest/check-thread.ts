@@ -5,7 +5,7 @@ import type { Fault, FromThread, ToThread } from './messages.ts';
 
 /** Chunks on their way to a thread; each is at most what a socket or a file gives at once. */
 const MAX_IN_FLIGHT = 16;
-/** Of JavaScript's heap. Lines and blocks are outside of it; a thread at work has 5 MB. */
+/** Limit of a thread's JavaScript heap. Lines and blocks are outside of it; a thread at work has 5 MB. */
 const HEAP_MB = 64;
 
 /** What is published is compiled: beside this file lies `thread.js`, in a checkout `thread.ts`. */
@@ -25,7 +25,7 @@ export class CheckThread {
   readonly #worker: Worker;
   #isUsable = true;
   #inFlight = 0;
-  /** Of what `run` waits for now. */
+  /** Settles the promise that `run` waits for. */
   #resume: () => void = () => undefined;
   #stop: (reason: unknown) => void = () => undefined;
   #stopped: { reason: unknown } | null = null;

@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 const SHOWN_BYTES = 80;
 const SHOWN_OF_FAULT = 24;
 
-/** What stands from `start` to `end`, as it was sent, cut so that a message stays readable. */
+/** Quotes the bytes from `start` to `end`, cut so that a message stays readable. */
 export function shownBytes(bytes: Buffer, start: number, end: number): string {
   let cut = Math.min(end, start + SHOWN_BYTES);
   // Not inside of a character.
@@ -18,7 +18,7 @@ export function shownBytes(bytes: Buffer, start: number, end: number): string {
   return cut < end ? `${escaped}...` : escaped;
 }
 
-/** Where the object or array that begins at `start` ends, looked for no further than is shown. */
+/** Finds the end of the object or array that begins at `start`, no further than a message shows. */
 export function endOfNested(bytes: Buffer, start: number): number {
   const end = Math.min(bytes.length, start + SHOWN_BYTES + 1);
   let depth = 0;
@@ -49,7 +49,7 @@ const BEGINNINGS: readonly [string, string][] = [
 const NUL = 0;
 const CR = 0x0d;
 
-/** What a line is instead of JSON, when its first bytes tell; null when they do not. */
+/** Names the format of a line that is not JSON by its first bytes; null when they do not tell. */
 export function describeBeginning(bytes: Buffer): string | null {
   const hex = bytes.toString('hex', 0, 8);
   const found = BEGINNINGS.find(([beginning]) => hex.startsWith(beginning));
@@ -102,7 +102,7 @@ function isJson(text: string): boolean {
   }
 }
 
-/** What follows the object on its line. */
+/** Describes what follows the object on its line. */
 function describeRest(bytes: Buffer, at: number): string {
   const got = shownBytes(bytes, at, bytes.length);
   const between = bytes.subarray(Math.max(0, at - 16), at);

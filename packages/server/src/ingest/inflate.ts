@@ -7,7 +7,7 @@ export const GZIP_MAGIC: Buffer = Buffer.from([0x1f, 0x8b]);
 
 const NOTHING_STORED = 'nothing of this request was stored';
 
-/** What zlib says, as a sentence. */
+/** zlib's faults as sentences. */
 function toBadBody(error: unknown): BadBody {
   const message = error instanceof Error ? error.message : String(error);
   const reason = /unexpected end of file/.test(message)

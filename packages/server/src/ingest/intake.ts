@@ -17,7 +17,7 @@ export interface IntakeTarget {
   fd: number;
 }
 
-/** What an upload came to. */
+/** The result of reading an upload. */
 export interface IntakeResult {
   rows: number;
   /** Bytes in the spool. */

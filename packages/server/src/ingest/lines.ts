@@ -20,7 +20,7 @@ const CR = 0x0d;
 const SPACE = 0x20;
 const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 
-/** Of memory for a line across chunks: at first, and at most between two of them. */
+/** Bytes of memory for a line across chunks: at first, and at most between two of them. */
 const FIRST_BYTES = 64 * 1024;
 const KEPT_BYTES = 1024 * 1024;
 

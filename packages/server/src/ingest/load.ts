@@ -21,7 +21,7 @@ export interface LoadLimits {
   readonly uploadWaitMs?: number;
 }
 
-/** What the database says when an upload begins. */
+/** The database's state when an upload begins. */
 export interface LoadStart {
   /** PostgreSQL's clock, epoch milliseconds. */
   now: number;

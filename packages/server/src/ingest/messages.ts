@@ -1,13 +1,13 @@
 import type { IntakeResult, IntakeTarget } from './intake.ts';
 
-/** What the loop that answers says to a thread that checks uploads. */
+/** Messages from the event loop to a thread that checks uploads. */
 export type ToThread =
   | { kind: 'begin'; target: IntakeTarget }
   /** Raw bytes; the memory becomes the thread's. */
   | { kind: 'bytes'; bytes: Uint8Array }
   | { kind: 'end' };
 
-/** What the thread answers. */
+/** Messages from the thread. */
 export type FromThread =
   /** Bytes of one message are done with. */
   | { kind: 'taken' }
@@ -20,6 +20,6 @@ export type FromThread =
 export interface Fault {
   name: 'BadBody' | 'TooLarge' | 'Error';
   message: string;
-  /** Of the system, such as ENOSPC. */
+  /** The system's code, such as ENOSPC. */
   code: string | undefined;
 }

@@ -35,11 +35,11 @@ const UNKNOWN = -1;
  */
 export class Scanner extends Tokens {
   readonly #root: Shape;
-  /** Where the value of a member of the outermost object begins and ends; 0 and 0 when it has none. */
+  /** Positions of the values of the outermost object's members; 0 and 0 where there is none. */
   readonly #starts: Int32Array;
   readonly #ends: Int32Array;
   readonly #isObject = new Uint8Array(MAX_OBJECT_DEPTH + 1);
-  /** Of an object, its shape; of an array, that of its elements; null where nothing is known. */
+  /** The shape of each open object, or of an array's elements; null where nothing is known. */
   readonly #shapes: (Shape | null)[] = Array.from({ length: MAX_OBJECT_DEPTH + 1 }, () => null);
   readonly #seen = new Int32Array(MAX_OBJECT_DEPTH + 1);
 

@@ -1,6 +1,6 @@
 import { MEMBERS, type ExportType, type Member, type Members } from '@tillroll/contract';
 
-/** What a known member must be. `LIST` is the array of a collection, `{"elements":[...]}`. */
+/** The kind of a known member. `LIST` is the array of a collection, `{"elements":[...]}`. */
 export const KIND = {
   ID: 0,
   TEXT: 1,
@@ -30,7 +30,7 @@ export interface Shape {
   /** For people, from the outermost object: `lineItems.elements[].price`. */
   readonly paths: string[];
   readonly kinds: Kind[];
-  /** Of an object, or of each element of a list. */
+  /** The shape of an object, or of each element of a list. */
   readonly inner: (Shape | null)[];
   /** By the length of a key in bytes: the indexes it may have. */
   readonly byLength: number[][];

@@ -29,7 +29,7 @@ export function isPlainInteger(bytes: Buffer, start: number, end: number): boole
   return end - start <= SAFE_DIGITS || Number.isSafeInteger(parseInteger(bytes, start, end));
 }
 
-/** What a time must be, as the end of a sentence with "must be". */
+/** The allowed times, as the end of a sentence with "must be". */
 export const TIME_ALLOWED = `a whole number of epoch milliseconds from 0 to ${MAX_OBJECT_TIME_MS}, written in digits alone`;
 
 /** As milliseconds, the first months of 1970; as seconds, the years 1973 to 2286. */

@@ -58,7 +58,7 @@ export interface RunJob {
   signal: AbortSignal;
 }
 
-/** What a worker does with the jobs; a handler that throws has its job tried again. */
+/** The handlers of a worker's jobs. A job whose handler throws is tried again. */
 export interface JobHandlers {
   run(job: RunJob): Promise<void>;
   expire(exportId: string): Promise<void>;
@@ -247,7 +247,7 @@ export class BossQueue {
 /** pg-boss appends which of its pollers met an error: the cause of all of them is one. */
 const POLLER = ' (Queue: ';
 
-/** What pg-boss emits, an error or a copy of one, with the text of its cause alone. */
+/** An error that pg-boss emits, or a copy of one, which has the text of its cause alone. */
 function withoutPoller(emitted: unknown): string {
   const text = oneLine(emitted);
   const poller = text.endsWith(')') ? text.indexOf(POLLER) : -1;

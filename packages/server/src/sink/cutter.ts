@@ -1,6 +1,6 @@
 import { OBJECTS_PER_FILE } from '@tillroll/contract';
 
-/** Where the pieces of files go. Calls come in order; a file's pieces end before the next file's begin. */
+/** The destination of the pieces of files. Calls come in order; a file's pieces end before the next file's begin. */
 export interface PieceTarget {
   piece(position: number, bytes: Buffer): void;
   end(position: number, objects: number): void;

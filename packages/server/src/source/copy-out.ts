@@ -32,7 +32,7 @@ export class CopyOut implements Submittable {
   #complete = false;
   /** Rows that PostgreSQL says it sent; known at the end. */
   #sent: number | null = null;
-  /** Of the message that is being read: its letter, and how much of it is still to come. */
+  /** Letter of the message that is being read, and how many of its bytes are still to come. */
   #code = 0;
   #left = 0;
   #head: Buffer = Buffer.alloc(0);

@@ -28,7 +28,7 @@ const SILENCE_MS = 5 * 60_000;
 /** The server ends a statement whose client has gone away within this. */
 const CHECK_CLIENT_SECONDS = 2;
 
-/** Where objects are read. */
+/** The database that objects are read from. */
 export interface Source {
   readonly connection: Connection;
   /** Connections of exports alone, one for each at a time. */

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { ExportType } from '@tillroll/contract';
 
-/** What an export selects. Times are epoch milliseconds, half-open. */
+/** The selection of an export. Times are epoch milliseconds, half-open. */
 export interface Selection {
   merchantId: string;
   type: ExportType;

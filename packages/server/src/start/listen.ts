@@ -7,7 +7,7 @@ import { isRefusedPort, listenOnUsablePort } from './ports.ts';
 
 /** An application that listens. */
 export interface Listening {
-  /** Where it listens. */
+  /** The address it listens on. */
   readonly url: string;
   close(deadline: Deadline): Promise<void>;
 }

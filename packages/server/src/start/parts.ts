@@ -5,7 +5,7 @@ import type { Logger } from '../log.ts';
 /** How long closing itself may take, all of it together: handing back exports, ending connections. */
 const CLOSE_MS = 3_000;
 
-/** What is closed when the service stops. */
+/** A part of the service, closed when it stops. */
 export interface Part {
   readonly name: string;
   /** Closes it. What still runs may continue until the deadline. */

@@ -19,7 +19,7 @@ export function isRefusedPort(url: string): boolean {
   return port !== '' && REFUSED_PORTS.has(Number(port));
 }
 
-/** What listens at an address. */
+/** The server at an address. */
 interface Listening {
   readonly url: string;
   close(): Promise<void>;

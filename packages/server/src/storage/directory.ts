@@ -128,7 +128,7 @@ export class DirectoryStorage implements Storage {
   }
 }
 
-/** What file systems without hard links say, such as some network shares. */
+/** Codes of file systems without hard links, such as some network shares. */
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
 /** Gives a written file its final name. @throws EEXIST when there is one of that name. */

@@ -1,7 +1,7 @@
 import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { EXPORT_ID } from '@tillroll/contract';
 
-/** What a file's URL says, once its signature has been found right. */
+/** The content of a file's URL, once its signature has been verified. */
 export interface SignedFile {
   exportId: string;
   /** Counts from 0. */

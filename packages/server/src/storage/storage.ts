@@ -8,7 +8,7 @@ import type { Readable } from 'node:stream';
  * half-written file needs no other name; it is removed with its prefix.
  */
 export interface Storage {
-  /** Where it is, for a person: a directory, an address. Never with a secret in it. */
+  /** Its directory or address for people, never with a secret. */
   readonly location: string;
   /** Writes a whole file and makes it durable. @returns its bytes as stored. */
   write(key: string, content: Readable, signal: AbortSignal): Promise<number>;

@@ -2,7 +2,7 @@ import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX } from '@tillroll/contract';
 import { Type } from 'typebox';
 import { ErrorSchema } from './wire.ts';
 
-/** What requests carry besides a body. */
+/** Parameters of requests besides a body. */
 
 export const MerchantParams = Type.Object({
   mId: Type.String({ description: 'Merchant id: 1 to 64 of A-Z a-z 0-9 _ -' }),
