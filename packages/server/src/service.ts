@@ -125,7 +125,7 @@ export async function startService(
     const pulsePool = createPool(database.connection, 1, warnLost, {
       waitMs: PULSE_STATEMENT_MS,
       statementMs: PULSE_STATEMENT_MS,
-      // Where its connection led nowhere, those of the others do, too: also to a server that is
+      // When its connection lost its server, those of the others did, too: also to a server that is
       // read-only now and answers reads as ever.
       onRenew() {
         for (const opened of pools) opened.renew();

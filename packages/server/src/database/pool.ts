@@ -38,7 +38,7 @@ export interface PoolOptions {
   /** A standby, or a server that is read-only as a whole, will do. */
   readOnly?: boolean;
   applicationName?: string;
-  /** Called when all connections are left, because one of them led nowhere. */
+  /** Called when all connections are replaced, because one of them lost its server. */
   onRenew?: () => void;
 }
 
@@ -75,7 +75,7 @@ export class Pool {
   readonly #options: PoolOptions;
   readonly #bounds: Bounds;
   readonly #facts = new WeakMap<ClientBase, SessionFacts>();
-  /** The pool that each connection belongs to, as long as it is lent out. */
+  /** The pool that each connection belongs to, while it is in use. */
   readonly #homes = new WeakMap<ClientBase, PgPool>();
   #inner: PgPool;
   #retired: Promise<void>[] = [];
@@ -225,7 +225,7 @@ export class Pool {
     if (inner === this.#inner) this.renew();
   }
 
-  /** Closes every connection: the idle ones now, those lent out when they come back. */
+  /** Closes every connection: the idle ones now, those in use when they are released. */
   renew(): void {
     if (this.#ended) return;
     this.#options.onRenew?.();
@@ -238,7 +238,7 @@ export class Pool {
     });
   }
 
-  /** Waits for the connections that are lent out, then closes all. */
+  /** Waits for the connections in use, then closes all. */
   async end(): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;

@@ -72,7 +72,7 @@ const JITTER = 0.2;
 export const MAX_ERRORS = RETRY_PAUSES_MS.length + 1;
 /** The same where only other objects would help: tried once more, in case that they have changed already. */
 export const MAX_PERMANENT_ERRORS = 2;
-/** Interruptions of a worker, a shutdown or a link before it is FAILED. */
+/** Interruptions (a lost worker, a shutdown, a lost connection) before it is FAILED. */
 export const MAX_INTERRUPTIONS = 20;
 
 /** The states that an event applies in, and the state it leads to, for SQL. */

@@ -7,7 +7,7 @@ export class StorageError extends Error {
 }
 
 /**
- * What is in inFlight is bounded in bytes, not in objects. Measured: 8 MiB keep the compressing threads
+ * The data in flight is bounded in bytes, not in objects. Measured: 8 MiB keep the compressing threads
  * of two cores busy as well as 32 do.
  */
 export const IN_FLIGHT_BYTES = 8 * 1024 * 1024;

@@ -66,17 +66,17 @@ class JobLost extends Error {
 /** Runs one export from its first row to its manifest, and decides what an interruption means. */
 export async function runExport(context: WorkerContext, job: RunJob): Promise<void> {
   const { exportId, jobId, worker } = job;
-  const taken = await claimExport(context.pool, exportId, jobId, `${context.workerName}/${worker}`);
-  if (taken === null) return;
-  if ('failed' in taken) {
-    const { number, takenOverFrom } = taken.failed;
+  const claim = await claimExport(context.pool, exportId, jobId, `${context.workerName}/${worker}`);
+  if (claim === null) return;
+  if ('failed' in claim) {
+    const { number, takenOverFrom } = claim.failed;
     context.log.error(
       { export: exportId, attempt: number, worker, takenOverFrom },
       'export failed: it was interrupted too many times',
     );
     return;
   }
-  const { attempt } = taken;
+  const { attempt } = claim;
   const log = context.log.child({
     merchant: attempt.merchantId,
     app: attempt.appId,
