@@ -43,10 +43,26 @@ function queriesIn(section: string): string[] {
   );
 }
 
+const FLAT_WHITES = {
+  id: 'FLATWHITES',
+  createdTime: 1_767_225_600_000,
+  lineItems: {
+    elements: [
+      {
+        id: 'L1',
+        name: 'Flat white',
+        price: 400,
+        unitQty: 2000,
+        modifications: { elements: [{ name: 'Extra shot', amount: 75 }, { name: 'Hot' }] },
+      },
+    ],
+  },
+};
+
 test('the queries in docs/formats.md give what they say', async () => {
   await using folder = await temporary();
   const months = [
-    await rangeOf(folder.path, 'ORDERS', SAMPLE_ORDERS),
+    await rangeOf(folder.path, 'ORDERS', [...SAMPLE_ORDERS, FLAT_WHITES]),
     await rangeOf(folder.path, 'PAYMENTS', SAMPLE_PAYMENTS),
   ];
   for (const format of ['csv', 'parquet', 'duckdb'] as const)
@@ -69,7 +85,9 @@ test('the queries in docs/formats.md give what they say', async () => {
   // The price of a unit times 2.852 units; the gratuity is not an item.
   expect(items?.[0]).toMatchObject({ name: 'Jamón ibérico', sold: '1', revenue: 25665.148 });
   expect(items?.map(({ name }) => name)).not.toContain('Auto gratuity 18%');
-  expect(orders).toHaveLength(SAMPLE_ORDERS.length);
+  // Two of 4.00 with an extra of 0.75 each.
+  expect(items?.find(({ name }) => name === 'Flat white')).toMatchObject({ revenue: 950 });
+  expect(orders).toHaveLength(SAMPLE_ORDERS.length + 1);
   expect(months_).toMatchObject([{ paid: '12.6700', refunded: '10.4000', net: '2.2700' }]);
   expect(days).toMatchObject([
     { business_day: '2026-01-01', payments: '1', paid: '4.0600' },
