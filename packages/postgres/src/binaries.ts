@@ -90,13 +90,10 @@ async function copyBinaries(source: Package, home: string, target: string): Prom
     await copyTree(source.native, draft);
     await makeLinks(source.native, draft);
     await rename(draft, target);
-  } catch (error) {
-    // Another process was faster. Its copy is the same.
-    if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) {
-      throw new Error(`PostgreSQL's binaries in ${source.native} cannot be copied to ${target}`, {
-        cause: error,
-      });
-    }
+  } catch (cause) {
+    throw new Error(`PostgreSQL's programs in ${source.native} cannot be copied to ${target}`, {
+      cause,
+    });
   } finally {
     await remove(staging);
   }

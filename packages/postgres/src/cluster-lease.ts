@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster } from './cluster.ts';
 import { connectOrStart } from './connect-or-start.ts';
 import { releaseSession, type ClusterSession } from './session.ts';
+import { withStartLock } from './start-lock.ts';
 
 const SHORTEST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 30_000;
@@ -25,7 +26,12 @@ export class ClusterLease implements AsyncDisposable {
     if (this.#released.signal.aborted) return;
     this.#released.abort();
     await this.#reopening;
-    if (this.#session) await releaseSession(this.#cluster, this.#session.client);
+    const session = this.#session;
+    if (!session) return;
+    const { signal } = new AbortController();
+    await withStartLock(this.#cluster.dataDir, signal, () =>
+      releaseSession(this.#cluster, session.client),
+    );
   }
 
   #hold(session: ClusterSession): void {
@@ -45,7 +51,8 @@ export class ClusterLease implements AsyncDisposable {
     ) {
       try {
         await delay(pause, undefined, { signal, ref: false });
-        this.#hold(await connectOrStart(this.#cluster, signal));
+        const reopen = (): Promise<ClusterSession> => connectOrStart(this.#cluster, signal);
+        this.#hold(await withStartLock(this.#cluster.dataDir, signal, reopen));
         return;
       } catch {
         // The pools report a database that cannot be reached. This loop only tries again.

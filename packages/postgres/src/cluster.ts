@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import type { Account } from './account.ts';
 import {
   exists,
-  hasCode,
   privateDirectory,
   remove,
   stagingDirectory,
@@ -16,6 +15,7 @@ const INITDB_BOUND_MS = 60_000;
 
 /** Where the files of a PostgreSQL are, with everything that is needed to run or to reach its PostgreSQL. */
 export interface Cluster {
+  readonly dataDir: string;
   readonly home: string;
   readonly data: string;
   readonly account: Account;
@@ -47,9 +47,6 @@ export async function ensureCluster(cluster: Cluster, signal?: AbortSignal): Pro
     await initdb(cluster, binaries, draft, passwordFile, signal);
     await rename(draft, data);
     await syncDirectory(home);
-  } catch (error) {
-    // Another process was faster. Its cluster has the same password.
-    if (!hasCode(error, 'ENOTEMPTY', 'EEXIST')) throw error;
   } finally {
     await remove(staging);
   }

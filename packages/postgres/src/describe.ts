@@ -15,24 +15,16 @@ export async function describeCluster(dataDir: string, native?: string): Promise
   const data = join(home, 'data');
   let state = await readState(dataDir);
   if (state === null) {
-    // Asked before the state is looked for again: another starter writes them in the other order.
-    const orphaned = await exists(data);
-    state = await readState(dataDir);
-    if (state === null && orphaned) {
+    if (await exists(data))
       throw new Error(
         `The database in ${home} has lost its password, ${stateFile(dataDir)}: restore the file, or move ${home} away to start empty`,
       );
-    }
-    state ??= await createState(dataDir, {
-      host,
-      port: PORT,
-      user: USER,
-      home,
-      version: source.version,
-    });
+    const { version } = source;
+    state = await createState(dataDir, { host, port: PORT, user: USER, home, version });
   }
-  let binaries: Promise<string> | null = null;
+  let binaries: string | undefined;
   return {
+    dataDir,
     home,
     data,
     account,
@@ -41,13 +33,7 @@ export async function describeCluster(dataDir: string, native?: string): Promise
     socketDirectory: host,
     version: source.version,
     async binaries() {
-      binaries ??= usableBinaries(source, home, account);
-      try {
-        return await binaries;
-      } catch (error) {
-        binaries = null;
-        throw error;
-      }
+      return (binaries ??= await usableBinaries(source, home, account));
     },
   };
 }

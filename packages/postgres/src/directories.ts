@@ -1,11 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import { chmod, lchown, lstat, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { chmod, lchown, lstat, mkdir, open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Account } from './account.ts';
 
-const STAGING = 'new.';
-/** Far above the bound of whatever works in a staging directory. */
-const ABANDONED_AFTER_MS = 10 * 60_000;
+const STAGING = 'new';
 
 export async function exists(path: string): Promise<boolean> {
   try {
@@ -47,24 +44,20 @@ export async function privateDirectory(path: string, account: Account): Promise<
   if ((found.mode & 0o777) !== 0o700) await chmod(path, 0o700);
 }
 
-/** A directory of ours below home in which something is made before it gets its final name. */
-export async function stagingDirectory(home: string): Promise<string> {
-  const path = join(home, STAGING + randomBytes(6).toString('hex'));
-  await mkdir(path, { mode: 0o700 });
-  return path;
+/** Removes what a process that was killed left half-made. */
+export async function removeStaging(home: string): Promise<void> {
+  await remove(join(home, STAGING));
 }
 
-/** Removes what a starter that was killed left half-made. */
-export async function removeAbandoned(home: string): Promise<void> {
-  for (const name of await readdir(home)) {
-    if (!name.startsWith(STAGING)) continue;
-    const path = join(home, name);
-    const age = await stat(path).then(
-      ({ mtimeMs }) => Date.now() - mtimeMs,
-      () => 0,
-    );
-    if (age > ABANDONED_AFTER_MS) await remove(path);
-  }
+/**
+ * An empty directory below home in which something is made before it gets its final name. Whatever a killed process left
+ * there is removed: the caller has the start lock.
+ */
+export async function stagingDirectory(home: string): Promise<string> {
+  const path = join(home, STAGING);
+  await remove(path);
+  await mkdir(path, { mode: 0o700 });
+  return path;
 }
 
 /** Retries, because PostgreSQL's log collector outlives the postmaster by a moment. */

@@ -4,10 +4,11 @@ import type pg from 'pg';
 import { copiedBinaries } from './binaries.ts';
 import { ensureCluster, type Cluster } from './cluster.ts';
 import { describeCluster } from './describe.ts';
-import { exists, hasCode, removeAbandoned } from './directories.ts';
+import { exists, removeStaging } from './directories.ts';
 import { connectOrStart } from './connect-or-start.ts';
 import { ClusterLease } from './cluster-lease.ts';
 import { releaseSession } from './session.ts';
+import { withStartLock } from './start-lock.ts';
 import { DATABASE } from './settings.ts';
 import { updateState } from './state.ts';
 
@@ -47,47 +48,44 @@ export async function openEmbeddedPostgres(options: EmbeddedOptions): Promise<Em
   }
   await mkdir(options.dataDir, { recursive: true });
   const dataDir = await realpath(options.dataDir);
-  const cluster = await describeCluster(dataDir, options.native);
-  await removeAbandoned(cluster.home);
-  await ensureCluster(cluster, signal);
-
-  const session = await connectOrStart(cluster, signal);
-  try {
-    await ensureDatabase(session.client);
-    const { host, port } = session;
-    const { home, user, password, version } = cluster;
-    await updateState(dataDir, { host, port, user, password, home, version });
-    const notice = await describePlace(dataDir, cluster);
-    signal.throwIfAborted();
-    const lease = new ClusterLease(cluster, session);
-    return {
-      connection: { host, port, user, password, database: DATABASE, ssl: false },
-      home,
-      notice,
-      [Symbol.asyncDispose]: () => lease[Symbol.asyncDispose](),
-    };
-  } catch (error) {
-    await releaseSession(cluster, session.client);
-    throw error;
-  }
+  return withStartLock(dataDir, signal, async () => {
+    const cluster = await describeCluster(dataDir, options.native);
+    await removeStaging(cluster.home);
+    await ensureCluster(cluster, signal);
+    const session = await connectOrStart(cluster, signal);
+    try {
+      await ensureDatabase(session.client);
+      const { host, port } = session;
+      const { home, user, password, version } = cluster;
+      await updateState(dataDir, { host, port, user, password, home, version });
+      const notice = await describeLocation(cluster);
+      signal.throwIfAborted();
+      const lease = new ClusterLease(cluster, session);
+      return {
+        connection: { host, port, user, password, database: DATABASE, ssl: false },
+        home,
+        notice,
+        [Symbol.asyncDispose]: () => lease[Symbol.asyncDispose](),
+      };
+    } catch (error) {
+      await releaseSession(cluster, session.client);
+      throw error;
+    }
+  });
 }
 
 async function ensureDatabase(client: pg.Client): Promise<void> {
   const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [DATABASE]);
-  if (rowCount) return;
-  try {
-    // template0: nobody can be connected to it, which would refuse the copy.
-    await client.query(`CREATE DATABASE ${DATABASE} TEMPLATE template0`);
-  } catch (error) {
-    // duplicate_database, or its unique index when two make it in the same moment.
-    if (!hasCode(error, '42P04', '23505')) throw error;
-  }
+  // template0: no session can be connected to it, which would refuse the copy.
+  if (!rowCount) await client.query(`CREATE DATABASE ${DATABASE} TEMPLATE template0`);
 }
 
-async function describePlace(
-  dataDir: string,
-  { home, account, version }: Cluster,
-): Promise<string | null> {
+async function describeLocation({
+  dataDir,
+  home,
+  account,
+  version,
+}: Cluster): Promise<string | null> {
   const outside = dirname(home) !== dataDir;
   const copy = copiedBinaries(home, version);
   const copied = await exists(copy);

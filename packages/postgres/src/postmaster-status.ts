@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readFile, readlink, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { hasCode } from './directories.ts';
 
@@ -49,15 +49,13 @@ export async function isPostmaster(pid: number, data: string): Promise<boolean> 
     const { stdout } = await execute('ps', ['-o', 'command=', '-p', String(pid)]).catch(() => ({
       stdout: '',
     }));
-    return stdout.includes(`postgres -D ${data} `);
+    // `control.ts` starts it with a path relative to the cluster's home, which its settings name.
+    return stdout.includes('/postgres -D data ') && stdout.includes(dirname(data));
   }
   try {
-    const [program = '', ...args] = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
+    const [program = ''] = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
     // Its working directory is the data directory, also after that was moved under it.
-    return (
-      program.endsWith('/postgres') &&
-      (args.includes(data) || (await readlink(`/proc/${pid}/cwd`)) === data)
-    );
+    return program.endsWith('/postgres') && (await readlink(`/proc/${pid}/cwd`)) === data;
   } catch (error) {
     if (hasCode(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) return false;
     throw error;

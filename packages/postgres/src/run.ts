@@ -20,13 +20,20 @@ export function childOptions(account: Account): SpawnOptions {
 export function run(
   program: string,
   args: readonly string[],
-  { account, signal }: { account: Account; signal?: AbortSignal | undefined },
+  {
+    account,
+    signal,
+    cwd = '/',
+    detached = false,
+  }: { account: Account; signal?: AbortSignal | undefined; cwd?: string; detached?: boolean },
 ): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     let stderr = '';
     let fault: Error | null = null;
     const child = spawn(program, args, {
       ...childOptions(account),
+      cwd,
+      detached,
       stdio: ['ignore', 'ignore', 'pipe'],
       ...(signal ? { signal } : {}),
     });

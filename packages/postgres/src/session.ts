@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { Cluster } from './cluster.ts';
-import { stopPostmaster } from './postmaster.ts';
+import { stopPostgres } from './control.ts';
 
 const LOCK_BOUND_MS = 5_000;
 
@@ -14,10 +14,10 @@ export interface ClusterSession {
   readonly port: number;
 }
 
-/** Closes a session, and stops PostgreSQL when no other process holds one. */
+/** Closes a session, and stops PostgreSQL when no other process holds one. Called with the start lock. */
 export async function releaseSession(cluster: Cluster, client: pg.Client): Promise<void> {
   try {
-    if (await isLast(client)) await stopPostmaster(cluster);
+    if (await isLast(client)) await stopPostgres(cluster);
   } finally {
     await client.end().catch(() => undefined);
   }

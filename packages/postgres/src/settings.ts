@@ -5,8 +5,8 @@ export const PORT = 5432;
 export const USER = 'tillroll';
 export const DATABASE = 'tillroll';
 
-/** The postmaster's command line: what it says holds, whatever postgresql.conf says. */
-export function postmasterArguments(home: string, socketDirectory: string): string[] {
+/** The postmaster's options, for a shell: they hold, whatever postgresql.conf says. */
+export function postmasterOptions(home: string, socketDirectory: string): string {
   const settings = {
     listen_addresses: '',
     port: String(PORT),
@@ -21,7 +21,7 @@ export function postmasterArguments(home: string, socketDirectory: string): stri
     max_wal_senders: '0',
     jit: 'off',
     timezone: 'UTC',
-    // Into files, one for each weekday and reused: bounded, and no pipe that dies with its starter.
+    // Into files, one for each weekday and reused, so that they are bounded.
     logging_collector: 'on',
     log_directory: join(home, 'log'),
     log_filename: 'postgresql-%a.log',
@@ -30,9 +30,11 @@ export function postmasterArguments(home: string, socketDirectory: string): stri
     log_truncate_on_rotation: 'on',
     log_timezone: 'UTC',
   };
-  return [
-    '-D',
-    join(home, 'data'),
-    ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-  ];
+  return Object.entries(settings)
+    .map(([name, value]) => `-c ${shellQuote(`${name}=${value}`)}`)
+    .join(' ');
+}
+
+function shellQuote(text: string): string {
+  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { link, open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { open, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { hasCode, syncDirectory } from './directories.ts';
 
 /** `postgres.json`: what a program (or a person with psql) needs to connect. */
@@ -38,37 +38,26 @@ export async function readState(dataDir: string): Promise<State | null> {
 }
 
 /**
- * Writes the state before there is a cluster, so that no crash can leave a cluster whose
- * password is lost. Of two starters one wins and both use the winner's.
+ * Makes a password, and writes the state before there is a cluster, so that no crash can leave a cluster whose password is
+ * lost.
  */
 export async function createState(dataDir: string, rest: Omit<State, 'password'>): Promise<State> {
   const state: State = { ...rest, password: randomBytes(32).toString('base64url') };
-  const file = stateFile(dataDir);
-  const draft = await writeDraft(file, state);
-  try {
-    await link(draft, file);
-    await syncDirectory(dirname(file));
-    return state;
-  } catch (error) {
-    const winner = hasCode(error, 'EEXIST') ? await readState(dataDir) : null;
-    if (winner === null) throw error;
-    return winner;
-  } finally {
-    await rm(draft, { force: true });
-  }
+  await writeState(dataDir, state);
+  return state;
 }
 
 /** Keeps the file true after a move, an upgrade or a change of the socket's directory. */
 export async function updateState(dataDir: string, state: State): Promise<void> {
   const old = await readState(dataDir);
   const same = (Object.keys(state) as (keyof State)[]).every((key) => old?.[key] === state[key]);
-  if (same) return;
-  const draft = await writeDraft(stateFile(dataDir), state);
-  await rename(draft, stateFile(dataDir));
+  if (!same) await writeState(dataDir, state);
 }
 
-async function writeDraft(file: string, state: State): Promise<string> {
-  const draft = `${file}.${randomBytes(6).toString('hex')}`;
+async function writeState(dataDir: string, state: State): Promise<void> {
+  const file = stateFile(dataDir);
+  const draft = `${file}.new`;
+  await rm(draft, { force: true });
   const handle = await open(draft, 'wx', 0o600);
   try {
     await handle.writeFile(JSON.stringify(state, null, 2) + '\n');
@@ -76,7 +65,8 @@ async function writeDraft(file: string, state: State): Promise<string> {
   } finally {
     await handle.close();
   }
-  return draft;
+  await rename(draft, file);
+  await syncDirectory(dataDir);
 }
 
 function isState(value: unknown): value is State {

@@ -10,11 +10,10 @@ import {
   readdir,
   rm,
   stat,
-  utimes,
   writeFile,
 } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -135,15 +134,30 @@ describe('one process', () => {
     expect(stranger.exitCode).toBeNull();
   });
 
-  test('what a killed start left half-made is removed later, what is being made is not', async () => {
-    await using first = await openEmbeddedPostgres({ dataDir });
-    const [old, young] = [join(first.home, 'new.old'), join(first.home, 'new.young')];
-    await mkdir(join(old, 'initdb'), { recursive: true });
-    await mkdir(young);
-    await utimes(old, 0, 0);
+  test('what a killed start left half-made, and its lock, are removed by the next start', async () => {
+    const first = await openEmbeddedPostgres({ dataDir });
+    const { home } = first;
+    await first[Symbol.asyncDispose]();
+    await mkdir(join(home, 'new/initdb'), { recursive: true });
+    const ended = spawn('true');
+    await once(ended, 'exit');
+    const holder = { host: hostname(), pid: ended.pid, token: 'dead' };
+    await writeFile(join(dataDir, 'postgres.lock'), JSON.stringify(holder));
     await using _second = await openEmbeddedPostgres({ dataDir });
-    expect(await readdir(first.home)).not.toContain('new.old');
-    expect(await readdir(first.home)).toContain('new.young');
+    expect(await readdir(home)).not.toContain('new');
+    expect(await readdir(dataDir)).not.toContain('postgres.lock');
+  });
+
+  test('a lock without a heartbeat, of another machine or not readable, is waited for and removed', async () => {
+    const first = await openEmbeddedPostgres({ dataDir });
+    await first[Symbol.asyncDispose]();
+    for (const text of [JSON.stringify({ host: 'elsewhere', pid: 1, token: 'silent' }), '']) {
+      await writeFile(join(dataDir, 'postgres.lock'), text);
+      const began = performance.now();
+      const open = await openEmbeddedPostgres({ dataDir });
+      expect(performance.now() - began).toBeGreaterThan(9_000);
+      await open[Symbol.asyncDispose]();
+    }
   });
 
   test('a lost password is said, not papered over with an empty database', async () => {

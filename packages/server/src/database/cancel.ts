@@ -14,7 +14,6 @@ type RawConnection = PgConnection & {
   connect(portOrPath: number | string, host?: string): void;
   requestSsl(): void;
   cancel(processId: number, secretKey: number): void;
-  end(): void;
   readonly stream: { destroy(): void };
 };
 
@@ -31,10 +30,8 @@ export async function cancelStatement(connection: Connection, client: ClientBase
     ...clientConfig(connection),
     ...(sslnegotiation && { sslNegotiation: sslnegotiation }),
   } as ConstructorParameters<typeof PgConnection>[0]) as RawConnection;
-  const send = (): void => {
-    raw.cancel(processID, secretKey);
-    raw.end();
-  };
+  // Nothing follows the request, not even a Terminate: PgBouncer 1.18 ends itself over that ("bad client state").
+  const send = (): void => raw.cancel(processID, secretKey);
   raw.on('error', () => raw.stream.destroy());
   if (ssl === false) raw.once('connect', send);
   else {
@@ -48,6 +45,8 @@ export async function cancelStatement(connection: Connection, client: ClientBase
     else raw.connect(port, host);
     await ended;
   } catch {
+    // Whether it arrived cannot be known.
+  } finally {
     raw.stream.destroy();
   }
 }
