@@ -20,7 +20,7 @@ const POLL_MS = 20;
 const LEFTOVER = /still in use|lock file .* already exists/;
 
 /** The process of a cluster's postmaster; null when none of this machine is one. */
-export async function findPostmaster({ data }: Cluster): Promise<number | null> {
+export async function findPostmaster({ data }: Pick<Cluster, 'data'>): Promise<number | null> {
   const status = await readPostmasterStatus(data);
   return status && (await isPostmaster(status.pid, data)) ? status.pid : null;
 }
@@ -36,8 +36,7 @@ export async function startPostgres(cluster: Cluster, signal: AbortSignal): Prom
   await privateDirectory(socketDirectory, account);
   const until = performance.now() + LEFTOVER_BOUND_MS;
   for (;;) {
-    const status = await readPostmasterStatus(cluster.data);
-    if (status) await removeStale(cluster.data, status);
+    await removeStale(cluster.data);
     await rm(log, { force: true });
     const options = postmasterOptions(home, socketDirectory);
     // Paths relative to home: pg_ctl hands them to a shell in double quotes.

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile, readlink, rm, stat } from 'node:fs/promises';
+import { readFile, readlink, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { hasCode } from './directories.ts';
@@ -12,12 +12,7 @@ export interface PostmasterStatus {
   /** The directory of its socket, once it listens. */
   readonly host: string | null;
   readonly port: number;
-  readonly ready: boolean;
-  readonly text: string;
 }
-
-/** An empty file is either a moment of a start or a remnant of a power cut. */
-const EMPTY_FOR_MS = 5_000;
 
 /** Null when there is no such file. One that speaks of another directory (a copy of a running one) has no host. */
 export async function readPostmasterStatus(data: string): Promise<PostmasterStatus | null> {
@@ -26,16 +21,12 @@ export async function readPostmasterStatus(data: string): Promise<PostmasterStat
     throw error;
   });
   if (text === null) return null;
-  const [pid = '', directory, , port = '', host, , , status] = text
-    .split('\n')
-    .map((line) => line.trim());
+  const [pid = '', directory, , port = '', host] = text.split('\n').map((line) => line.trim());
   const here = directory === data;
   return {
     pid: Number.parseInt(pid, 10) || 0,
     host: here && host ? host : null,
     port: Number.parseInt(port, 10) || 0,
-    ready: status === 'ready',
-    text,
   };
 }
 
@@ -63,21 +54,14 @@ export async function isPostmaster(pid: number, data: string): Promise<boolean> 
 }
 
 /**
- * Removes the file if it stops a start for nothing: PostgreSQL refuses when the pid in it is alive,
- * whatever process has that pid now, and when the file is empty. A dead pid is left to PostgreSQL, which
- * then also looks for children that outlived a killed postmaster. Should two starters both get
- * here, its shared-memory check refuses the second postmaster.
+ * Removes the file when no postmaster of the directory is running and it would stop a start all the same: PostgreSQL refuses
+ * when the pid in it is alive, whatever process has that pid now, and when the file is empty, as after a power cut. A
+ * dead pid is left to PostgreSQL, which then also looks for children that outlived a killed postmaster.
  */
-export async function removeStale(data: string, note: PostmasterStatus): Promise<void> {
-  const file = join(data, 'postmaster.pid');
-  if (note.pid > 0) {
-    if (!isAlive(note.pid)) return;
-  } else {
-    const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Date.now() }));
-    if (Date.now() - mtimeMs < EMPTY_FOR_MS) return;
-  }
-  const now = await readPostmasterStatus(data);
-  if (now?.text === note.text) await rm(file, { force: true });
+export async function removeStale(data: string): Promise<void> {
+  const status = await readPostmasterStatus(data);
+  if (status && (status.pid === 0 || isAlive(status.pid)))
+    await rm(join(data, 'postmaster.pid'), { force: true });
 }
 
 function isAlive(pid: number): boolean {

@@ -1,15 +1,22 @@
 import { realpath, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { findPostmaster } from './control.ts';
 import { exists, hasCode, remove } from './directories.ts';
-import { isPostmaster, readPostmasterStatus } from './postmaster-status.ts';
 import { outsideHome } from './location.ts';
 import { removeSocketDirectory } from './socket.ts';
+import { withStartLock } from './start-lock.ts';
 import { readState, stateFile } from './state.ts';
+
+const LOCK_BOUND_MS = 60_000;
 
 /** Deletes a stopped cluster with all that belongs to it; the data directory itself stays. */
 export async function removeEmbeddedPostgres(directory: string): Promise<void> {
   if (!(await exists(directory))) return;
   const dataDir = await realpath(directory);
+  await withStartLock(dataDir, AbortSignal.timeout(LOCK_BOUND_MS), () => removeCluster(dataDir));
+}
+
+async function removeCluster(dataDir: string): Promise<void> {
   const state = await readState(dataDir);
   if (state === null) return;
   const { home, host } = state;
@@ -19,12 +26,11 @@ export async function removeEmbeddedPostgres(directory: string): Promise<void> {
       `${stateFile(dataDir)} names ${home}, which was not made for ${dataDir}: delete by hand what is not needed`,
     );
   }
-  const note = await readPostmasterStatus(join(home, 'data'));
-  if (note && (await isPostmaster(note.pid, join(home, 'data')))) {
+  const pid = await findPostmaster({ data: join(home, 'data') });
+  if (pid !== null)
     throw new Error(
-      `PostgreSQL (process ${note.pid}) in ${home} is running: stop what uses it, then delete it`,
+      `PostgreSQL (process ${pid}) in ${home} is running: stop what uses it, then delete it`,
     );
-  }
   await remove(home);
   await removeSocketDirectory(home, host);
   if (home === outsideHome(dataDir)) await removeIfEmpty(dirname(home));

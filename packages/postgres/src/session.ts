@@ -36,32 +36,12 @@ async function isLast(client: pg.Client): Promise<boolean> {
   }
 }
 
-/** Connects and takes the shared lock. */
+/** Connects and takes the shared lock. @throws pg's errors, the signal's reason */
 export async function openSession(
   cluster: Cluster,
   address: { host: string; port: number },
-  signal?: AbortSignal,
+  signal: AbortSignal,
 ): Promise<ClusterSession> {
-  const client = await connect(cluster, address);
-  const abort = (): void => void client.end().catch(() => undefined);
-  signal?.addEventListener('abort', abort, { once: true });
-  try {
-    await client.query(`SET lock_timeout = ${LOCK_BOUND_MS}`);
-    await client.query(`SELECT pg_advisory_lock_shared(${LOCK})`);
-    signal?.throwIfAborted();
-    return { client, ...address };
-  } catch (error) {
-    await client.end().catch(() => undefined);
-    throw error;
-  } finally {
-    signal?.removeEventListener('abort', abort);
-  }
-}
-
-export async function connect(
-  cluster: Cluster,
-  address: { host: string; port: number },
-): Promise<pg.Client> {
   const client = new pg.Client({
     ...address,
     user: cluster.user,
@@ -77,7 +57,10 @@ export async function connect(
   client.on('error', () => undefined);
   try {
     await client.connect();
-    return client;
+    await client.query(`SET lock_timeout = ${LOCK_BOUND_MS}`);
+    await client.query(`SELECT pg_advisory_lock_shared(${LOCK})`);
+    signal.throwIfAborted();
+    return { client, ...address };
   } catch (error) {
     await client.end().catch(() => undefined);
     throw error;
