@@ -147,13 +147,13 @@ async Task<long> ExportRange(long start, long end)
         body = await Request(address, deadline, false); // no token: the URL is its own key
         var elements = JsonNode.Parse(body)?["elements"] as JsonArray;
         var isWhole = elements is not null;
-        if (files?[position] is { } promised)
+        if (files?[position] is { } expected)
         {
             var sha256 = Convert.ToHexString(SHA256.HashData(body)).ToLowerInvariant();
-            isWhole = sha256 == promised["sha256"]!.GetValue<string>()
-                && elements?.Count == promised["objects"]!.GetValue<int>();
+            isWhole = sha256 == expected["sha256"]!.GetValue<string>()
+                && elements?.Count == expected["objects"]!.GetValue<int>();
         }
-        if (elements is null || !isWhole) throw new Exception($"{name}: not the file that was promised");
+        if (elements is null || !isWhole) throw new Exception($"{name}: not the file of the manifest");
         foreach (var sale in elements)
         {
             // A payment that failed or was voided brought no money.

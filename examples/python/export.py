@@ -77,8 +77,8 @@ def request(url, deadline, headers=None, data=None):
         # Without its query: that of a file is its key, and belongs in no log.
         trouble = f"{url.split('?')[0]}: {status or 'no answer'} {body[:300].decode(errors='replace')}"
         pause = max(wait, min(2**asked, 60))
-        may_pass = status == 0 or status == 429 or status >= 500
-        if not may_pass or failed == TRIES or time.time() + pause > deadline:
+        is_transient = status == 0 or status == 429 or status >= 500
+        if not is_transient or failed == TRIES or time.time() + pause > deadline:
             raise RuntimeError(trouble)
         print(f"{trouble}; again in {pause:.0f} s", file=sys.stderr)
         time.sleep(pause)
@@ -117,9 +117,9 @@ def export_range(base, merchant, token, kind, start, end, out, sums):
         body = request(url, deadline)  # no token: the URL is its own key
         elements = json.loads(body).get("elements")
         found = {"objects": len(elements or []), "sha256": hashlib.sha256(body).hexdigest()}
-        promised = files[position] if files else found
-        if elements is None or any(found[key] != promised[key] for key in found):
-            raise RuntimeError(f"{name}: not the file that was promised")
+        expected = files[position] if files else found
+        if elements is None or any(found[key] != expected[key] for key in found):
+            raise RuntimeError(f"{name}: not the file of the manifest")
         for sale in elements:
             # A payment that failed or was voided brought no money.
             if kind == "ORDERS" or sale.get("result") == "SUCCESS":

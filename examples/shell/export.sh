@@ -86,11 +86,11 @@ export_range() {
       | select($member == "total" or .result == "SUCCESS")) as $sale ({}; ($sale[$member] // 0) as $money
       | ($money / 1e9 | trunc) as $billions | .[$sale.currency // "?"] |= [(.[0] // 0) + $billions,
         (.[1] // 0) + $money - $billions * 1e9]))}' "$name.part" >"$tmp/counts" 2>"$tmp/problem" ||
-      fail "$name: not the file that was promised"
+      fail "$name: not the file of the manifest"
     found=$(jq -e .objects "$tmp/counts") && [[ -n $found ]] || fail "$name: it is empty"
     jq -e --argjson at "$position" --argjson objects "$found" --arg sha256 "$(sha256 <"$name.part")" \
       '.files.elements[$at] // {$objects, $sha256} | .objects == $objects and .sha256 == $sha256' \
-      "$made" >/dev/null || fail "$name: not the file that was promised"
+      "$made" >/dev/null || fail "$name: not the file of the manifest"
     cat "$tmp/counts" >>"$tmp/all"
     mv "$name.part" "$name" # what has the name is whole
     objects=$((objects + found))

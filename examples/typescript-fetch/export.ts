@@ -116,9 +116,9 @@ async function exportRange(startTime: number, endTime: number): Promise<void> {
     body = await request(url, {}, deadline); // no token: the URL is its own key
     const { elements } = JSON.parse(body.toString()) as { elements?: Sale[] };
     const sha256 = createHash('sha256').update(body).digest('hex');
-    const promised = files?.[position] ?? { sha256, objects: elements?.length };
-    if (!elements || sha256 !== promised.sha256 || elements.length !== promised.objects)
-      throw new Error(`${name}: not the file that was promised`);
+    const expected = files?.[position] ?? { sha256, objects: elements?.length };
+    if (!elements || sha256 !== expected.sha256 || elements.length !== expected.objects)
+      throw new Error(`${name}: not the file of the manifest`);
     for (const sale of elements) {
       // A payment that failed or was voided brought no money.
       if (type === 'PAYMENTS' && sale.result !== 'SUCCESS') continue;

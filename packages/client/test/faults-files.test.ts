@@ -199,7 +199,7 @@ describe('what does not pass', () => {
     [
       'a wrong count',
       'BAD_FILE',
-      /holds 10 objects, and 11 were promised/,
+      /holds 10 objects, and the manifest says 11/,
       { manifest: { at: 1, objects: 1 } },
     ],
     ['a wrong length', 'BAD_FILE', /has \d+ bytes of \d+/, { manifest: { bytes: 1 } }],

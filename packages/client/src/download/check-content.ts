@@ -61,8 +61,8 @@ function verifyAgainstManifest(
   if (!expected) return;
   const fault = (message: string): ExportError => new ExportError('BAD_FILE', message);
   if (expected.objects !== objects)
-    throw fault(`it holds ${objects} objects, and ${expected.objects} were promised`);
+    throw fault(`it holds ${objects} objects, and the manifest says ${expected.objects}`);
   if (expected.bytes !== bytes) throw fault(`it has ${bytes} bytes of ${expected.bytes}`);
   if (expected.sha256 !== sha256)
-    throw fault(`its SHA-256 is ${sha256}, and ${expected.sha256} was promised`);
+    throw fault(`its SHA-256 is ${sha256}, and the manifest says ${expected.sha256}`);
 }
