@@ -192,7 +192,7 @@ describe('what does not pass', () => {
     [
       'right length, other bytes',
       'BAD_FILE',
-      /damaged: its SHA-256 is \w+, and \w+ was/,
+      /damaged: its SHA-256 is \w+, and the manifest says/,
       { altered: {} },
     ],
     ['a wrong sum', 'BAD_FILE', /SHA-256/, { manifest: { sha256: 'wrong' } }],
