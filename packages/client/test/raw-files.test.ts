@@ -128,7 +128,7 @@ describe('the raw files of an export', () => {
     await using made = await make({ faults: { altered: { position: 2 } as never } });
     const error = await failureOf(made.download(), 'BAD_FILE');
     expect(error.message).toMatch(
-      /^file 2 of export \w+ is damaged: its SHA-256 is \w+, and \w+ was/,
+      /^file 2 of export \w+ is damaged: its SHA-256 is \w+, and the manifest says \w+/,
     );
     expect(await readdir(made.scene.out)).not.toContain('0002.json');
     made.scene.fake.set({});
