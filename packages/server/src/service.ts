@@ -49,7 +49,7 @@ export interface Roles {
 export interface Service {
   /** Address at which clients reach it; null for a worker alone. */
   readonly url: string | null;
-  /** Finishes or hands back what runs, then closes everything in the reverse order of its opening. */
+  /** Finishes or releases what runs, then closes everything in the reverse order of its opening. */
   stop(): Promise<void>;
 }
 

@@ -1,13 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import type { ExportType, FailureCode } from '@tillroll/contract';
 import type { Pool } from '../database/pool.ts';
 import { inTransaction, write } from '../database/transaction.ts';
-import {
-  interruptionDelayMs,
-  MAX_ERRORS,
-  MAX_INTERRUPTIONS,
-  MAX_PERMANENT_ERRORS,
-} from './lifecycle.ts';
+import { MAX_INTERRUPTIONS } from './lifecycle.ts';
 import type { ExportQueue } from './queue.ts';
 import type { ExportRecord, ManifestFile } from './record.ts';
 import * as sql from './sql.ts';
@@ -28,9 +22,6 @@ export interface Attempt {
   /** Name of the worker of the attempt before this one, or null when there was none. */
   takenOverFrom: string | null;
 }
-
-/** The outcome of an attempt that ended without a manifest. `superseded`: it was no longer the current one. */
-export type Ending = 'will be retried' | 'failed' | 'superseded';
 
 /** The result of claiming a job's export: an attempt, an export that was interrupted too often, or null when the job is out of date. */
 export type Claim =
@@ -116,78 +107,5 @@ export async function completeExport(
     ]);
     await queue.enqueueExpiry(client, { exportId: attempt.exportId, at: row.availableUntil });
     return row.availableUntil;
-  });
-}
-
-/** An error of the export itself. */
-export interface Fault {
-  code: FailureCode;
-  /** Another try meets the same error, unless the objects themselves change. */
-  isPermanent: boolean;
-}
-
-/**
- * An error of the export itself: tried again with growing pauses, FAILED when no tries are left.
- * @param delayMs how long to wait after so many errors.
- */
-export async function recordError(
-  pool: Pool,
-  queue: ExportQueue,
-  attempt: Attempt,
-  fault: Fault,
-  delayMs: (errors: number) => number,
-): Promise<Ending> {
-  return inTransaction(pool, async (client) => {
-    const jobId = randomUUID();
-    const { rows } = await client.query<{ errors: number }>(sql.retry, [
-      attempt.exportId,
-      attempt.number,
-      jobId,
-    ]);
-    const [row] = rows;
-    if (!row) return 'superseded';
-    if (row.errors >= (fault.isPermanent ? MAX_PERMANENT_ERRORS : MAX_ERRORS)) {
-      await client.query(sql.fail, [attempt.exportId, attempt.number, fault.code]);
-      return 'failed';
-    }
-    await queue.enqueueRun(client, {
-      jobId,
-      exportId: attempt.exportId,
-      delayMs: delayMs(row.errors),
-    });
-    return 'will be retried';
-  });
-}
-
-/** The attempt ended through no fault of the export: tried again, FAILED after twenty of those. */
-export async function releaseExport(
-  pool: Pool,
-  queue: ExportQueue,
-  attempt: Pick<Attempt, 'exportId' | 'number'>,
-  cause: 'shutdown' | 'lost',
-): Promise<Ending> {
-  return inTransaction(pool, async (client) => {
-    const jobId = randomUUID();
-    const { rows } = await client.query<{ interruptions: number }>(sql.release, [
-      attempt.exportId,
-      attempt.number,
-      jobId,
-    ]);
-    const [row] = rows;
-    if (!row) return 'superseded';
-    if (row.interruptions > MAX_INTERRUPTIONS) {
-      await client.query(sql.fail, [
-        attempt.exportId,
-        attempt.number,
-        'WORKER_LOST' satisfies FailureCode,
-      ]);
-      return 'failed';
-    }
-    await queue.enqueueRun(client, {
-      jobId,
-      exportId: attempt.exportId,
-      delayMs: cause === 'lost' ? interruptionDelayMs(row.interruptions) : 0,
-    });
-    return 'will be retried';
   });
 }

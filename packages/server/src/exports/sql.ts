@@ -137,13 +137,13 @@ export const insertFiles = `
 export const retry = `
   UPDATE tillroll.exports e SET
     status = ${target('retry')}, errors = errors + 1, job_id = $3, modified_time = tillroll.now_ms()
-  WHERE ${current('retry')} RETURNING errors`;
+  WHERE ${current('retry')} RETURNING errors AS count`;
 
 /** $1 id, $2 attempt, $3 the next job */
 export const release = `
   UPDATE tillroll.exports e SET
     status = ${target('release')}, interruptions = interruptions + 1, job_id = $3, modified_time = tillroll.now_ms()
-  WHERE ${current('release')} RETURNING interruptions`;
+  WHERE ${current('release')} RETURNING interruptions AS count`;
 
 /** $1 id, $2 attempt, $3 code */
 export const fail = `

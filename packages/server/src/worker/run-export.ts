@@ -1,32 +1,17 @@
-import { isConnectionLoss } from '../database/faults.ts';
 import type { Pool } from '../database/pool.ts';
 import { oneLine } from '../errors.ts';
-import {
-  completeExport,
-  releaseExport,
-  recordError,
-  reportProgress,
-  claimExport,
-  type Attempt,
-  type Ending,
-  type Fault,
-} from '../exports/attempts.ts';
+import { recordAttemptEnd, type Ending } from '../exports/attempt-end.ts';
+import { claimExport, completeExport, reportProgress, type Attempt } from '../exports/attempts.ts';
 import { recordStatement, type ExportStatement } from '../exports/statements.ts';
 import { findRetainedAttempt } from '../exports/upkeep.ts';
 import type { Logger } from '../log.ts';
 import type { BossQueue, RunJob } from '../queue/boss-queue.ts';
 import type { RepeatedWarnings } from '../repeats.ts';
 import { StorageError, writeFiles } from '../sink/write-files.ts';
-import { ObjectTooLarge } from '../source/frames.ts';
-import {
-  readRows,
-  SourceDisordered,
-  SourceError,
-  SourceLost,
-  type Source,
-} from '../source/rows.ts';
+import { readRows, type Source } from '../source/rows.ts';
 import { attemptPrefix, fileKey } from '../storage/keys.ts';
 import type { Storage } from '../storage/storage.ts';
+import { AttemptStopped, classify } from './attempt-stop.ts';
 import { endFormerStatement } from './end-statement.ts';
 import { ProgressReporter } from './progress.ts';
 
@@ -47,20 +32,8 @@ export interface WorkerContext {
   readonly log: Logger;
   /** For what fails again and again until its cause is gone: logs one line for each cause. */
   readonly warnings: Pick<RepeatedWarnings, 'warn'>;
-  /** Aborts when the process must end: running exports are handed back. */
+  /** Aborts with `AttemptStopped` when the process must end: running exports are released. */
   readonly shutdown: AbortSignal;
-}
-
-/** Another attempt is the current one, or the export was canceled. */
-class Superseded extends Error {
-  override name = 'Superseded';
-}
-
-const SUPERSEDED = 'the export was canceled or has a newer attempt';
-
-/** The queue took the job away: it believes this worker dead. */
-class JobLost extends Error {
-  override name = 'JobLost';
 }
 
 /** Runs one export from its first row to its manifest, and decides what an interruption means. */
@@ -138,18 +111,17 @@ async function attemptExport(
   const { pool, source, queue, storage } = context;
   let statement: ExportStatement | null = null;
   const record = async (backend: ExportStatement['backend']): Promise<void> => {
-    if (!(await recordStatement(pool, attempt, backend))) throw new Superseded(SUPERSEDED);
+    if (!(await recordStatement(pool, attempt, backend))) throw new AttemptStopped('superseded');
     statement = { exportId: attempt.exportId, backend };
   };
-  const superseded = new AbortController();
-  const lost = new AbortController();
-  const onLost = (): void => lost.abort(new JobLost('the queue gave the job to another worker'));
-  jobSignal.addEventListener('abort', onLost, { once: true });
-  const signal = AbortSignal.any([context.shutdown, lost.signal, superseded.signal]);
+  const stop = new AbortController();
+  const onJobLost = (): void => stop.abort(new AttemptStopped('lost'));
+  jobSignal.addEventListener('abort', onJobLost, { once: true });
+  const signal = AbortSignal.any([context.shutdown, stop.signal]);
   const progress = new ProgressReporter(
     attempt,
     (percent) => reportProgress(pool, attempt, percent),
-    () => superseded.abort(new Superseded(SUPERSEDED)),
+    () => stop.abort(new AttemptStopped('superseded')),
   );
   try {
     await checkStore(context);
@@ -165,7 +137,7 @@ async function attemptExport(
     await checkStore(context);
     await progress.stop();
     const until = await completeExport(pool, queue, attempt, files, context.retentionMs);
-    if (until === null) throw new Superseded(SUPERSEDED);
+    if (until === null) throw new AttemptStopped('superseded');
     return {
       files: files.length,
       objects: files.reduce((sum, file) => sum + file.objects, 0),
@@ -177,7 +149,7 @@ async function attemptExport(
     throw signal.aborted ? signal.reason : error;
   } finally {
     await progress.stop();
-    jobSignal.removeEventListener('abort', onLost);
+    jobSignal.removeEventListener('abort', onJobLost);
   }
 }
 
@@ -195,31 +167,16 @@ async function checkStore(context: WorkerContext): Promise<void> {
   });
 }
 
-/** The fault of an error of the export itself, or null when it was not the export's fault. */
-function classifyFault(error: unknown): Fault | null {
-  if (error instanceof SourceLost || error instanceof JobLost) return null;
-  if (error instanceof SourceDisordered) return { code: 'SOURCE_UNAVAILABLE', isPermanent: true };
-  if (error instanceof SourceError) return { code: 'SOURCE_UNAVAILABLE', isPermanent: false };
-  if (error instanceof StorageError) return { code: 'STORAGE_UNAVAILABLE', isPermanent: false };
-  if (error instanceof ObjectTooLarge) return { code: 'OBJECT_TOO_LARGE', isPermanent: true };
-  // The link broke while the manifest was committed.
-  if (isConnectionLoss(error)) return null;
-  return { code: 'INTERNAL', isPermanent: false };
-}
-
 /**
- * Says to the database how the attempt ended. When the database cannot be reached either, the error
- * passes on to the queue, which gives the job to a worker again; the take-over then counts the loss.
+ * Records in the database how the attempt ended. When the database cannot be reached either, the error
+ * passes on to the queue, which gives the job to a worker again; the take-over then counts the interruption.
  */
 async function recordOutcome(
-  context: WorkerContext,
+  { pool, queue, retryDelayMs }: WorkerContext,
   attempt: Attempt,
   error: unknown,
 ): Promise<Ending> {
-  if (error instanceof Superseded) return 'superseded';
-  if (context.shutdown.aborted)
-    return releaseExport(context.pool, context.queue, attempt, 'shutdown');
-  const fault = classifyFault(error);
-  if (fault === null) return releaseExport(context.pool, context.queue, attempt, 'lost');
-  return recordError(context.pool, context.queue, attempt, fault, context.retryDelayMs);
+  const cause = classify(error);
+  if (cause === 'superseded') return 'superseded';
+  return recordAttemptEnd(pool, queue, attempt, cause, retryDelayMs);
 }

@@ -1,5 +1,5 @@
 import { oneLine } from '../errors.ts';
-import { releaseExport } from '../exports/attempts.ts';
+import { recordAttemptEnd } from '../exports/attempt-end.ts';
 import { leftStatements } from '../exports/statements.ts';
 import {
   forgetExport,
@@ -49,7 +49,7 @@ export async function sweep(context: WorkerContext): Promise<void> {
   for (const { id, attempt, jobId } of await idleExports(pool, IDLE_MS)) {
     await attemptTo(`reviving export ${id}`, async () => {
       if (await queue.isLive(jobId)) return;
-      const ending = await releaseExport(pool, queue, { exportId: id, number: attempt }, 'lost');
+      const ending = await recordAttemptEnd(pool, queue, { exportId: id, number: attempt }, 'lost');
       const level = ending === 'failed' ? 'error' : 'warn';
       log[level]({ export: id, attempt }, `sweep: an open export had no job: ${ending}`);
     });

@@ -1,10 +1,11 @@
 import type { Deadline } from '../deadline.ts';
+import { AttemptStopped } from './attempt-stop.ts';
 import { runExport, type WorkerContext } from './run-export.ts';
 import { expireExport, sweep } from './sweep.ts';
 
 /** A worker that takes jobs until it is stopped. */
 export interface Worker {
-  /** Takes no more jobs; lets running exports finish until the deadline, then hands them back. */
+  /** Takes no more jobs; lets running exports finish until the deadline, then releases them. */
   stop(deadline: Deadline): Promise<void>;
 }
 
@@ -39,7 +40,7 @@ export async function startWorker(
       await context.queue.pause();
       const ended = Promise.allSettled(running);
       await deadline.waitFor(ended);
-      shutdown.abort(new Error('the service is stopping'));
+      shutdown.abort(new AttemptStopped('shutdown'));
       await ended;
     },
   };

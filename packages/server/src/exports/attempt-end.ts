@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto';
+import type { FailureCode } from '@tillroll/contract';
+import type { Pool } from '../database/pool.ts';
+import { inTransaction } from '../database/transaction.ts';
+import type { Attempt } from './attempts.ts';
+import {
+  interruptionDelayMs,
+  MAX_ERRORS,
+  MAX_INTERRUPTIONS,
+  MAX_PERMANENT_ERRORS,
+  retryDelayMs,
+} from './lifecycle.ts';
+import type { ExportQueue } from './queue.ts';
+import * as sql from './sql.ts';
+
+/** An error of the export itself. */
+export interface Fault {
+  code: FailureCode;
+  /** Another try meets the same error, unless the objects themselves change. */
+  isPermanent: boolean;
+}
+
+/** The end of an attempt through no fault of the export: this process stops, or a link, a job or a worker was lost. */
+export type Interruption = 'shutdown' | 'lost';
+
+/** What became of the export. `superseded`: the attempt was no longer the current one, and nothing changed. */
+export type Ending = 'will be retried' | 'failed' | 'superseded';
+
+/** How the ends of one kind are counted, and what follows from the count. */
+interface Rule {
+  /** Adds one to the count of the export and returns it to PENDING. $1 id, $2 attempt, $3 next job. */
+  statement: string;
+  /** Ends of this kind after which the export is FAILED. */
+  limit: number;
+  code: FailureCode;
+  /** Milliseconds before the next try. @param count ends of this kind so far, from 1. */
+  delayMs: (count: number) => number;
+}
+
+/**
+ * Records that an attempt ended without a manifest: the export is tried again, or FAILED when no tries are left.
+ * @param errorDelayMs milliseconds to wait after so many faults; tests shorten it.
+ */
+export async function recordAttemptEnd(
+  pool: Pool,
+  queue: ExportQueue,
+  attempt: Pick<Attempt, 'exportId' | 'number'>,
+  end: Fault | Interruption,
+  errorDelayMs: (errors: number) => number = retryDelayMs,
+): Promise<Ending> {
+  const { exportId, number } = attempt;
+  const { statement, limit, code, delayMs } = chooseRule(end, errorDelayMs);
+  return inTransaction(pool, async (client) => {
+    const jobId = randomUUID();
+    const { rows } = await client.query<{ count: number }>(statement, [exportId, number, jobId]);
+    const [row] = rows;
+    if (!row) return 'superseded';
+    if (row.count >= limit) {
+      await client.query(sql.fail, [exportId, number, code]);
+      return 'failed';
+    }
+    await queue.enqueueRun(client, { jobId, exportId, delayMs: delayMs(row.count) });
+    return 'will be retried';
+  });
+}
+
+function chooseRule(end: Fault | Interruption, errorDelayMs: (errors: number) => number): Rule {
+  if (typeof end !== 'string') {
+    const limit = end.isPermanent ? MAX_PERMANENT_ERRORS : MAX_ERRORS;
+    return { statement: sql.retry, limit, code: end.code, delayMs: errorDelayMs };
+  }
+  return {
+    statement: sql.release,
+    limit: MAX_INTERRUPTIONS + 1,
+    code: 'WORKER_LOST',
+    // After a shutdown another process may take the export at once.
+    delayMs: end === 'shutdown' ? () => 0 : interruptionDelayMs,
+  };
+}
