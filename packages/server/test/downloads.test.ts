@@ -5,7 +5,8 @@ import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Overloaded } from '../src/fair-semaphore.ts';
-import { ClientLeft, Downloads } from '../src/http/downloads.ts';
+import { Downloads } from '../src/http/downloads.ts';
+import { CallerGone } from '../src/http/errors.ts';
 
 const FILE = Buffer.alloc(1_000_000, 'x');
 const LIMITS = { permits: 4, permitsPerKey: 2, waiting: 8, waitMs: 200 };
@@ -119,7 +120,7 @@ describe('connections that are not read', () => {
     const third = await ask('a', 1);
     await delay(20);
     third.destroy();
-    await until('it was told', () => refused.some((error) => error instanceof ClientLeft));
+    await until('it was told', () => refused.some((error) => error instanceof CallerGone));
     expect(opened).toHaveLength(before);
   });
 });

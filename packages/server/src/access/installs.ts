@@ -1,6 +1,7 @@
 import type { Permission } from '@tillroll/contract';
 import type { Pool, Queryable } from '../database/pool.ts';
 import { write } from '../database/transaction.ts';
+import * as sql from './sql.ts';
 import { mintToken, parseToken, secretMatches } from './token.ts';
 
 /** A merchant's consent to an app, as `installs` lists it. Times are epoch milliseconds. */
@@ -39,27 +40,20 @@ export type Refusal =
 
 export type Verdict = { ok: true; principal: Principal } | { ok: false; refusal: Refusal };
 
-const COLUMNS = `id, merchant_id AS "merchantId", app_id AS "appId", permissions,
-  created_time AS "createdTime", revoked_time AS "revokedTime"`;
-
 /** Records an install and returns its token, which cannot be read again. */
 export async function install(
   pool: Pool,
   wanted: { merchantId: string; appId: string; permissions: readonly Permission[] },
 ): Promise<{ token: string; installId: string }> {
   const { token, installId, secretHash } = mintToken();
-  await write(
-    pool,
-    `INSERT INTO tillroll.installs (id, merchant_id, app_id, permissions, secret_hash, created_time)
-     VALUES ($1, $2, $3, $4, $5, tillroll.now_ms())`,
-    [installId, wanted.merchantId, wanted.appId, wanted.permissions, secretHash],
-  );
+  const { merchantId, appId, permissions } = wanted;
+  await write(pool, sql.insert, [installId, merchantId, appId, permissions, secretHash]);
   return { token, installId };
 }
 
 /** Deletes an install whose token nobody ever had. */
 export async function deleteInstall(pool: Pool, installId: string): Promise<void> {
-  await write(pool, 'DELETE FROM tillroll.installs WHERE id = $1', [installId]);
+  await write(pool, sql.deleteOne, [installId]);
 }
 
 /** The installs of one merchant, or of all; oldest first. */
@@ -67,12 +61,7 @@ export async function listInstalls(
   database: Queryable,
   merchantId: string | null,
 ): Promise<Install[]> {
-  const result = await database.query<Install>(
-    `SELECT ${COLUMNS} FROM tillroll.installs
-     WHERE $1::text IS NULL OR merchant_id = $1 ORDER BY merchant_id, created_time, id`,
-    [merchantId],
-  );
-  return result.rows;
+  return (await database.query<Install>(sql.list, [merchantId])).rows;
 }
 
 /** Revokes a merchant's tokens (of one app, or of all) and returns how many were still valid. */
@@ -81,13 +70,7 @@ export async function uninstall(
   merchantId: string,
   appId: string | null,
 ): Promise<number> {
-  const result = await write(
-    pool,
-    `UPDATE tillroll.installs SET revoked_time = tillroll.now_ms()
-     WHERE merchant_id = $1 AND ($2::text IS NULL OR app_id = $2) AND revoked_time IS NULL`,
-    [merchantId, appId],
-  );
-  return result.rowCount ?? 0;
+  return (await write(pool, sql.revoke, [merchantId, appId])).rowCount ?? 0;
 }
 
 /** Decides whether a token may act for a merchant, and with which permissions. */
@@ -98,12 +81,8 @@ export async function authenticate(
 ): Promise<Verdict> {
   const parts = parseToken(token);
   if (!parts) return { ok: false, refusal: 'token malformed' };
-  const result = await database.query<StoredInstall>(
-    `SELECT ${COLUMNS}, encode(secret_hash, 'hex') AS "secretHash"
-     FROM tillroll.installs WHERE id = $1`,
-    [parts.installId],
-  );
-  return judge(parts.secret, result.rows[0] ?? null, merchantId);
+  const { rows } = await database.query<StoredInstall>(sql.read, [parts.installId]);
+  return judge(parts.secret, rows[0] ?? null, merchantId);
 }
 
 /** Decides what the holder of a secret may do, given the install that the token names, if any. */

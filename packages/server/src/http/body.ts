@@ -1,7 +1,11 @@
 import type { IncomingMessage } from 'node:http';
-import { MAX_BODY_BYTES } from '@tillroll/contract';
-import { BadBody, TooLarge, TooSlow } from '../ingest/errors.ts';
-import { bodyTooShredded, HttpError, unsupportedEncoding } from './errors.ts';
+import {
+  bodyBroken,
+  bodyTooShredded,
+  bodyTooSlow,
+  HttpError,
+  unsupportedEncoding,
+} from './errors.ts';
 import { whenShredded } from './incoming.ts';
 
 /**
@@ -11,27 +15,24 @@ import { whenShredded } from './incoming.ts';
 const LEAST_BYTES_PER_S = 16_000;
 const WINDOW_MS = 30_000;
 
-/** How the body is compressed. @throws 415; TooLarge when `Content-Length` says it. */
+/** How the body is compressed. @throws 415 */
 export function parseEncoding(request: IncomingMessage): 'identity' | 'gzip' {
   const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
   if (!['identity', 'gzip', 'x-gzip'].includes(encoding)) throw unsupportedEncoding(encoding);
-  if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) {
-    throw new TooLarge(`the body is larger than ${MAX_BODY_BYTES} bytes`);
-  }
   return encoding === 'identity' ? 'identity' : 'gzip';
 }
 
 /**
  * A request's body as it comes. A reader that stops early leaves the connection open, so that the
  * sender can still read why.
- * @throws TooSlow; 413 when it comes in too many small parts; BadBody when the connection breaks
+ * @throws HttpError: 408 when it comes too slowly, 413 in too many small parts, 400 when the connection breaks
  */
 export async function* bodyOf(
   request: IncomingMessage,
   least = { bytesPerSecond: LEAST_BYTES_PER_S, windowMs: WINDOW_MS },
 ): AsyncGenerator<Buffer> {
   const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer, undefined>;
-  const tooSlow = new TooSlow(
+  const tooSlow = bodyTooSlow(
     `less than ${least.bytesPerSecond} bytes a second were received for ${least.windowMs / 1000} s`,
   );
   // Of the wait under way; one promise for all of them would hold every chunk that was read.
@@ -65,11 +66,8 @@ export async function* bodyOf(
       yield value;
     }
   } catch (error) {
-    if (error instanceof TooSlow || error instanceof HttpError) throw error;
-    throw new BadBody(
-      'the connection broke before the whole body was there; nothing of it was stored',
-      { cause: error },
-    );
+    if (error instanceof HttpError) throw error;
+    throw bodyBroken(error);
   } finally {
     // Not awaited: it would wait for the chunk that never came.
     void chunks.return?.().catch(() => undefined);

@@ -2,15 +2,8 @@ import { setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { toAccountKey, plain, type TrustedProxies } from './client-address.ts';
+import { CallerGone } from './errors.ts';
 import { MAX_REQUESTS_PER_CONNECTION } from './limits.ts';
-
-/** The caller closed its connection before its answer. Nobody reads what is answered now. */
-export class CallerGone extends Error {
-  override name = 'CallerGone';
-  constructor() {
-    super('the caller closed the connection before its answer');
-  }
-}
 
 /** An admitted connection and what is under way on it. */
 export class Connection {

@@ -6,7 +6,7 @@ import { clientAddress } from './client-address.ts';
 import { findConnection } from './connections.ts';
 import { notFound } from './errors.ts';
 import { documentRoute, OPENAPI } from './openapi.ts';
-import { resource } from './resource.ts';
+import { endpoint, resource } from './resource.ts';
 
 const PREFIX = '/docs';
 /** Answers under way. The system takes megabytes of each, also for a peer that never reads them. */
@@ -47,13 +47,13 @@ export async function docs(app: FastifyInstance): Promise<void> {
   await app.register(swagger, { openapi: OPENAPI, transform: documentRoute });
   let document: Buffer | undefined;
   resource(app, '/openapi.json', {
-    GET: {
+    GET: endpoint({
       schema: { hide: true },
       handler: (_request, reply) => {
         document ??= Buffer.from(JSON.stringify(app.swagger()));
         return reply.type('application/json; charset=utf-8').send(document);
       },
-    },
+    }),
   });
 
   const places = new FairSemaphore(PLACES);

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { FairSemaphore, type SemaphoreLimits } from '../fair-semaphore.ts';
+import { CallerGone } from './errors.ts';
 import { LeastRate } from './least-rate.ts';
 
 /** Downloads open at once in this process. Each holds a file and up to half a megabyte of buffers. */
@@ -35,11 +36,6 @@ export interface Owner {
 }
 /** How often a peer's rate is looked at. */
 const WATCH_MS = 5_000;
-
-/** The client left before its download began. */
-export class ClientLeft extends Error {
-  override name = 'ClientLeft';
-}
 
 /** Answers whose peers are judged by their rate. */
 const rated = new WeakSet<ServerResponse>();
@@ -74,7 +70,7 @@ export class Downloads {
    * Opens a file for an answer. It is closed with the answer, which ends early when the file cannot be
    * read to its end or when the peer does not take it.
    * @param owner whose export it is.
-   * @throws ClientLeft; Overloaded when no place is free in time; whatever `read` throws.
+   * @throws CallerGone; Overloaded when no place is free in time; whatever `read` throws.
    */
   async start(
     response: ServerResponse,
@@ -82,7 +78,7 @@ export class Downloads {
     read: () => Promise<Readable>,
   ): Promise<Readable> {
     const left = new AbortController();
-    const leave = (): void => left.abort(new ClientLeft('the client left'));
+    const leave = (): void => left.abort(new CallerGone());
     response.once('close', leave);
     if (response.destroyed) leave();
     const socket = await waitForSocket(response, left.signal);
@@ -146,6 +142,6 @@ async function waitForSocket(response: ServerResponse, signal: AbortSignal): Pro
     await once(response, 'socket', { signal }).catch(() => signal.throwIfAborted());
   }
   const { socket } = response;
-  if (socket === null) throw new ClientLeft('the client left');
+  if (socket === null) throw new CallerGone();
   return socket;
 }

@@ -10,8 +10,7 @@ import { isTransient } from '../database/faults.ts';
 import { findErrorCode, oneLine } from '../errors.ts';
 import { Unavailable } from '../exports/create.ts';
 import { Overloaded } from '../fair-semaphore.ts';
-import { BadBody, InstallRevoked, NoRoom, Purged, TooLarge, TooSlow } from '../ingest/errors.ts';
-import { CallerGone } from './connections.ts';
+import { BadBody, InstallRevoked, NoRoom, Purged, TooLarge } from '../ingest/errors.ts';
 import type { HttpLog } from './log.ts';
 
 /** An answer that is an error: the one shape in which routes refuse. */
@@ -30,6 +29,14 @@ export class HttpError extends Error {
     this.status = status;
     this.body = body;
     this.headers = headers;
+  }
+}
+
+/** The caller closed its connection before its answer. Nobody reads what is answered now. */
+export class CallerGone extends HttpError {
+  override name = 'CallerGone';
+  constructor() {
+    super(408, errorBody(408, 'the caller closed the connection before its answer'));
   }
 }
 
@@ -92,6 +99,18 @@ export const bodyTooLarge = (limit: number): HttpError =>
       `The body is larger than ${limit} bytes, the most a request of this kind may have`,
     ),
   );
+
+/** @param details what was received, and in which time. */
+export const bodyTooSlow = (details: string): HttpError =>
+  new HttpError(408, errorBody(408, details));
+
+export const bodyBroken = (cause: unknown): HttpError => {
+  const error = badRequest(
+    'the connection broke before the whole body was there; nothing of it was stored',
+  );
+  error.cause = cause;
+  return error;
+};
 
 export const bodyTooShredded = (): HttpError =>
   new HttpError(
@@ -159,11 +178,6 @@ export function toHttpError(error: unknown): HttpError {
   if (error instanceof Purged) return new HttpError(409, errorBody(409, error.message));
   if (error instanceof BadBody) return badRequest(error.message);
   if (error instanceof TooLarge) return new HttpError(413, errorBody(413, error.message));
-  if (error instanceof CallerGone) {
-    // Nobody reads this one.
-    return new HttpError(408, errorBody(408, error.message));
-  }
-  if (error instanceof TooSlow) return new HttpError(408, errorBody(408, error.message));
   if (error instanceof Error) {
     const known = fromFastify(error as FastifyError);
     if (known) return known;

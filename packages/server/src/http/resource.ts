@@ -1,8 +1,40 @@
-import type { FastifyInstance, RouteOptions } from 'fastify';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type {
+  ContextConfigDefault,
+  FastifyInstance,
+  FastifySchema,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+  RouteGenericInterface,
+  RouteOptions,
+} from 'fastify';
 import { methodNotAllowed } from './errors.ts';
 
 type Method = 'GET' | 'POST';
-export type Endpoint = Omit<RouteOptions, 'method' | 'url'>;
+
+/** Registers a route for one method of a URL. */
+export type Endpoint = (app: FastifyInstance, method: Method, url: string) => void;
+
+type Options<Schema extends FastifySchema> = Omit<
+  RouteOptions<
+    RawServerDefault,
+    RawRequestDefaultExpression,
+    RawReplyDefaultExpression,
+    RouteGenericInterface,
+    ContextConfigDefault,
+    Schema,
+    TypeBoxTypeProvider
+  >,
+  'method' | 'url'
+>;
+
+/** Describes a route. The handler's `params` and `query` have the types of the schema. */
+export function endpoint<const Schema extends FastifySchema>(options: Options<Schema>): Endpoint {
+  return (app, method, url) => {
+    app.withTypeProvider<TypeBoxTypeProvider>().route({ ...options, method, url });
+  };
+}
 
 /**
  * Registers what a URL answers: the given methods, HEAD beside GET, OPTIONS with `Allow`, and 405 for
@@ -15,10 +47,10 @@ export function resource(
 ): void {
   const allowed: string[] = ['OPTIONS'];
   for (const method of ['POST', 'GET'] as const) {
-    const endpoint = endpoints[method];
-    if (!endpoint) continue;
+    const register = endpoints[method];
+    if (!register) continue;
     allowed.unshift(...(method === 'GET' ? ['GET', 'HEAD'] : ['POST']));
-    app.route({ ...endpoint, method, url });
+    register(app, method, url);
   }
   app.route({
     method: 'OPTIONS',

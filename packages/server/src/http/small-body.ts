@@ -1,7 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { TooSlow } from '../ingest/errors.ts';
-import { CallerGone } from './connections.ts';
-import { bodyTooLarge, bodyTooShredded } from './errors.ts';
+import { bodyTooLarge, bodyTooShredded, bodyTooSlow, CallerGone } from './errors.ts';
 import { whenShredded } from './incoming.ts';
 import { SMALL_BODY_MS } from './limits.ts';
 
@@ -10,7 +8,7 @@ const FIRST_BYTES = 1024;
 /**
  * Reads a body into one Buffer, which grows with what has come and not with what was announced.
  * @param limit in bytes.
- * @throws 413 above `limit` or in too many small parts, TooSlow after `SMALL_BODY_MS`, CallerGone when it never ends.
+ * @throws 413 above `limit` or in too many small parts, 408 after `SMALL_BODY_MS`, CallerGone when it never ends.
  */
 export function readSmallBody(request: IncomingMessage, limit: number): Promise<Buffer> {
   // It may have been closed while the token was looked up, and closes only once.
@@ -47,7 +45,7 @@ export function readSmallBody(request: IncomingMessage, limit: number): Promise<
   };
   const timer = setTimeout(() => {
     end();
-    reject(new TooSlow(`the body was not complete after ${SMALL_BODY_MS / 1000} s`));
+    reject(bodyTooSlow(`the body was not complete after ${SMALL_BODY_MS / 1000} s`));
   }, SMALL_BODY_MS);
   const end = (): void => {
     clearTimeout(timer);

@@ -16,11 +16,6 @@ export class TooLarge extends Error {
   override name = 'TooLarge';
 }
 
-/** The body stopped coming, or comes too slowly: 408. */
-export class TooSlow extends Error {
-  override name = 'TooSlow';
-}
-
 /** The merchant's objects were purged while the upload came in: 409. */
 export class Purged extends Error {
   override name = 'Purged';

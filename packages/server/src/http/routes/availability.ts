@@ -1,13 +1,13 @@
 import { availabilityAt, type Availability } from '@tillroll/contract';
 import type { FastifyInstance } from 'fastify';
 import type { HttpContext } from '../context.ts';
-import { resource } from '../resource.ts';
+import { endpoint, resource } from '../resource.ts';
 import { AvailabilitySchema } from '../schemas/wire.ts';
 
 /** The route that tells whether exports can be created now, and when next. Needs no token. */
 export function availabilityRoutes(app: FastifyInstance, { now, rules }: HttpContext): void {
   resource(app, '/v3/availability', {
-    GET: {
+    GET: endpoint({
       schema: {
         tags: ['service'],
         summary: 'Opening hours',
@@ -17,6 +17,6 @@ export function availabilityRoutes(app: FastifyInstance, { now, rules }: HttpCon
         const { hours, region } = rules;
         return Promise.resolve(availabilityAt(hours, region, now()));
       },
-    },
+    }),
   });
 }

@@ -9,6 +9,7 @@ import {
   type Permission,
 } from '@tillroll/contract';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Static } from 'typebox';
 import type { Principal } from '../../access/installs.ts';
 import { createExport, refuseEarly } from '../../exports/create.ts';
 import { listExports } from '../../exports/read.ts';
@@ -23,7 +24,7 @@ import { authenticateWith, requirePrincipal, requirePermission } from '../auth.t
 import type { HttpContext } from '../context.ts';
 import { badRequest, exportNotFound } from '../errors.ts';
 import { mintUrls } from '../file-urls.ts';
-import { resource } from '../resource.ts';
+import { endpoint, resource } from '../resource.ts';
 import { inTurn } from '../turns.ts';
 import {
   errors,
@@ -116,8 +117,7 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
     return answer({ ...record, files: null });
   };
 
-  const read = async (request: FastifyRequest): Promise<ExportObject> => {
-    const { exportId } = request.params as { exportId: string };
+  const read = async (request: FastifyRequest, exportId: string): Promise<ExportObject> => {
     // What cannot be an id names no export; the token is still judged first.
     const wanted = EXPORT_ID.test(exportId) ? exportId : '';
     const { principal, export: record } = await authenticateWith(context, request, (installId) =>
@@ -129,9 +129,11 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
     return answer(record);
   };
 
-  const list = async (request: FastifyRequest): Promise<ExportList> => {
+  const list = async (
+    request: FastifyRequest,
+    { limit, offset }: Static<typeof ListQuery>,
+  ): Promise<ExportList> => {
     const principal = requirePrincipal(request);
-    const { limit, offset } = request.query as { limit: number; offset: number };
     const types = EXPORT_TYPES.filter((type) => principal.permissions.has(readPermission(type)));
     const records = await inTurn(context, request, () =>
       listExports(pool, principal, { types, limit, offset }),
@@ -143,7 +145,7 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
   };
 
   resource(app, '/exports', {
-    POST: {
+    POST: endpoint({
       bodyLimit: MAX_REQUEST_BYTES,
       // The body is judged by the contract, whose messages name the member and what is allowed.
       validatorCompiler: () => () => true,
@@ -159,8 +161,8 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
         response: { 200: ExportObjectSchema, ...errors(400, 401, 404, 413, 503) },
       },
       handler: create,
-    },
-    GET: {
+    }),
+    GET: endpoint({
       schema: {
         tags: TAGS,
         summary: 'List exports, newest first',
@@ -171,11 +173,11 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
         response: { 200: ExportListSchema, ...errors(400, 401, 404) },
       },
       preValidation: requireDigits,
-      handler: list,
-    },
+      handler: (request) => list(request, request.query),
+    }),
   });
   resource(app, '/exports/:exportId', {
-    GET: {
+    GET: endpoint({
       config: { authenticatesItself: true },
       schema: {
         tags: TAGS,
@@ -186,7 +188,7 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
         querystring: TokenQuery,
         response: { 200: ExportObjectSchema, ...errors(401, 404) },
       },
-      handler: read,
-    },
+      handler: (request) => read(request, request.params.exportId),
+    }),
   });
 }

@@ -1,13 +1,19 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { Type } from 'typebox';
 import { readFile, type FileRecord } from '../../exports/read.ts';
 import { isAvailable } from '../../exports/record.ts';
 import { fileKey } from '../../storage/keys.ts';
 import { FileMissing } from '../../storage/storage.ts';
 import type { HttpContext } from '../context.ts';
-import { badSignature, fileLost, filesGone, HttpError, rangeNotSatisfiable } from '../errors.ts';
-import { ClientLeft, Downloads } from '../downloads.ts';
+import {
+  badSignature,
+  CallerGone,
+  fileLost,
+  filesGone,
+  HttpError,
+  rangeNotSatisfiable,
+} from '../errors.ts';
+import { Downloads } from '../downloads.ts';
 import {
   chooseRange,
   chooseRepresentation,
@@ -15,9 +21,17 @@ import {
   isCurrent,
   type ByteRange,
 } from '../representation.ts';
-import { resource } from '../resource.ts';
+import { endpoint, resource } from '../resource.ts';
 import { errors } from '../schemas/requests.ts';
 import { inTurn } from '../turns.ts';
+
+/** For the OpenAPI document. The answer itself is a stream of the stored bytes. */
+const FILE: Record<string, unknown> = {
+  description: 'The file: {"elements":[...]}, at most 1000 objects',
+  type: 'object',
+  required: ['elements'],
+  properties: { elements: { type: 'array', items: {} } },
+};
 
 /** Downloads. The URL authorises itself, so there is no token here. */
 export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
@@ -69,7 +83,7 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
           : inflate(await context.storage.read(key), part),
       );
     } catch (error) {
-      if (error instanceof ClientLeft) return null;
+      if (error instanceof CallerGone) return null;
       if (error instanceof FileMissing) throw await explainMissing(request, error);
       throw error;
     }
@@ -108,21 +122,18 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
   };
 
   resource(app, '/v3/files/*', {
-    GET: {
+    GET: endpoint({
       schema: {
         tags: ['files'],
         summary: 'Download a file of an export',
         description:
           'Needs neither a header nor a token: the URL, from `exportUrls`, is signed. Range and If-Range, If-None-Match and Accept-Encoding (gzip) are honoured.',
         response: {
-          200: {
-            description: 'The file: {"elements":[...]}, at most 1000 objects',
-            ...Type.Object({ elements: Type.Array(Type.Unknown()) }),
-          },
+          200: FILE,
           ...errors(403, 410, 416, 503),
         },
       },
       handler: download,
-    },
+    }),
   });
 }
