@@ -1,7 +1,7 @@
 import { OBJECTS_PER_FILE } from '@tillroll/contract';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { FileCutter, PIECE_BYTES } from '../src/sink/cutter.ts';
+import { FileCutter, PIECE_BYTES, type FileTarget, type OpenFile } from '../src/sink/cutter.ts';
 import { FrameDecoder } from '../src/source/frames.ts';
 
 interface CutFile {
@@ -10,23 +10,29 @@ interface CutFile {
 }
 
 /** Takes the pieces as the sink does, and checks that the calls come in order. */
-class Files {
+class Files implements FileTarget {
   readonly files: CutFile[] = [];
-  #open: CutFile | null = null;
+  #open: OpenFile | null = null;
 
-  piece(position: number, bytes: Buffer): void {
+  open(position: number): OpenFile {
     expect(position).toBe(this.files.length);
-    expect(bytes.length).toBeGreaterThan(0);
-    expect(bytes.length).toBeLessThanOrEqual(PIECE_BYTES);
-    this.#open ??= { pieces: [], objects: 0 };
-    this.#open.pieces.push(bytes);
-  }
-
-  end(position: number, objects: number): void {
-    expect(position).toBe(this.files.length);
-    if (!this.#open) throw new Error('a file ended before it began');
-    this.files.push({ ...this.#open, objects });
-    this.#open = null;
+    expect(this.#open).toBeNull();
+    const pieces: Buffer[] = [];
+    const file: OpenFile = {
+      write: (piece) => {
+        expect(this.#open).toBe(file);
+        expect(piece.length).toBeGreaterThan(0);
+        expect(piece.length).toBeLessThanOrEqual(PIECE_BYTES);
+        pieces.push(piece);
+      },
+      close: (objects) => {
+        expect(this.#open).toBe(file);
+        this.files.push({ pieces, objects });
+        this.#open = null;
+      },
+    };
+    this.#open = file;
+    return file;
   }
 
   get nothingOpen(): boolean {

@@ -1,9 +1,17 @@
 import { OBJECTS_PER_FILE } from '@tillroll/contract';
 
-/** The destination of the pieces of files. Calls come in order; a file's pieces end before the next file's begin. */
-export interface PieceTarget {
-  piece(position: number, bytes: Buffer): void;
-  end(position: number, objects: number): void;
+/** A file that is being written. */
+export interface OpenFile {
+  /** Takes a piece, and the memory behind it. */
+  write(piece: Buffer): void;
+  /** Ends the file. @param objects how many it holds. */
+  close(objects: number): void;
+}
+
+/** The destination of the files. One is closed before the next is opened. */
+export interface FileTarget {
+  /** @param position of the file in its export, from 0. */
+  open(position: number): OpenFile;
 }
 
 export const PIECE_BYTES = 256 * 1024;
@@ -17,8 +25,9 @@ const CLOSE = Buffer.from(']}');
  * 256 KiB, so that what is in flight is counted in bytes however large the objects are.
  */
 export class FileCutter {
-  readonly #target: PieceTarget;
+  readonly #target: FileTarget;
   readonly #allocate: () => Buffer;
+  #file: OpenFile | null = null;
   #piece: Buffer | null = null;
   #used = 0;
   #position = 0;
@@ -26,7 +35,7 @@ export class FileCutter {
 
   /** @param allocate a buffer of `PIECE_BYTES`, which the target owns once it was handed on. */
   constructor(
-    target: PieceTarget,
+    target: FileTarget,
     allocate: () => Buffer = () => Buffer.allocUnsafeSlow(PIECE_BYTES),
   ) {
     this.#target = target;
@@ -35,40 +44,42 @@ export class FileCutter {
 
   /** Takes the object that is `data[start..end)`; its bytes are copied before this returns. */
   push(data: Buffer, start: number, end: number): void {
+    const file = this.#file ?? (this.#file = this.#target.open(this.#position));
     const lead = this.#objects === 0 ? OPEN : SEPARATOR;
-    this.#append(lead, 0, lead.length);
-    this.#append(data, start, end);
+    this.#append(file, lead, 0, lead.length);
+    this.#append(file, data, start, end);
     this.#objects++;
-    if (this.#objects === OBJECTS_PER_FILE) this.#endFile();
+    if (this.#objects === OBJECTS_PER_FILE) this.#close(file);
   }
 
   /** Ends the last file. Without objects there is no file at all. */
   finish(): void {
-    if (this.#objects > 0) this.#endFile();
+    if (this.#file) this.#close(this.#file);
   }
 
-  #endFile(): void {
-    this.#append(CLOSE, 0, CLOSE.length);
-    this.#flush();
-    this.#target.end(this.#position, this.#objects);
+  #close(file: OpenFile): void {
+    this.#append(file, CLOSE, 0, CLOSE.length);
+    this.#flush(file);
+    file.close(this.#objects);
+    this.#file = null;
     this.#position++;
     this.#objects = 0;
   }
 
-  #append(data: Buffer, start: number, end: number): void {
+  #append(file: OpenFile, data: Buffer, start: number, end: number): void {
     let at = start;
     while (at < end) {
       this.#piece ??= this.#allocate();
       const copied = data.copy(this.#piece, this.#used, at, end);
       this.#used += copied;
       at += copied;
-      if (this.#used === this.#piece.length) this.#flush();
+      if (this.#used === this.#piece.length) this.#flush(file);
     }
   }
 
-  #flush(): void {
+  #flush(file: OpenFile): void {
     if (this.#piece === null || this.#used === 0) return;
-    this.#target.piece(this.#position, this.#piece.subarray(0, this.#used));
+    file.write(this.#piece.subarray(0, this.#used));
     this.#piece = null;
     this.#used = 0;
   }

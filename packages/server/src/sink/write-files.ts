@@ -1,4 +1,4 @@
-import { FileCutter, PIECE_BYTES } from './cutter.ts';
+import { FileCutter, PIECE_BYTES, type FileTarget, type OpenFile } from './cutter.ts';
 import { FileInFlight, type StoreFile, type WrittenFile } from './file.ts';
 
 /** The files could not be written. */
@@ -49,7 +49,7 @@ export async function writeFiles(
 }
 
 /** The files that are being compressed and stored, and the memory they hold. */
-class InFlightFiles {
+class InFlightFiles implements FileTarget {
   readonly #store: StoreFile;
   readonly #spare: Buffer[] = [];
   readonly #ended: Promise<WrittenFile>[] = [];
@@ -67,33 +67,36 @@ class InFlightFiles {
     return this.#spare.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES);
   }
 
-  piece(position: number, bytes: Buffer): void {
-    if (!this.#current) {
-      this.#current = new FileInFlight(position, this.#store);
-      // Its compressor needs about as much as a piece, until all of it is stored.
-      this.#held += PIECE_BYTES;
-      this.#current.stored
-        .catch((cause: unknown) => this.#fail(cause))
-        .finally(() => this.#release());
-    }
+  open(position: number): OpenFile {
+    const file = new FileInFlight(position, this.#store);
+    this.#current = file;
+    // Its compressor needs about as much as a piece, until all of it is stored.
     this.#held += PIECE_BYTES;
-    this.#current.write(bytes, () => {
-      this.#spare.push(Buffer.from(bytes.buffer));
+    file.stored.catch((cause: unknown) => this.#fail(cause)).finally(() => this.#release());
+    return {
+      write: (piece) => this.#write(file, piece),
+      close: (objects) => this.#close(file, objects),
+    };
+  }
+
+  #write(file: FileInFlight, piece: Buffer): void {
+    this.#held += PIECE_BYTES;
+    file.write(piece, () => {
+      this.#spare.push(Buffer.from(piece.buffer));
       this.#release();
     });
+  }
+
+  #close(file: FileInFlight, objects: number): void {
+    const written = file.end(objects);
+    this.#current = null;
+    written.catch((cause: unknown) => this.#fail(cause));
+    this.#ended.push(written);
   }
 
   #release(): void {
     this.#held -= PIECE_BYTES;
     this.#wake?.();
-  }
-
-  end(_position: number, objects: number): void {
-    if (!this.#current) throw new Error('a file ended before it began');
-    const written = this.#current.end(objects);
-    this.#current = null;
-    written.catch((cause: unknown) => this.#fail(cause));
-    this.#ended.push(written);
   }
 
   #fail(cause: unknown): void {
