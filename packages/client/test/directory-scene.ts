@@ -19,7 +19,7 @@ import { describeBasis, type MonthRecord, type State } from '../src/directory/st
 import type { OnWaiting } from '../src/http/retry.ts';
 import { emptyMembers } from '../src/json/members.ts';
 import { parseMonth } from '../src/time/zone.ts';
-import { headOf, sha256, UTC, type Sale } from './output-directory.ts';
+import { filesBelow, headOf, sha256, UTC, type Sale } from './output-directory.ts';
 
 export const JSONL = { format: 'jsonl', gzip: false } as const;
 
@@ -156,4 +156,20 @@ export function sale(id: string, month: string, day = 3, total = 1000): Sale {
 
 export function readState(out: string): State {
   return JSON.parse(readFileSync(join(out, '.tillroll/state.json'), 'utf8')) as State;
+}
+
+/** January's orders, as `commitMonths` takes them. */
+export const JANUARY = [
+  'ORDERS',
+  '2026-01',
+  [sale('A', '2026-01'), sale('B', '2026-01', 9)],
+] as const;
+
+/** February's orders, as `commitMonths` takes them. */
+export const FEBRUARY = ['ORDERS', '2026-02', [sale('C', '2026-02')]] as const;
+
+/** Reads the published files of a directory. @returns their content by path */
+export function publishedIn(out: string): Record<string, string> {
+  const paths = filesBelow(out).filter((path) => !path.startsWith('.tillroll/'));
+  return Object.fromEntries(paths.map((path) => [path, readFileSync(join(out, path), 'utf8')]));
 }

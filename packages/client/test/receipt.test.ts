@@ -1,49 +1,16 @@
-import { readFileSync } from 'node:fs';
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, test } from 'vitest';
 import { FORMATS } from '../src/directory/layout.ts';
 import { makeReceipt } from '../src/directory/make-receipt.ts';
-import type {
-  MonthTotals,
-  OrderTotals,
-  PaymentTotals,
-  Receipt,
-  ReceiptFile,
-  ReceiptTable,
-} from '../src/directory/receipt.ts';
+import type { Receipt } from '../src/directory/receipt.ts';
 import { emptyState } from '../src/directory/state.ts';
 import { commitMonths, openDirectory } from './directory-scene.ts';
-import { headOf, temporary, type Sale } from './output-directory.ts';
-
-interface Schema {
-  description?: string;
-  properties?: Record<string, Schema>;
-  required?: string[];
-  additionalProperties?: boolean;
-  items?: Schema;
-  type?: string | string[];
-  $ref?: string;
-  $defs?: Record<string, Schema>;
-}
-const schema = JSON.parse(
-  readFileSync(new URL('../src/receipt.schema.json', import.meta.url), 'utf8'),
-) as Schema;
-const ajv = new Ajv2020({
-  strict: true,
-  allowUnionTypes: true,
-  allErrors: true,
-  formats: { 'date-time': true },
-});
-const isValid = ajv.compile(schema);
-
-function faults(receipt: unknown): string[] {
-  // As it stands in the file.
-  isValid(JSON.parse(JSON.stringify(receipt)));
-  return (isValid.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`);
-}
+import { headOf, type Sale, temporary } from './output-directory.ts';
+import { faults } from './receipt-schema.ts';
 
 const START = Date.UTC(2026, 0, 1);
+
 const DAY = 86_400_000;
+
 const FEBRUARY = START + 31 * DAY;
 
 const SALES: Sale[] = [
@@ -52,6 +19,7 @@ const SALES: Sale[] = [
   { id: 'C', createdTime: START + 40 * DAY, total: 5, amount: 9, result: 'SUCCESS' },
   { id: 'D', createdTime: START + 2 * DAY, currency: '__proto__ $', total: 1 },
 ];
+
 const REASON = 'the export FAILED';
 
 /** The receipt of two months of orders and one of payments; with `reason`, the second month is missing. */
@@ -72,162 +40,12 @@ async function createReceipt(
   );
 }
 
-/** The names of a type's members: one that is missing here, or is none, does not compile. */
-function members<T>(all: Record<keyof T, true>): string[] {
-  return Object.keys(all).toSorted();
-}
-const TOTALS = {
-  currency: true,
-  objects: true,
-  refunds: true,
-  refundAmount: true,
-  net: true,
-  uncounted: true,
-} as const;
-const ON_DISK = { path: true, bytes: true, sha256: true } as const;
-const itemsOf = (name: string): Schema | undefined => schema.properties?.[name]?.items;
-const SHAPES: [string, string[], Schema | undefined][] = [
-  [
-    'Receipt',
-    members<Receipt>({
-      receipt: true,
-      complete: true,
-      source: true,
-      format: true,
-      gzip: true,
-      columns: true,
-      bounds: true,
-      timezone: true,
-      spans: true,
-      objects: true,
-      files: true,
-      tables: true,
-      totals: true,
-      months: true,
-      missing: true,
-    }),
-    schema,
-  ],
-  [
-    'source',
-    members<Receipt['source']>({ url: true, merchant: true }),
-    schema.properties?.['source'],
-  ],
-  [
-    'a span',
-    members<Receipt['spans'][number]>({ type: true, from: true, to: true }),
-    itemsOf('spans'),
-  ],
-  [
-    'ReceiptFile',
-    members<ReceiptFile>({
-      ...ON_DISK,
-      type: true,
-      month: true,
-      covers: true,
-      exports: true,
-      objects: true,
-      outside: true,
-      firstCreatedTime: true,
-      lastCreatedTime: true,
-    }),
-    itemsOf('files'),
-  ],
-  [
-    'a range',
-    members<ReceiptFile['covers'][number]>({ startTime: true, endTime: true }),
-    schema.$defs?.['range'],
-  ],
-  [
-    'ReceiptTable',
-    members<ReceiptTable>({ ...ON_DISK, table: true, rows: true }),
-    itemsOf('tables'),
-  ],
-  [
-    'totals',
-    members<Receipt['totals']>({ orders: true, payments: true }),
-    schema.properties?.['totals'],
-  ],
-  [
-    'OrderTotals',
-    members<OrderTotals>({ ...TOTALS, total: true }),
-    schema.properties?.['totals']?.properties?.['orders']?.items,
-  ],
-  [
-    'PaymentTotals',
-    members<PaymentTotals>({
-      ...TOTALS,
-      result: true,
-      amount: true,
-      tipAmount: true,
-      taxAmount: true,
-    }),
-    schema.properties?.['totals']?.properties?.['payments']?.items,
-  ],
-  [
-    'MonthTotals',
-    members<MonthTotals>({
-      type: true,
-      month: true,
-      currency: true,
-      objects: true,
-      amount: true,
-      refundAmount: true,
-      net: true,
-    }),
-    itemsOf('months'),
-  ],
-  [
-    'what is missing',
-    members<Receipt['missing'][number]>({
-      name: true,
-      type: true,
-      startTime: true,
-      endTime: true,
-      reason: true,
-    }),
-    itemsOf('missing'),
-  ],
-];
-
-function* objectsIn(schemaPart: Schema): Generator<Schema, void, void> {
-  if (schemaPart.properties) yield schemaPart;
-  for (const inner of [
-    ...Object.values(schemaPart.properties ?? {}),
-    ...Object.values(schemaPart.$defs ?? {}),
-  ])
-    yield* objectsIn(inner);
-  if (schemaPart.items) yield* objectsIn(schemaPart.items);
-}
-
 /** Every object in a value. */
 function* objectsOf(value: unknown): Generator<Record<string, unknown>, void, void> {
   if (typeof value !== 'object' || value === null) return;
   if (!Array.isArray(value)) yield value as Record<string, unknown>;
   for (const inner of Object.values(value)) yield* objectsOf(inner);
 }
-
-describe('the JSON Schema of receipt.json', () => {
-  test.each(SHAPES)('has the members of %s', (_, names, shape) => {
-    expect(Object.keys(shape?.properties ?? {}).toSorted()).toEqual(names);
-  });
-
-  test('describes every object, requires every member and allows no other', () => {
-    expect([...objectsIn(schema)]).toHaveLength(SHAPES.length);
-    for (const shape of objectsIn(schema)) {
-      expect(shape.additionalProperties).toBe(false);
-      expect(shape.required?.toSorted()).toEqual(Object.keys(shape.properties ?? {}).toSorted());
-      for (const [name, member] of Object.entries(shape.properties ?? {})) {
-        const described =
-          member.description ?? schema.$defs?.[member.$ref?.split('/').at(-1) ?? '']?.description;
-        expect(described, name).toMatch(/\S/);
-        if (/amount|total$|^net$/i.test(name)) expect(described, name).toMatch(/minor units/i);
-        if (name.endsWith('Time')) expect(described, name).toMatch(/epoch milliseconds/);
-        if (name === 'bytes') expect(described, name).toMatch(/bytes/);
-      }
-    }
-  });
-});
 
 describe('a receipt', () => {
   test.each(FORMATS.flatMap((format) => [false, true].map((gzip) => [format, gzip] as const)))(

@@ -1,0 +1,83 @@
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { Assembler } from '../src/assemble/assembler.ts';
+import { Bench, idsOf, linesOf, sale } from './assembly-scene.ts';
+import { failureOf } from './scene.ts';
+
+describe('in its thread', () => {
+  test('months are assembled one after the other; a failed one leaves nothing', async () => {
+    const bench = new Bench();
+    const other = new Bench();
+    await using assembler = new Assembler();
+    const first = await assembler.begin(bench.job());
+    const second = assembler.begin(other.job());
+    await first.add(bench.part('E', [sale('A', 0), sale('A', 1)]));
+    await failureOf(first.finish(), 'DUPLICATE_ID');
+    expect(readdirSync(bench.folder).filter((name) => !name.startsWith('part'))).toEqual([]);
+    const session = await second;
+    await failureOf(session.add(other.part('F', [], '{')), 'BAD_FILE');
+    await session.add(other.part('F', [sale('B', 0)]));
+    expect(await session.finish()).toMatchObject({ objects: 1 });
+    await session.abort();
+    expect(idsOf(other.lines())).toEqual(['B']);
+  });
+
+  test('an abort ends what is under way, and removes it', async () => {
+    const bench = new Bench();
+    await using assembler = new Assembler();
+    const session = await assembler.begin(bench.job());
+    const many = Array.from({ length: 50_000 }, (_, i) => sale(`S${50_000 - i}`, 50_000 - i));
+    await session.add(bench.part('E', many));
+    const finishing = session.finish();
+    const aborting = session.abort();
+    await failureOf(finishing, 'INTERRUPTED');
+    await aborting;
+    expect(readdirSync(bench.folder).filter((name) => !name.startsWith('part'))).toEqual([]);
+  });
+
+  test('disposal ends a call that waits', async () => {
+    const bench = new Bench();
+    const assembler = new Assembler();
+    const session = await assembler.begin(bench.job());
+    const adding = session.add(bench.part('E', [sale('A', 0)]));
+    await Promise.all([failureOf(adding, 'INTERRUPTED'), assembler[Symbol.asyncDispose]()]);
+    await failureOf(assembler.begin(bench.job()), 'INTERRUPTED');
+  });
+
+  test('a system error keeps its code', async () => {
+    const bench = new Bench();
+    await using assembler = new Assembler();
+    const output = join(bench.folder, 'none', 'lines');
+    await expect(assembler.begin(bench.job({ output }))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  test('an existing file that was altered is named', async () => {
+    const bench = new Bench();
+    await using assembler = new Assembler();
+    const existing = bench.existing([sale('A', 0)]);
+    writeFileSync(existing.path, linesOf([sale('A', 0, { total: 7 })]));
+    expect((await failureOf(assembler.begin(bench.job({ existing })), 'DIRECTORY')).message).toBe(
+      `${existing.path} was altered; delete it and run the pull again`,
+    );
+    writeFileSync(existing.path, '{');
+    await failureOf(assembler.begin(bench.job({ existing })), 'DIRECTORY');
+  });
+
+  test('ids of two files are found in both, whatever became of their index', async () => {
+    await using assembler = new Assembler();
+    const [a, b] = [new Bench(), new Bench()];
+    await a.assemble([a.part('E', [sale('A', 0), sale('B', 1, { modifiedTime: 5 })])]);
+    await b.assemble([b.part('F', [sale('B', 2, { modifiedTime: 6 }), sale('C', 3)])], {
+      gzip: true,
+    });
+    const indexed = (of: Bench, gzip: boolean) => ({ lines: of.output, ids: of.ids, gzip });
+    const shared = () => assembler.shared(indexed(a, false), indexed(b, true));
+    const expected = [{ id: 'B', modifiedA: 5, modifiedB: 6 }];
+    expect(await shared()).toEqual(expected);
+    writeFileSync(a.ids, 'damaged');
+    expect(await shared()).toEqual(expected);
+    writeFileSync(b.ids, Float64Array.of(2, 1));
+    expect(await shared()).toEqual(expected);
+  });
+});

@@ -1,0 +1,56 @@
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { Assembly } from '../src/assemble/assembly.ts';
+import { Bench, countSales, elements, expectedFor, linesOf, sale } from './assembly-scene.ts';
+import { failureOf } from './scene.ts';
+
+describe('a bad part', () => {
+  const good = [sale('A', 0), sale('B', 1)];
+  const content = elements(good);
+  test.each<[string, string | Buffer, RegExp]>([
+    ['cut', content.slice(0, -5), /./],
+    ['empty', '', /./],
+    ['altered', content.replace('100', '200'), /its SHA-256 is \w+, and the manifest says \w+/],
+    ['shorter', elements([good[0]!]), /it holds 1 objects, and the manifest says 2/],
+    ['longer', `${content} `, /./],
+    ['a page of HTML', '<html></html>', /./],
+    ['gzip that is cut', gzipSync(content).subarray(0, -4), /its gzip data is damaged/],
+  ])('%s: nothing of it is kept, and it may be added again', async (_name, served, message) => {
+    const bench = new Bench();
+    const before = [sale('X', -2), sale('Y', -1)];
+    const after = [sale('Z', 5)];
+    const assembly = await Assembly.begin(bench.job());
+    await assembly.add(bench.part('E', before));
+    const expected = expectedFor(content, 2);
+    const bad = { ...bench.part('E', [], served), expected };
+    for (let i = 0; i < 2; i++)
+      expect((await failureOf(assembly.add(bad), 'BAD_FILE')).message).toMatch(message);
+    await assembly.add({ ...bench.part('E', good), expected });
+    await assembly.add(bench.part('E', after));
+    const file = await assembly.finish();
+    expect(bench.lines()).toBe(linesOf([...before, ...good, ...after]));
+    expect(file.tally).toEqual(countSales([...before, ...good, ...after]));
+  });
+
+  test('that is missing', async () => {
+    const bench = new Bench();
+    const assembly = await Assembly.begin(bench.job());
+    const missing = { path: join(bench.folder, 'none'), exportId: 'E', expected: undefined };
+    expect((await failureOf(assembly.add(missing), 'BAD_FILE')).message).toBe('it is missing');
+    await assembly.abort();
+  });
+
+  test('that is too large to be read whole is checked as a stream', async () => {
+    const bench = new Bench();
+    const note = 'x'.repeat(1_000_000);
+    const large = Array.from({ length: 12 }, (_, i) => sale(`L${i}`, i, { note }));
+    const text = elements(large);
+    const assembly = await Assembly.begin(bench.job());
+    const altered = bench.part('E', [], `${text.slice(0, -9)}y${text.slice(-8)}`);
+    await failureOf(assembly.add({ ...altered, expected: expectedFor(text, 12) }), 'BAD_FILE');
+    await assembly.add({ ...bench.part('E', large), expected: expectedFor(text, 12) });
+    await assembly.finish();
+    expect(bench.lines()).toBe(linesOf(large));
+  });
+});

@@ -1,0 +1,30 @@
+/** Converts objects to CSV and to DuckDB, which must agree. */
+
+import { expect } from 'vitest';
+import { bothTables, rangeOf, temporary } from './formats-fixture.ts';
+
+export const ORDER = { id: 'O1', createdTime: 1_767_225_600_001, modifiedTime: 1_767_225_600_002 };
+
+export const PAYMENT = {
+  id: 'P1',
+  createdTime: 1_767_225_600_003,
+  modifiedTime: 1_767_225_600_004,
+};
+
+/** Orders and payments in both forms, which must be equal. */
+export async function tablesOf(
+  orders: readonly (object | string)[],
+  payments: readonly object[] = [],
+) {
+  await using folder = await temporary();
+  const ranges = [
+    await rangeOf(folder.path, 'ORDERS', orders),
+    await rangeOf(folder.path, 'PAYMENTS', payments),
+  ];
+  const { csv, duckdb } = await bothTables(folder.path, ranges);
+  expect(duckdb).toEqual(csv);
+  return csv;
+}
+
+export const firstOf = async (orders: readonly (object | string)[]) =>
+  (await tablesOf(orders)).orders?.[0];
