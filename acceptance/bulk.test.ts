@@ -622,7 +622,7 @@ describe('what one reader could not read, or would read otherwise, is 400 with l
     for (const type of ['ORDERS', 'PAYMENTS'] as const) {
       const start = minute();
       const good = three(start);
-      // What only an order has.
+      // Members that only an order has.
       if (type === 'PAYMENTS' && /lineItems|tot\\u0061l/.test(make(start))) continue;
       const body = [good[0], make(start), good[1]].join('\n').replaceAll('"total"', memberOf(type));
       const details = expectError(await main.bulk(type, body), 400);

@@ -1,4 +1,4 @@
-/** What the suite knows of the service: an address, and tokens of known powers. */
+/** The service under test: an address, and tokens with known permissions. */
 export interface Target {
   url: string;
   merchant: string;

@@ -18,7 +18,7 @@ export interface AttackOrder {
 }
 
 export interface AttackReport {
-  /** What was sent and answered, in words. */
+  /** Requests and answers, in words. */
   readonly text: string;
 }
 

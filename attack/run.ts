@@ -18,7 +18,7 @@ import type { Target } from './target.ts';
 import type { Attack } from './tools/scene.ts';
 import { isLeft, type Idle, type LeftOvers, type Row } from './verdict.ts';
 
-/** What all attacks of one run share. */
+/** The parts that all attacks of one run share. */
 export interface Stage {
   readonly service: Service;
   readonly target: Target;
@@ -31,7 +31,7 @@ const ATTACK_MS = { full: 6_000, short: 2_500 } as const;
 const IDLE_MS = { full: 8_000, short: 4_000 } as const;
 /** The normal client alone, before and after the attack. */
 const LEAD_MS = 300;
-/** What an attack took must be given back within this. */
+/** The service must release the resources of an attack within this time. */
 const SETTLE_MS = 5_000;
 const HANGS_MS = 10_000;
 

@@ -32,7 +32,7 @@ export class Service {
     return this.#server?.pid ?? 0;
   }
 
-  /** Where uploads are spooled. */
+  /** The directory that uploads are spooled in. */
   get spool(): string {
     return join(this.directory, 'spool');
   }

@@ -116,7 +116,7 @@ function counted(reasons: readonly string[]): string {
   return [...counts].map(([reason, count]) => `${count} x ${reason}`).join(', ');
 }
 
-/** What does not fit into the row: what the attacker did, and what failed. */
+/** Details below the row: the attacker's actions, and the failures. */
 export function formatDetails(row: Row): string[] {
   const { attacker, client, left } = row;
   return [

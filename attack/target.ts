@@ -1,4 +1,4 @@
-/** What attackers and the normal client know of the service under attack. Plain data: it crosses processes. */
+/** The service under attack as attackers and the normal client see it. Plain data, because it crosses processes. */
 export interface Target {
   readonly host: string;
   readonly port: number;

@@ -1,7 +1,7 @@
 import type { ClientReport } from './client/process.ts';
 import { percentile } from './measure/percentile.ts';
 
-/** What an idle service is like: the normal client alone. */
+/** Figures of an idle service: the normal client alone. */
 export interface Idle {
   readonly p99Ms: number;
   /** The most resident memory while only the normal client is there, MB. */
@@ -9,13 +9,13 @@ export interface Idle {
   readonly descriptors: number | null;
 }
 
-/** What the service still holds some seconds after an attack. Null: not measured. */
+/** Resources that the service still holds some seconds after an attack. Null: not measured. */
 export interface LeftOvers {
   readonly connections: number | null;
   readonly descriptors: number | null;
   readonly memoryMb: number | null;
   readonly spoolMb: number | null;
-  /** Whether a load, a create and a download succeeded at once; if not, what failed. */
+  /** The result of a load, a create and a download right after the attack: the failure, if any. */
   readonly round: string;
 }
 
@@ -32,7 +32,7 @@ export interface Row {
   /** Above what the suite allows the service on this machine. */
   readonly isRunaway: boolean;
   readonly end: 'answers' | 'hangs' | 'died';
-  /** What the attacker sent and was answered. */
+  /** The attacker's requests and their answers. */
   readonly attacker: string;
 }
 
@@ -70,14 +70,14 @@ export function isLeft(left: LeftOvers, idle: Idle): boolean {
   );
 }
 
-/** Whether the machine was too busy to judge times: the normal client's own process was late. */
+/** Tells whether the machine was too busy to judge times: the normal client's own process was late. */
 export function isNoisy({ client }: Row): boolean {
   return client.loopDelayMs > NOISE_MS;
 }
 
 export type Fault = 'p99' | 'polls' | 'rounds' | 'memory' | 'log' | 'left' | 'after';
 
-/** What a row breaks; none: it passes. */
+/** The limits that a row breaks. None: it passes. */
 export function findFaults(row: Row, idle: Idle): Fault[] {
   const { polls, rounds } = row.client;
   const faults: [Fault, boolean][] = [
@@ -92,10 +92,10 @@ export function findFaults(row: Row, idle: Idle): Fault[] {
   return faults.filter(([, isFault]) => isFault).map(([name]) => name);
 }
 
-/** What no machine is too slow for: a service that ends, hangs, refuses polls or does not recover. */
+/** Faults on any machine, however slow: a service that ends, hangs, refuses polls or does not recover. */
 const OUTAGE: ReadonlySet<Fault> = new Set(['polls', 'after']);
 
-/** Whether a row shows an outage, whatever its times and sizes are. */
+/** Tells whether a row shows an outage, whatever its times and sizes are. */
 export function isOutage(row: Row, idle: Idle): boolean {
   return findFaults(row, idle).some((fault) => OUTAGE.has(fault));
 }

@@ -28,7 +28,7 @@ function selectOrders(merchant: string): string {
   return `SELECT object FROM tillroll.orders WHERE merchant_id = '${merchant}' AND created_time >= ${FROM} AND created_time < ${TO} ORDER BY created_time, id`;
 }
 
-/** What an expert would script: the same rows of the same PostgreSQL, in gzip files of 1000. */
+/** The script that an expert would write: the same rows of the same PostgreSQL, in gzip files of 1000. */
 export async function exportByShell(
   merchant: string,
   directory: string,

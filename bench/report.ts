@@ -1,4 +1,4 @@
-/** What was measured, against what was wanted; `null` where there is nothing to judge. */
+/** A measured figure beside its target; `null` where there is nothing to judge. */
 interface Row {
   measure: string;
   value: string;

@@ -38,7 +38,7 @@ export async function installApp({ environment }: Bench, merchant: string): Prom
   );
 }
 
-/** What psql needs to reach the service's own PostgreSQL. */
+/** Connection settings with which psql reaches the service's own PostgreSQL. */
 export async function psqlEnvironment({ directory }: Bench): Promise<NodeJS.ProcessEnv> {
   const state = JSON.parse(await readFile(join(directory, 'postgres.json'), 'utf8')) as Record<
     string,

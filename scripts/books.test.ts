@@ -36,7 +36,7 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 const FORMATS = ['jsonl', 'csv', 'parquet', 'duckdb'] as const;
 type Format = (typeof FORMATS)[number];
 
-/** Whether a program is there that takes its zones from the system, and the zones. */
+/** Tells whether a program that takes its zones from the system is installed, and the zones. */
 const has = (program: string): boolean =>
   spawnSync(program, ['--version']).status === 0 && existsSync('/usr/share/zoneinfo/Europe/Berlin');
 const READERS = [
@@ -60,7 +60,7 @@ const DIGITS: Readonly<Record<string, number | null>> = {
 const books = makeBooks();
 let directory: string;
 let server: FakeServer;
-/** What the command said, by format and zone. */
+/** The command's output, by format and zone. */
 const said = new Map<string, string>();
 const folderOf = (format: Format, zone: string): string =>
   join(directory, format, zone.replace('/', '-'));

@@ -25,7 +25,7 @@ interface Example {
   name: string;
   command: readonly string[];
   needs: readonly string[];
-  /** Whether it writes the files as they are served; the library's example writes JSON lines. */
+  /** True when it writes raw files; the library's example writes JSON lines. */
   keepsFiles: boolean;
 }
 
@@ -105,7 +105,7 @@ async function run(
   return { code, output, complaint };
 }
 
-/** What an example says at its end: `3000 objects`, then `sum of total: 123 USD` for each currency. */
+/** The last lines of an example: `3000 objects`, then `sum of total: 123 USD` for each currency. */
 function closingLines(output: string): { objects: string; sum: string } {
   const objects = /^(\d+) objects$/m.exec(output)?.[1] ?? 'none said';
   const sums = [...output.matchAll(/^sum of (?:total|amount): (.+)$/gm)].map(([, sum]) => sum);
@@ -122,7 +122,7 @@ async function contents(directory: string): Promise<string> {
   return (await Promise.all(lines)).join('\n');
 }
 
-/** What the database itself says, in the examples' words. */
+/** The database's own figures, in the examples' words. */
 async function truth(
   dataDir: string,
 ): Promise<Readonly<Record<ExportType, { objects: string; sum: string }>>> {

@@ -134,7 +134,7 @@ describe('refused', () => {
       `import '../database/pool.ts';`,
       'novelty is not among the modules: add it to scripts/import-boundaries.ts',
     ],
-    // What is not in the server's package.
+    // Files outside the server's package.
     [
       `${SRC}/http/planted.ts`,
       `import '@tillroll/client';`,

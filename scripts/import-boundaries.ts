@@ -17,7 +17,7 @@ type May = readonly string[] | { anythingBut: readonly string[] };
 interface Package {
   /** Files at the root of src that any module may import and that import no module. */
   sharedFiles: readonly string[];
-  /** Whether shared files may import the contract. */
+  /** True when shared files may import the contract. */
   hasContractInSharedFiles: boolean;
   /** Folders and files of src, from the top: what each may import besides itself, shared files and the contract. */
   modules: Readonly<Record<string, May>>;

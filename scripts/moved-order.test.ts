@@ -16,7 +16,7 @@ function order(id: string, createdTime: number, total: number, modifiedTime = cr
   return JSON.stringify({ id, currency: 'USD', total, createdTime, modifiedTime });
 }
 
-/** What a reader of the directory finds: each order with its total. */
+/** Reads each order of the directory with its total. */
 const READERS: Record<Format, (out: string) => Promise<[id: string, total: number][]>> = {
   jsonl: async (out) => {
     const texts = ['2025-10', '2025-11'].map((month) =>

@@ -36,7 +36,7 @@ function parseEntry(target: string): string {
   return path;
 }
 
-/** What was compiled from an export. */
+/** The file compiled from an export. */
 function compiledExport(target: string): { types: string; default: string } | string {
   if (target.endsWith('.json')) return target.replace('./src/', `./${DIST}/`);
   const path = parseEntry(target);

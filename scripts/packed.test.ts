@@ -20,7 +20,7 @@ import { olderNode } from '../packages/server/test/older-node.ts';
 const run = promisify(execFile);
 const CHECKOUT = join(import.meta.dirname, '..');
 const LIBRARIES = ['contract', 'client', 'formats'];
-/** What those install who want the data. */
+/** The packages that users of the data install. */
 const COMMAND = [...LIBRARIES, 'cli'];
 const PACKED = [...COMMAND, 'postgres', 'sample', 'server'];
 const MINUTE = 60_000;

@@ -5,7 +5,7 @@ import { attackerAddress, type Attack, type Scene } from '../tools/scene.ts';
 import { pause } from '../tools/connections.ts';
 import { beginUpload, chunk, LAST_CHUNK } from '../tools/upload.ts';
 
-/** What is shared between merchants and apps: exports, load connections, the database. */
+/** Attacks on resources that merchants and apps share: exports, load connections, the database. */
 
 function createAt(merchant: string, token: string): string {
   const body = JSON.stringify({ type: 'ORDERS', startTime: FROM, endTime: TO });

@@ -8,7 +8,7 @@ import { beginUpload, chunk, LAST_CHUNK, uploadGzip } from '../tools/upload.ts';
 /** Uploads: the one route with a large body, and gzip makes a small one large. */
 
 const MIB = 1024 * 1024;
-/** What a line may have is 8 MiB. */
+/** The longest line that the service accepts is 8 MiB. */
 const LINE = 8 * MIB - 1_024;
 
 function line(start: string, middle: string, end: string): Buffer {

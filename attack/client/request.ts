@@ -48,7 +48,7 @@ export function ask({ host, port }: Target, wanted: Ask): Promise<Answer> {
   });
 }
 
-/** What went wrong, in a few words. */
+/** The fault, in a few words. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { name, code } = error as NodeJS.ErrnoException;

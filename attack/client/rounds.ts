@@ -39,7 +39,7 @@ export async function countRound(target: Target, rounds: Rounds): Promise<void> 
 }
 
 /**
- * What a normal app does besides polling: load an order, create an export, wait for it, download its
+ * The work of a normal app besides polling: load an order, create an export, wait for it, download its
  * first file. Each request is on a connection of its own.
  * @throws at the first step that is not answered as it should be.
  */

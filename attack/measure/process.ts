@@ -1,7 +1,7 @@
 import { readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** What /proc says of a process. Null where it does not say: another system, or the process is gone. */
+/** Figures of a process from /proc. Null on another system, or when the process has ended. */
 
 const KIB = 1024;
 /** Ticks of the processor's accounting in a second: 100 on every Linux that Node runs on. */

@@ -22,7 +22,7 @@ export class Connections {
 
   /**
    * Connects from one of the attacker's addresses.
-   * @param reads false: nothing is read, so that the service's answers pile up.
+   * @param reads false: nothing is read, so that the service's answers accumulate.
    * @returns null when it was refused, took over 3 s, or the attack is over.
    */
   async open(from: string, reads = true): Promise<Socket | null> {

@@ -2,7 +2,7 @@ import type { Target } from '../target.ts';
 import type { Connections } from './connections.ts';
 import type { Tally } from './tally.ts';
 
-/** What an attack works with. */
+/** The context of an attack. */
 export interface Scene {
   readonly target: Target;
   readonly connections: Connections;

@@ -1,4 +1,4 @@
-/** What an attack did and what it was answered, for the line under its row. */
+/** Counts an attack's requests and their answers, for the line under its row. */
 export class Tally {
   opened = 0;
   refused = 0;

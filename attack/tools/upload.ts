@@ -3,7 +3,7 @@ import type { RepeatedGzip } from './repeated-gzip.ts';
 import { bearer, request, type Headers } from './requests.ts';
 import type { Scene } from './scene.ts';
 
-/** Where a body goes, and with which token. */
+/** The target of a body, and its token. */
 export interface Destination {
   readonly merchant: string;
   readonly token: string;

@@ -1,6 +1,6 @@
 import { Pool } from 'undici';
 
-/** What one round of requests found. */
+/** The result of one round of requests. */
 export interface Rate {
   /** Answers a second. */
   perSecond: number;

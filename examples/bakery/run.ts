@@ -68,7 +68,7 @@ async function exported(
   return months;
 }
 
-/** What awk makes of the file, with no code of ours. */
+/** Sums the file with awk, without Tillroll's code. */
 async function byAwk(file: string): Promise<Months> {
   const script = new URL('totals.awk', import.meta.url).pathname;
   const awk = spawn('awk', ['-f', decodeURIComponent(script), file], {

@@ -14,7 +14,7 @@ const CREATE_LIMIT = DAY; // a closed service opens again within a day
 const EXPORT_LIMIT = DAY / 12; // for one export to be made and downloaded
 const TRIES = 6; // for all that may pass but 503, which only says: not now
 
-/** What is read of an export; `failure` and `files` are Tillroll's alone. */
+/** The members of an export that this program reads; only Tillroll has `failure` and `files`. */
 interface Export {
   id: string;
   status: string;

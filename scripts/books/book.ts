@@ -1,4 +1,4 @@
-/** What the books consist of. `objects.ts` makes them. */
+/** The contents of the books. `objects.ts` makes them. */
 
 /** Places, each with the hour until which the night belongs to the day before. */
 export const PLACES = [

@@ -10,7 +10,7 @@ import {
 /** Sums as text, so that all readers' can be compared: `{"amount":"12",...}` by kind. */
 export type Figures = Record<string, Record<string, string>>;
 
-/** What a reader finds in a directory. */
+/** The sums that a reader finds in a directory. */
 export interface Found {
   /** By `ORDERS 2026-01 USD`: objects, amount, refundAmount. Of payments, those with SUCCESS. */
   months: Figures;
@@ -31,7 +31,7 @@ function countable(amount: BookAmount): bigint {
   return typeof amount === 'bigint' && amount < INT64 && amount > -INT64 ? amount : 0n;
 }
 
-/** What stands for an object's currency; only a text is one. */
+/** Reads an object's currency; only a text is one. */
 export function currencyName(currency: BookOrder['currency']): string {
   return typeof currency === 'string' ? currency : '-';
 }
@@ -63,7 +63,7 @@ export function add(
 const sumRefunds = (refunds: readonly BookRefund[]): bigint =>
   refunds.reduce((sum, { amount }) => sum + countable(amount), 0n);
 
-/** What every reader has to find, from the books alone. @param zone of the directory's months. */
+/** Computes the sums that every reader has to find, from the books alone. @param zone of the directory's months. */
 export function expectFound(
   orders: readonly BookOrder[],
   zone: string,
@@ -133,7 +133,7 @@ export function expectTotals(orders: readonly BookOrder[]): { orders: Figures; p
 }
 
 /**
- * What the view `daily_totals` has to give: refunds once each, on their own day. Of one that stands in a payment and in
+ * Computes the expected rows of the view `daily_totals`: refunds once each, on their own day. Of one that stands in a payment and in
  * its order, the payment's.
  */
 export function expectDailyTotals(orders: readonly BookOrder[], zone: string): Figures {

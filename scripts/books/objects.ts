@@ -63,7 +63,7 @@ function makeTime(index: number, between: Between): number {
     second: between(0, 59),
     millisecond: between(0, 999),
   };
-  // What clocks skip is moved; of what they show twice it is the second one.
+  // A local time that clocks skip is moved; of one that they show twice, the second is taken.
   return day
     .toPlainDateTime(time)
     .toZonedDateTime(zone, { disambiguation: index % 8 === 0 ? 'later' : 'compatible' })

@@ -27,7 +27,7 @@ const CONNECTION = ['--url', NOWHERE, '--merchant', 'SHOP'];
 const env = { TILLROLL_TOKEN: TOKEN };
 const SPAN = ['--from', '2026-01-01', '--to', '2026-01-31'];
 
-/** Where the commands run; must stay empty, since none of them gets as far as doing something. */
+/** The working directory of the commands. It must stay empty: none of them gets far enough to write. */
 let cwd: string;
 beforeAll(async () => {
   cwd = await mkdtemp(join(tmpdir(), 'tillroll-cli-'));

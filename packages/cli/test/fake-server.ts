@@ -2,10 +2,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { ExportObject, ExportType } from '@tillroll/contract';
 
-/** What the server does: the least that shows how the command ends. */
+/** Behaviour of the server: the least that shows how the command ends. */
 export interface Behaviour {
   open: boolean;
-  /** Whether exports are ever done. They have no files. */
+  /** True when exports reach DONE. They have no files. */
   finishes: boolean;
   /** Exports of this type end as FAILED. */
   fails?: ExportType;

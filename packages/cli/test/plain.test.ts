@@ -16,7 +16,7 @@ function recorded() {
   );
   const show = (event: PullEvent) => display.event(event);
   const move = (part: Partial<MonthProgress>) => show({ event: 'month', month: month(NAME, part) });
-  /** What was written since the last call, without the time. */
+  /** The text written since the last call, without the time. */
   const texts = () => lines.splice(0).map((line) => line.slice('2026-07-30T06:48:00Z '.length, -1));
   return { lines, clock, show, move, texts };
 }

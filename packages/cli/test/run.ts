@@ -16,7 +16,7 @@ export interface Ended {
 export interface Call {
   env?: Record<string, string>;
   cwd?: string;
-  /** What is piped to its standard input. */
+  /** The text piped to its standard input. */
   input?: string;
 }
 

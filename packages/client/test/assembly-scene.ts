@@ -41,7 +41,7 @@ export class Bench {
     };
   }
 
-  /** Writes a part as it was served. */
+  /** Writes a raw part. */
   part(
     exportId: string,
     sales: readonly Sale[],

@@ -104,7 +104,7 @@ describe('the API refuses or breaks off', () => {
     ['create', 'text/html'],
     ['create', 'application/json'],
     ['read', 'text/html'],
-  ] as const)('HTML in the place of a %s, as %s', async (on, contentType) => {
+  ] as const)('HTML instead of a %s, as %s', async (on, contentType) => {
     await using scene = await Scene.begin({ faults: { html: { on, contentType } } });
     const result = await scene.pull();
     expect(result.complete).toBe(false);

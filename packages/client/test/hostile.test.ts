@@ -161,19 +161,19 @@ describe('a link', () => {
     MONTH_FILE,
     'receipt.json',
     'SHA256SUMS',
-  ])('in the place of %s: nothing behind it is touched', async (path) => {
+  ])('instead of %s: nothing behind it is touched', async (path) => {
     await using hostile = await Hostile.begin();
     if (path.includes('.json') || path === 'SHA256SUMS') {
       const inside = join(hostile.scene.out, path);
       rmSync(inside);
       symlinkSync(join(hostile.victim, 'data.jsonl'), inside);
     } else hostile.link(path);
-    // Whether it is refused or replaced: both are right.
+    // Refusing and replacing it are both right.
     await hostile.scene.pull({ sinceLast: true, to: undefined }).catch(() => undefined);
     hostile.expectUntouched();
   });
 
-  test('in the place of the directory is refused, with what to do', async () => {
+  test('instead of the directory is refused, with what to do', async () => {
     await using scene = await Scene.begin();
     const real = join(scene.directory, 'real');
     mkdirSync(real);
@@ -183,7 +183,7 @@ describe('a link', () => {
   });
 });
 
-test('a device or a pipe in the place of a file does not hang a pull', async ({ skip }) => {
+test('a device or a pipe instead of a file does not hang a pull', async ({ skip }) => {
   await using hostile = await Hostile.begin();
   const path = join(hostile.scene.out, '.tillroll/state.json');
   renameSync(path, `${path}.old`);

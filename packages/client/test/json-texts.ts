@@ -174,7 +174,7 @@ class JsonNumber {
   }
 }
 
-/** What `Members` should be of an object without refunds, by `JSON.parse`. */
+/** Computes the expected `Members` of an object without refunds, by `JSON.parse`. */
 export function membersOf(text: string): Members {
   const parsed = JSON.parse(text, (_key, value, { source = '' }) =>
     typeof value === 'number' ? new JsonNumber(value, source) : value,
@@ -195,7 +195,7 @@ export function membersOf(text: string): Members {
   return members as unknown as Members;
 }
 
-/** What is wrong with bytes: some are replaced, left out, put in, doubled or cut off. */
+/** Damage to bytes: some are replaced, left out, put in, doubled or cut off. */
 export const damage = fc.array(
   fc.record({
     kind: fc.constantFrom('replace', 'remove', 'insert', 'double', 'cut'),
@@ -226,7 +226,7 @@ export function damaged(bytes: Buffer, how: Damage): Buffer {
   return now;
 }
 
-/** What `JSON.parse` makes of bytes that are UTF-8; undefined when they are not, or no JSON. */
+/** Parses bytes with `JSON.parse`; undefined when they are not UTF-8 or not JSON. */
 export function judged(bytes: Buffer): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));

@@ -52,7 +52,7 @@ interface Scenario {
   how: Partial<PullOptions>;
   /** For output directories. */
   directory: string;
-  /** What a pull begins with: a copy of this directory, or nothing. */
+  /** The state that a pull begins with: a copy of this directory, or nothing. */
   base?: string;
   /** Looks at a directory after the kill, before the next pull. */
   onKilled?: (out: string, when: string) => Promise<void>;

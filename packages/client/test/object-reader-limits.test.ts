@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { MAX_OBJECT_BYTES, ObjectReader } from '../src/json/object-reader.ts';
 import { refusal } from './object-reader-scene.ts';
 
-describe('a file as served', () => {
+describe('a raw file', () => {
   test.each([
     [
       '<!doctype html><html><body>Service unavailable</body></html>',

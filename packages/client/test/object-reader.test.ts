@@ -22,7 +22,7 @@ function isTime(value: unknown): boolean {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_TIME_MS;
 }
 
-describe('a file as served', () => {
+describe('a raw file', () => {
   test('gives its objects, byte for byte', () => {
     fc.assert(
       fc.property(

@@ -121,7 +121,7 @@ describe('the end of a span', () => {
     expect(dones).toEqual([true]);
     expect(ends).toEqual([Date.parse(receipt.spans[0]?.to ?? '')]);
     expect(ends[0]).toBeGreaterThan(firstEnd);
-    // What was asked for before is not asked for again.
+    // Ranges requested before are not requested again.
     const added = scene.fake.exports.map(({ request }) => request.startTime).slice(asked.length);
     expect(added[0]).toBe(firstEnd);
     expect(new Set([...asked, ...added]).size).toBe(asked.length + added.length);

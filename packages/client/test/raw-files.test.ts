@@ -175,7 +175,7 @@ describe('refused', () => {
     expect(error.option).toBe('gzip');
   });
 
-  test('links in the place of files', async () => {
+  test('links instead of files', async () => {
     await using made = await make();
     const victim = join(made.scene.directory, 'victim');
     await writeFile(victim, 'precious');

@@ -31,7 +31,7 @@ function findFault(text: string | Buffer): number | undefined {
   }
 }
 
-/** Whether the bytes are one object and nothing else but blanks behind it. */
+/** Tells whether the bytes are one object, followed by nothing but blanks. */
 function accepts(bytes: Buffer): boolean {
   try {
     const { after } = scanned(bytes);
@@ -81,7 +81,7 @@ describe('an object', () => {
         const bytes = Buffer.from(text);
         for (let end = 1; end < bytes.length; end++) {
           const members = emptyMembers();
-          // What is behind `end` is not there, whatever it holds.
+          // Bytes after `end` do not count, whatever they hold.
           expect(scanObject(bytes, 0, end, members)).toBe(INCOMPLETE);
           expect(scanned(bytes.subarray(0, end)).after).toBe(INCOMPLETE);
         }
@@ -96,7 +96,7 @@ describe('an object', () => {
     fc.assert(
       fc.property(objectText, damage, (text, how) => {
         const bytes = damaged(Buffer.from(text), how);
-        // Whether it is UTF-8 is the reader's question.
+        // The reader checks that it is UTF-8.
         if (!isUtf8(bytes)) return;
         const value = judged(bytes);
         const isObject = typeof value === 'object' && value !== null && bytes[0] === 0x7b;

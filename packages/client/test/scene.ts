@@ -48,7 +48,7 @@ export class Scene implements AsyncDisposable {
   readonly fake: FakeServer;
   /** For output directories. */
   readonly directory: string;
-  /** What pulls reported of waits, and how long each was to be when it was reported, in ms. */
+  /** Waits that pulls reported, each with its remaining time when it was reported, in ms. */
   readonly waits: (Waiting & { ms: number })[] = [];
 
   private constructor(fake: FakeServer, directory: string) {
@@ -207,7 +207,7 @@ export function monthsOf(from: number, to: number): { name: string; from: number
   return months;
 }
 
-/** What JSON lines of the fake server's objects must be, by a computation of its own. */
+/** Computes the expected JSON lines of the fake server's objects independently. */
 export function linesOf(
   fake: FakeServer,
   types: readonly ExportType[] = ['ORDERS'],

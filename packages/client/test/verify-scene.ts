@@ -33,7 +33,7 @@ export async function makeDirectory(
   return out;
 }
 
-/** What `verify` finds, as `path: message`. */
+/** The faults that `verify` finds, as `path: message`. */
 export async function faultsIn(out: string): Promise<string[]> {
   const { isSound, faults } = await verify(out);
   expect(isSound).toBe(faults.length === 0);

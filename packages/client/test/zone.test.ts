@@ -6,7 +6,7 @@ import { anyZone, DAY, EVERY_NAME, iso, MINUTE, NAMES, time, zone } from './zone
 
 const CLOCKS = new Map<string, Intl.DateTimeFormat>();
 
-/** What the zone's clocks show, written as if it were UTC, from Intl alone: the source that results are compared with. */
+/** The zone's local time, written as if it were UTC, from Intl alone: the source that results are compared with. */
 function clock(of: Zone, at: number): number {
   let format = CLOCKS.get(of.name);
   if (!format) {

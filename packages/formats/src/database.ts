@@ -2,7 +2,7 @@ import { totalmem } from 'node:os';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { ExportError } from '@tillroll/client';
 
-/** What does not fit goes to the temporary directory, except texts of one table's row group. */
+/** Data that does not fit goes to the temporary directory, except texts of one table's row group. */
 const LEAST_MEMORY = 2 * 1024 ** 3;
 const MAX_THREADS = 8;
 

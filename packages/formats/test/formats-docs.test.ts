@@ -8,7 +8,7 @@ import { SAMPLE_ORDERS, SAMPLE_PAYMENTS } from './formats-sample.ts';
 
 const docs = readFileSync(join(import.meta.dirname, '../../../docs/formats.md'), 'utf8');
 
-/** What docs/formats.md says about a table: when this test fails, put its output there. */
+/** The section of docs/formats.md about a table: when this test fails, put its output there. */
 function sectionOf(table: Table): string {
   const keys = table.primaryKey.join(', ');
   const lines = listColumns(table).map((column) => {

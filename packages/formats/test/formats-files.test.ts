@@ -174,7 +174,7 @@ test.each(['csv', 'parquet', 'duckdb'] as const)(
 
 test('CSV needs no package; the others say which', async () => {
   await using folder = await temporary();
-  // Where no node_modules is above it, the package cannot be found.
+  // The package cannot be found in a directory without a node_modules above it.
   await cp(join(import.meta.dirname, '../src'), join(folder.path, 'src'), { recursive: true });
   const scope = join(folder.path, 'node_modules/@tillroll');
   await mkdir(scope, { recursive: true });

@@ -120,7 +120,7 @@ const timesOf = (table: Table) =>
     .filter(({ type }) => type === 'TIMESTAMPTZ')
     .map(({ name }) => name);
 
-/** What queries on a database give, all as text. */
+/** The results of queries on a database, all as text. */
 export async function query(path: string, sql: string): Promise<Record<string, string | null>[]> {
   const instance = await DuckDBInstance.create(path);
   const connection = await instance.connect();

@@ -110,7 +110,7 @@ function objects(rows: Rows, depth = 0): fc.Arbitrary<JsonObject> {
 }
 
 /**
- * What the documentation says cannot be told apart: a documented member that is null and one that is
+ * Cases that the documentation calls indistinguishable: a documented member that is null and one that is
  * not there, a collection that is empty, and a reference to the object it stands in.
  */
 function pruned(

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { ROWS } from '../src/tables.ts';
 import type { ColumnType, Rows } from '../src/tables.ts';
 
-/** What loading must check of a member, so that a column of this type reads it as everyone does. */
+/** The check of a member when it is loaded, so that a column of this type reads it as everyone does. */
 const KINDS: Record<ColumnType, readonly MemberKind[]> = {
   VARCHAR: ['id', 'text'],
   BIGINT: ['integer', 'ratio'],

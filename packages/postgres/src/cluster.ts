@@ -13,7 +13,7 @@ import { USER } from './settings.ts';
 
 const INITDB_BOUND_MS = 60_000;
 
-/** Where the files of a PostgreSQL are, with everything that is needed to run or to reach its PostgreSQL. */
+/** The files of a PostgreSQL, with everything that is needed to run or to reach it. */
 export interface Cluster {
   readonly dataDir: string;
   readonly home: string;

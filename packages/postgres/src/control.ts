@@ -16,7 +16,7 @@ const KILL_BOUND_S = 5;
 const LEFTOVER_BOUND_MS = 15_000;
 const RETRY_MS = 100;
 const POLL_MS = 20;
-/** What PostgreSQL says while they are. */
+/** Text of PostgreSQL while the resources of a killed postmaster are still in use. */
 const LEFTOVER = /still in use|lock file .* already exists/;
 
 /** The process of a cluster's postmaster; null when none of this machine is one. */

@@ -34,7 +34,7 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 const MODULE = new URL('../src/index.ts', import.meta.url).href;
 const isRoot = process.getuid?.() === 0;
 
-/** Whether PostgreSQL's user can run the programs where npm put them: not in a checkout below /root. */
+/** Tells whether PostgreSQL's user can run the programs where npm put them: not in a checkout below /root. */
 const reachable = await canEnter(await chooseAccount(), import.meta.dirname);
 
 let base: string;
@@ -204,7 +204,7 @@ describe('one process', () => {
 });
 
 describe('several processes', () => {
-  test('two that start at once share one PostgreSQL, and the last one out stops it', async () => {
+  test('two that start at once share one PostgreSQL, and the last one to end stops it', async () => {
     const [one, two] = await Promise.all([openInChild(), openInChild()]);
     expect(one.host).toBe(two.host);
     const home = join(dataDir, 'postgres');

@@ -91,7 +91,7 @@ export function paymentsFor(
   const table = guests.service === 'table';
   const [soonest, latest] = table ? [45 * MINUTE_MS, 120 * MINUTE_MS] : [2_000, 40_000];
   let createdTime = laterWithin(order.createdTime, soonest, latest, to, random);
-  // Where the end of the span left little time, what was ordered still comes before it is paid.
+  // An order still precedes its payment when the span leaves little time.
   createdTime = Math.max(createdTime, bill.lines.at(-1)?.createdTime ?? createdTime);
   const amounts = shares(bill.total, choosePartCount(guests, bill.total, random), random);
   const payments: SamplePayment[] = [];

@@ -21,7 +21,7 @@ const COMMANDS = [
   'purge',
 ];
 
-/** Where the commands run; must stay empty, since none of them gets as far as doing something. */
+/** The working directory of the commands. It must stay empty: none of them gets far enough to write. */
 let directory: string;
 
 beforeAll(async () => {

@@ -44,7 +44,7 @@ class Files implements FileTarget {
   }
 }
 
-/** What the files must be, said in another way than the cutter does it. */
+/** Computes the expected files in another way than the cutter does. */
 function expectedTexts(objects: readonly string[]): string[] {
   const texts: string[] = [];
   for (let at = 0; at < objects.length; at += OBJECTS_PER_FILE)

@@ -23,7 +23,7 @@ function contentOf(bytes: Buffer, chunk = 64 * 1024): Readable {
   );
 }
 
-/** What every storage must do, whatever it stands on. `make` gives an empty one, and its end. */
+/** The contract of every storage, whatever is beneath it. `make` gives an empty one, and its end. */
 export function storageContract(
   name: string,
   make: () => Promise<{ storage: Storage; dispose(): Promise<void> }>,
@@ -167,7 +167,7 @@ export function storageContract(
       await expect(storage.write(fileKey(ONE, 1, 0), content, aborting.signal)).rejects.toBe(
         reason,
       );
-      // What was written of it is removed with its prefix, as ever.
+      // The bytes written so far are removed with its prefix, as usual.
       await storage.removePrefix(attemptPrefix(ONE, 1));
       expect(await attempts()).toEqual([]);
     });

@@ -93,13 +93,13 @@ export async function expressionsBelow(directory: string): Promise<Expression[]>
 /** Steps back that an expression may ever take at one place of a text, however long it is. */
 const MAX_STEPS_BACK = 10_000;
 
-/** Whether the time of an expression grows with the length of the text, and not faster. */
+/** Tells whether the time of an expression grows with the length of the text, and not faster. */
 export function isLinear(pattern: RegExp): boolean {
   // Not all flags are known to the checker; g and y change nothing of the cost of one match.
   const flags = pattern.flags.replaceAll(/[gyd]/g, '');
   return isSafe(new RegExp(pattern.source, flags), {
     maxScore: MAX_STEPS_BACK,
-    // What takes the checker longer counts as not safe.
+    // An expression that takes the checker longer counts as unsafe.
     maxSteps: 20_000,
     timeout: 60_000,
   }).safe;

@@ -72,7 +72,7 @@ test('an error of COMMIT: certain where the server refused it, open where the an
   }
 });
 
-test('limits, resources and what an operator mends pass; a mistake of ours does not', () => {
+test('limits, resources and what an operator fixes pass; a mistake of ours does not', () => {
   for (const code of ['57014', '55P03', '53100', '53200', '58030', '28P01', '3D000', '40001']) {
     expect(isTransient(coded(code))).toBe(true);
   }

@@ -13,7 +13,7 @@ import { UrlSigner } from '../src/storage/signature.ts';
 export interface ListeningApp {
   readonly app: App;
   readonly url: string;
-  /** What it has logged. */
+  /** Lines logged so far. */
   readonly lines: () => Record<string, unknown>[];
 }
 

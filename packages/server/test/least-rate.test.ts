@@ -58,7 +58,7 @@ describe('who is not', () => {
     expect(rate.isTooSlow(25 * SECOND, 0, true)).toBe(false);
     rate.resume(HOUR * SECOND, 0);
     expect(rate.isTooSlow(HOUR * SECOND + SECOND, 0, true)).toBe(false);
-    // What it owed before is not forgotten either.
+    // The debt from before is kept, too.
     expect(rate.isTooSlow(HOUR * SECOND + 6 * SECOND, 0, true)).toBe(true);
   });
 });

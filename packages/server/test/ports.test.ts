@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { isRefusedPort, listenOnUsablePort } from '../src/start/ports.ts';
 
-/** Whether the fetch of this Node refuses the port, before it even connects. */
+/** Tells whether this Node's fetch refuses the port before it connects. */
 async function isRefusedHere(url: string): Promise<boolean> {
   const stopping = new AbortController();
   const answer = fetch(url, { signal: stopping.signal }).then(

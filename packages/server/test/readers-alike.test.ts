@@ -158,7 +158,7 @@ function scanned(text: string, layout: 'elements' | 'lines'): Scanned {
 const amountOf = (value: unknown): unknown =>
   value === undefined ? null : typeof value === 'number' ? value + 0 : value;
 
-/** What the client reads of an object. */
+/** The client's reading of an object. */
 function expectClient(text: string, object: Parsed, type: ExportType): void {
   for (const layout of ['elements', 'lines'] as const) {
     const members = scanned(text, layout);
@@ -180,7 +180,7 @@ const text = (value: unknown): string | null => (typeof value === 'string' ? val
 const elements = (object: Parsed, name: string): Parsed[] =>
   ((object[name] as { elements?: Parsed[] | null } | null | undefined)?.elements ?? []) as Parsed[];
 
-/** What a table of a format must hold of the objects, as JSON.parse reads them. */
+/** Computes the expected table of a format, from the objects as JSON.parse reads them. */
 function expectTables(tables: Tables, objects: readonly Parsed[], type: ExportType): void {
   const rows = tables[type === 'ORDERS' ? 'orders' : 'payments'] ?? [];
   const money =

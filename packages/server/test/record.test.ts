@@ -141,7 +141,7 @@ describe('the end of availability', () => {
   });
 });
 
-/** What the database can hold: a failure only with FAILED, an end and files only with DONE. */
+/** Rows that the database can hold: a failure only with FAILED, an end and files only with DONE. */
 const records: fc.Arbitrary<ExportWithFiles> = fc
   .record({
     status: fc.constantFrom(...EXPORT_STATUSES),

@@ -80,7 +80,7 @@ describe('the grammar is that of JSON.parse', () => {
     }
   }
 
-  test('for any text in the place of a value', () => {
+  test('for any text instead of a value', () => {
     let valid = 0;
     fc.assert(
       fc.property(nearly, (text) => {

@@ -10,7 +10,7 @@ export function mountSmall(directory: string): () => void {
   return () => void execFileSync('umount', [directory]);
 }
 
-/** Whether this process may mount a small file system, to fill it. */
+/** Tells whether this process may mount a small file system, to fill it. */
 export const canMount = ((): boolean => {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return false;
   const directory = mkdtempSync(join(tmpdir(), 'tillroll-mount-'));

@@ -274,7 +274,7 @@ describe('a slow store holds the source back', () => {
       ignorePosition,
     );
     await stalled(source);
-    // What waits, what one batch may go beyond it, and what zlib and the streams took of each file.
+    // The waiting pieces, the excess of one batch, and the share of zlib and the streams in each file.
     expect(source.bytes).toBeLessThan(IN_FLIGHT_BYTES + 200_000 + 2 * PIECE_BYTES);
     expect(source.bytes).toBeGreaterThan(IN_FLIGHT_BYTES / 2);
     open();

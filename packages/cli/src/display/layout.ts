@@ -50,7 +50,7 @@ function monthLine(month: MonthProgress, nameWidth: number, width: number, draw:
   const words = oneLine(`${STAGE_NAMES[month.stage]} ${monthText(month)}`);
   const room = width - 2 - nameWidth - 1 - MONTH_BAR - 1;
   const fraction = month.stage === 'creating' ? 0 : month.percent / 100;
-  // Where not all of it fits, the percentage comes first.
+  // The percentage comes first when not everything fits.
   if (words.length > room) return fit(`${percentText(fraction)} ${month.name} ${words}`, width);
   return `  ${month.name.padEnd(nameWidth)} ${draw(fraction, MONTH_BAR)} ${words}`;
 }

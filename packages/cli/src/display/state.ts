@@ -144,7 +144,7 @@ export class PullState {
     const [first] = this.#samples;
     const last = this.#samples.at(-1);
     if (!first || !last || last.at === first.at) return null;
-    // A month that begins anew has fewer bytes than before.
+    // A month that starts over has fewer bytes than before.
     const rate = ((last.bytes - first.bytes) * 1000) / (last.at - first.at);
     return rate > 0 ? rate : null;
   }

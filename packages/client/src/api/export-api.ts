@@ -79,7 +79,7 @@ const ACCESS_BY_STATUS: Readonly<Record<number, Access>> = {
 };
 
 const DEFAULT_TIMEOUT_MS = 12 * 60 * MINUTE_MS;
-/** Existing clients poll every 0.25 s; a long job need not be asked so often. */
+/** Existing clients poll every 0.25 s. A long job is polled less often. */
 const POLL_MIN_MS = 250;
 const POLL_MAX_MS = 5_000;
 const POLL_GROWTH = 1.25;

@@ -1,5 +1,5 @@
 /**
- * Frees the memory of a buffer that is no longer used: garbage collection would let dozens of them pile up.
+ * Frees the memory of a buffer that is no longer used: garbage collection would let dozens of them accumulate.
  * One that shares its memory with others is left alone.
  */
 export function freeBuffer({ buffer, byteOffset, length }: Buffer): void {

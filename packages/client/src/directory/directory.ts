@@ -52,7 +52,7 @@ export class Directory implements AsyncDisposable {
   }
 
   /**
-   * What a directory holds; takes no lease and changes nothing.
+   * Reads the state of a directory. Takes no lease and changes nothing.
    * @returns undefined when no pull was there.
    * @throws ExportError DIRECTORY when it was written by another version, is damaged, or others may write it.
    */

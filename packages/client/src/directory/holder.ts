@@ -69,7 +69,7 @@ export function parseHolder(text: string): Holder | undefined {
 }
 
 /**
- * What became of a holder's process. Only one of the same boot and of the same pid namespace can be looked
+ * Finds out whether a holder's process still runs. Only one of the same boot and of the same pid namespace can be looked
  * for: elsewhere its number belongs to another process, or to none.
  * @returns `unknown` also for a process that is stopped: it may never continue.
  */

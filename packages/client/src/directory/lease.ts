@@ -21,7 +21,7 @@ const { O_CREAT, O_EXCL, O_RDWR, O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 export interface LeaseOptions {
   signal: AbortSignal;
-  /** Told when the holder may be alive, before the lease is watched. */
+  /** Called when the holder may be alive, before the lease is watched. */
   onWaiting?: OnWaiting | undefined;
   intervalMs?: number | undefined;
   patienceMs?: number | undefined;

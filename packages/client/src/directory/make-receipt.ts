@@ -192,7 +192,7 @@ function makeTables(state: State): ReceiptTable[] {
 }
 
 /**
- * What a directory holds.
+ * Makes the receipt of what a directory holds.
  * @param reasons by name (`orders/2026-01`): what a pull knows to be missing, and why.
  */
 export function makeReceipt(

@@ -208,7 +208,7 @@ async function checkFiles(
   for (const path of survey.links) {
     if (isKnown(path)) continue;
     faults.push({ path, message: 'is not a regular file, and no pull made it' });
-    // What is behind the link was reported with it.
+    // The files behind the link were reported with it.
     for (const other of faulty.keys()) if (other.startsWith(`${path}/`)) faulty.delete(other);
   }
   for (const { path, code } of survey.unreadable)

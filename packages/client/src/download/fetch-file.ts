@@ -28,7 +28,7 @@ const GZIP_SLACK_RATIO = 1.001;
 const MAX_REDIRECTS = 5;
 const MAX_URL_REFRESHES = 2;
 const EXPIRED: ReadonlySet<number> = new Set([401, 403, 404, 410]);
-/** Bytes that a try must add before the budget of tries begins anew. */
+/** Bytes that a try must add before the budget of tries is reset. */
 const PROGRESS_BYTES = 64 * 1024;
 
 /**

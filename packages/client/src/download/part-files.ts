@@ -6,7 +6,7 @@ import { openForWriting, writePieces } from '../disk/write.ts';
 import type { FileEncoding, FileHead, Sink } from './sink.ts';
 
 /**
- * What arrives is gathered until it is so many bytes, or so many ms old: most files are written at once, and
+ * Bytes are gathered up to this size or age (ms): most files are written with one call, and
  * a kill loses little.
  */
 const GATHER_BYTES = 256 * 1024;

@@ -33,7 +33,7 @@ export const TIME_MEMBERS = ['createdTime', 'modifiedTime'] as const;
 export const AMOUNT_MEMBERS = ['total', 'amount', 'tipAmount', 'taxAmount'] as const;
 const COLUMNS = [...TEXT_MEMBERS, ...TIME_MEMBERS, ...AMOUNT_MEMBERS] as const;
 
-/** Where a member stands twice, the last one counts; also when that one is of another type. */
+/** Of a member that is there twice, the last one counts, even when it has another type. */
 export const MEMBER_TABLE = compileTable(
   {
     columns: [

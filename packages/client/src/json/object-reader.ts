@@ -71,7 +71,7 @@ export class ObjectReader {
     return this.#objects;
   }
 
-  /** Where the buffer that an object is handed on in begins, counted from the first byte of all. */
+  /** The start of the current buffer, counted from the first byte of the file. */
   get base(): number {
     return this.#offset;
   }
@@ -131,7 +131,7 @@ export class ObjectReader {
     if (buffer.length - used > MAX_OBJECT_BYTES)
       throw this.#fault(`an object is over ${MAX_OBJECT_BYTES / 1024 / 1024} MiB`, used);
     this.#offset += used;
-    // Where nothing was done with, the room behind it stays.
+    // Nothing was consumed: the space after it stays free.
     const isPending = used === 0 && buffer.length === this.#filled;
     this.#keep(isPending ? this.#pending : buffer.subarray(used), buffer.length - used);
   }

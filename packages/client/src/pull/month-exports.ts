@@ -165,7 +165,7 @@ export class MonthExports {
 
   /** Asks for other exports in place of those whose files are gone, and opens all of them. */
   async renew(): Promise<number> {
-    // What was opened before is on disk as far as it came.
+    // Files opened earlier are on disk as far as they were received.
     await this.close();
     for (const work of this.#work.filter(({ isGone }) => isGone)) {
       await this.forget([work.range]);

@@ -24,7 +24,7 @@ export interface PullContext extends AssemblyContext, ExportsContext {
 
 /** One month of the directory: its exports, their files, and the month's file made of them. */
 export class MonthTask {
-  /** What was received, in objects and inflated bytes, and how long its files took to come, in ms. */
+  /** The objects and inflated bytes received, and the time that their files took, in ms. */
   readonly received = { objects: 0, bytes: 0, ms: 0 };
   readonly #plan: MonthPlan;
   /** The end of the whole span. */
@@ -90,7 +90,7 @@ export class MonthTask {
       this.#report({ stage: 'done', percent: 100 });
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      // Where the whole pull ends, this month is not the one that failed.
+      // When the whole pull ends, this month is not the one that failed.
       if (!this.#context.signal.aborted) this.#report({ stage: 'failed', message });
       if (error instanceof ExportError && !ERRORS[error.code].isResumable)
         await this.#exports.forget();
@@ -113,7 +113,7 @@ export class MonthTask {
     this.#report({ stage: 'downloading', percent: 0, filesTotal });
   }
 
-  /** Where the files of an export go away meanwhile, those of another export take their place. */
+  /** When the files of an export disappear meanwhile, those of another export replace them. */
   async #assembleAgain(): Promise<void> {
     const { api, warn } = this.#context;
     for (let attempt = 1; ; attempt++) {

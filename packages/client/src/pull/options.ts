@@ -119,7 +119,7 @@ function describeSetting(value: string | boolean | readonly string[] | null): st
 }
 
 /**
- * What the directory is to be. Source, format, compression, columns and time zone of a directory stay.
+ * Settles the options of a directory. Source, format, compression, columns and time zone of a directory stay.
  * @throws ExportError USAGE when it was made otherwise.
  */
 export function chooseHead(

@@ -26,7 +26,7 @@ export async function chooseEnd(
   { to }: Pick<PullOptions, 'to'>,
 ): Promise<number> {
   const asked = to === undefined ? Infinity : parseWhen('to', to, zone);
-  // What an earlier pull covered was in the past already: such a pull may need no server at all.
+  // A span that an earlier pull covered is in the past: such a pull may need no server at all.
   if (Object.values(state.types).some(({ wanted }) => asked <= wanted.endTime)) return asked;
   // The hours matter little here: the answer carries the server's clock.
   await api.availability({ signal, onWaiting }).catch((error: unknown) => {

@@ -182,7 +182,7 @@ export class PullRun implements AsyncDisposable {
       this.#failed.push({ name, message, code, hint });
       return;
     }
-    // What the other months then say is not the reason.
+    // Errors of the other months after that are not the reason.
     this.#failure ??= { error };
     this.#stop.abort();
   }

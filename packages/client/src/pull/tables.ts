@@ -60,7 +60,7 @@ async function stageTables(
     const files = [...measured.keys()].map((path) => ({ staged: join(out, path), path }));
     return { tables, files };
   } catch (error) {
-    // What is half made must not fill the disk while other months continue.
+    // A half-made file must not fill the disk while other months continue.
     await rm(out, { recursive: true, force: true });
     throw error;
   } finally {

@@ -5,7 +5,7 @@ import {
   EXPORT_NOT_FOUND_BODY,
 } from '@tillroll/contract';
 
-/** What is to be sent, before it is known how well that will go. */
+/** An answer before faults are applied to it. */
 export interface Answer {
   status: number;
   headers: Record<string, string>;

@@ -17,7 +17,7 @@ const oid = (digits: string): Buffer => der(0x06, hex(digits));
 export function selfSigned(): { key: string; cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const ecdsaWithSha256 = sequence(oid('2a8648ce3d040302'));
-  const name = sequence(der(0x31, sequence(oid('550403'), der(0x0c, 'Far side of a test'))));
+  const name = sequence(der(0x31, sequence(oid('550403'), der(0x0c, 'Fake server of a test'))));
   const names = sequence(
     der(0x82, 'localhost'),
     der(0x82, 'exports.test'),

@@ -47,7 +47,7 @@ function instants(random: Random, count: number, span: TimeRange): number[] {
   return times;
 }
 
-/** Where the ranges of exports begin: at the span's start, and at the 1st and the 16th of each month, UTC. */
+/** Starts of the ranges of exports: at the span's start, and at the 1st and the 16th of each month, UTC. */
 function boundsOf({ startTime, endTime }: TimeRange): number[] {
   const bounds = [startTime];
   const first = new Date(startTime);

@@ -34,7 +34,7 @@ export class FarExport {
   readonly id = exportIdFrom(randomBytes(13));
   readonly createdAt = Date.now();
   readonly request: ExportRequest;
-  /** What each file holds. */
+  /** The objects of each file. */
   readonly files: readonly (readonly Piece[])[];
   reads = 0;
   /** Files that were sent to their end. */
@@ -105,7 +105,7 @@ export class FarExport {
     return layOut(this.files[position] ?? [], this.#layout);
   }
 
-  /** What is served as this file, without faults on its way. */
+  /** The bytes of this file, without faults in transit. */
   sumOf(position: number): ExportFile {
     const known = this.#sums[position];
     if (known) return known;

@@ -1,6 +1,6 @@
 import type { ExportType } from '@tillroll/contract';
 
-/** What a request is for. */
+/** The purpose of a request. */
 export type RequestKind = 'create' | 'read' | 'list' | 'availability' | 'file';
 
 /**
@@ -26,7 +26,7 @@ export interface On extends When {
   on: RequestKind | readonly RequestKind[];
 }
 
-/** Where in an answer: before its first byte, inside of its headers, or after so many bytes of the body. */
+/** The place in an answer: before its first byte, inside of its headers, or after so many bytes of the body. */
 export type Spot = 'before' | 'headers' | { bytes: number };
 
 /** The header's value as it stands (`5`, `-1`, `999999999`, `'soon'`), or an HTTP date so many seconds ahead. */
@@ -201,7 +201,7 @@ export type FaultName = keyof FaultKinds;
 /** A fault, or several of a kind: the first that strikes is the one. */
 export type Faults = { [N in FaultName]?: FaultKinds[N] | readonly FaultKinds[N][] };
 
-/** What a fault may strike. */
+/** The target of a fault. */
 export interface Subject {
   kind: RequestKind;
   path: string;
@@ -225,7 +225,7 @@ export class FaultBook {
   #faults: Faults = {};
   #counts = new WeakMap<When, Map<string, Count>>();
 
-  /** Replaces all faults; counts begin anew. */
+  /** Replaces all faults and resets their counts. */
   set(faults: Faults): void {
     this.#faults = structuredClone(faults);
     this.#counts = new WeakMap();

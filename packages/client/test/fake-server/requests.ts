@@ -22,9 +22,9 @@ export interface RequestRecord {
   position?: number | undefined;
   /** The body of a create. */
   body?: string;
-  /** Whether there was an Authorization header. */
+  /** True when there was an Authorization header. */
   authorization: boolean;
-  /** Whether the token was anywhere: in a header, in the query, in the body. */
+  /** True when the token was anywhere: in a header, in the query, in the body. */
   tokenSeen: boolean;
   range?: string | undefined;
   acceptEncoding?: string | undefined;

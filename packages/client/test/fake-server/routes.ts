@@ -52,7 +52,7 @@ const MAX_BODY_BYTES = 64 * 1024;
 
 type Route = { kind: RequestKind; methods: readonly string[]; exportId?: string };
 
-/** What an address is for; undefined where there is nothing. */
+/** Finds the purpose of an address; undefined when there is nothing at it. */
 export function routeOf(path: string, tillroll: boolean): Route | undefined {
   if (path.startsWith(FILES)) return { kind: 'file', methods: ['GET', 'HEAD'] };
   if (path === '/v3/availability' && tillroll) return { kind: 'availability', methods: ['GET'] };

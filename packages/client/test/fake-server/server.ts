@@ -27,9 +27,9 @@ export interface FakeServerOptions {
   to?: number;
   /** Default 1. The same seed and counts make the same objects. */
   seed?: number;
-  /** Whether it has what Tillroll adds to Clover: `files`, Range, ETag, the list, availability. Default true. */
+  /** True when it has the additions of Tillroll to Clover: `files`, Range, ETag, the list, availability. Default true. */
   tillroll?: boolean;
-  /** Whether files are compressed for a client that accepts it. Default true. */
+  /** True when files are compressed for a client that accepts it. Default true. */
   gzip?: boolean;
   faults?: Faults;
   /** Default 1000, as in the contract. */

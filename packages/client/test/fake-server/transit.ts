@@ -76,7 +76,7 @@ function html(contentType = 'text/html; charset=utf-8'): Answer {
   };
 }
 
-/** What the faults make of a good answer before it is sent. */
+/** Applies the faults to a good answer before it is sent. */
 export function inTransit(good: Answer, faults: FaultBook, subject: Subject): Answer {
   let answer = good;
   const page = faults.strike('html', subject);

@@ -45,7 +45,7 @@ export async function cancelStatement(connection: Connection, client: ClientBase
     else raw.connect(port, host);
     await ended;
   } catch {
-    // Whether it arrived cannot be known.
+    // It cannot be known whether the request arrived.
   } finally {
     raw.stream.destroy();
   }

@@ -186,7 +186,7 @@ export class Pool {
 
   /**
    * Runs one statement that reads: a SELECT is run again on another connection when its own is lost.
-   * What writes goes through `inTransaction` or `write`.
+   * Statements that write go through `inTransaction` or `write`.
    */
   async query<R extends QueryResultRow = QueryResultRow>(
     text: string,

@@ -1,5 +1,5 @@
 /**
- * What our transactions rely on, they set themselves: a role or a database may have any defaults
+ * Our transactions set the settings that they rely on: a role or a database may have any defaults
  * (ALTER ROLE ... SET), and behind a pooler nothing that a session was told outlives a transaction.
  */
 
@@ -62,7 +62,7 @@ export function transactionHead(facts: SessionFacts, bounds: Bounds): string {
     "SET LOCAL timezone = 'UTC'",
     "SET LOCAL bytea_output = 'hex'",
     'SET LOCAL standard_conforming_strings = on',
-    // What was answered with 200 or DONE must survive a crash of the server. Any other level is the
+    // An answer of 200 or DONE must survive a crash of the server. Any other level is the
     // operator's choice between standbys.
     ...(facts.asynchronous ? ['SET LOCAL synchronous_commit = on'] : []),
   ].join('; ');

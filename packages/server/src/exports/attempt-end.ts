@@ -23,7 +23,7 @@ export interface Fault {
 /** The end of an attempt through no fault of the export: this process stops, or a link, a job or a worker was lost. */
 export type Interruption = 'shutdown' | 'lost';
 
-/** What became of the export. `superseded`: the attempt was no longer the current one, and nothing changed. */
+/** The state of the export afterwards. `superseded`: the attempt was no longer the current one, and nothing changed. */
 export type Ending = 'will be retried' | 'failed' | 'superseded';
 
 /** How the ends of one kind are counted, and what follows from the count. */

@@ -1,7 +1,7 @@
 import type { PoolClient } from '../database/pool.ts';
 
 /**
- * What the life cycle needs of a queue. Every method runs inside the caller's transaction: an export
+ * The queue as the life cycle needs it. Every method runs inside the caller's transaction: an export
  * and its job are committed together or not at all.
  */
 export interface ExportQueue {

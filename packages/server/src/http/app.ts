@@ -69,7 +69,7 @@ export async function createApp(context: HttpContext): Promise<App> {
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
     ajv: { customOptions: { verbose: true, coerceTypes: true } },
     schemaErrorFormatter: validationMessage,
-    // What the router cannot read runs no hook.
+    // A request that the router cannot read runs no hook.
     frameworkErrors: (error, request, reply) => {
       begin(request, reply);
       void renderError(error, request, reply);
@@ -129,7 +129,7 @@ export async function createApp(context: HttpContext): Promise<App> {
 }
 
 /**
- * What all of a merchant's routes share, before any byte of a body is read: the id in the path, the
+ * Hooks of all of a merchant's routes, before any byte of a body is read: the id in the path, the
  * announced size of the body, the token.
  */
 function merchantScope(scope: FastifyInstance, context: HttpContext): void {

@@ -59,7 +59,7 @@ export async function* bodyOf(
       waitedMs += performance.now() - started;
       received += value.length;
       if (received >= (least.bytesPerSecond * least.windowMs) / 1000) {
-        // As much as a whole window must bring.
+        // As much as a whole window must contain.
         waitedMs = 0;
         received = 0;
       } else if (waitedMs >= least.windowMs) throw tooSlow;

@@ -68,7 +68,7 @@ export function refuseConnection(socket: Socket): void {
   }
   refusals++;
   socket.once('close', () => refusals--);
-  // What it has sent is read: closing with unread bytes would reset the connection before its answer.
+  // Everything it has sent is read: closing with unread bytes would reset the connection before its answer.
   socket.resume();
   endSocket(socket, TOO_MANY_CONNECTIONS, REFUSAL_MS);
 }

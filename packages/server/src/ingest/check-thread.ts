@@ -8,7 +8,7 @@ const MAX_IN_FLIGHT = 16;
 /** Limit of a thread's JavaScript heap. Lines and blocks are outside of it; a thread at work has 5 MB. */
 const HEAP_MB = 64;
 
-/** What is published is compiled: beside this file lies `thread.js`, in a checkout `thread.ts`. */
+/** The published package is compiled: beside this file lies `thread.js`, in a checkout `thread.ts`. */
 const ENTRY = new URL(
   import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js',
   import.meta.url,
@@ -36,7 +36,7 @@ export class CheckThread {
   constructor(entry: URL = ENTRY) {
     this.#worker = new Worker(entry, {
       name: 'upload check',
-      // What the process was started with may not be for threads.
+      // The process's own options may not be valid for threads.
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MB, maxYoungGenerationSizeMb: 8 },
     });

@@ -80,7 +80,7 @@ async function mergeUnlessBusy(
   // of the install can be stored any more.
   await holdInstall(client, installId);
   const { inserted, updated, unchanged, stale } = counts;
-  // What another line of the same upload superseded was never the newest: it counts as stale.
+  // A line superseded by another line of the same upload was never the newest: it counts as stale.
   const superseded = rows - inserted - updated - unchanged - stale;
   return { received: rows, inserted, updated, unchanged, stale: stale + superseded };
 }

@@ -28,7 +28,7 @@ async function handle(message: ToThread): Promise<void> {
     intake = new Intake(message.target, (bytes) => say({ kind: 'spooled', bytes }));
     return;
   }
-  // What was still on its way when the upload was refused.
+  // Chunks that were still in flight when the upload was refused.
   if (intake === null) return;
   if (message.kind === 'bytes') {
     const { buffer, byteOffset, byteLength } = message.bytes;

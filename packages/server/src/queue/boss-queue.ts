@@ -206,7 +206,7 @@ export class BossQueue {
     );
     await this.#boss.work(SWEEP, { pollingIntervalSeconds: 5 }, () => handlers.sweep());
     await this.#boss.schedule(SWEEP, SWEEP_CRON);
-    // What a crash left behind goes now, not at the next tick of the schedule.
+    // Sweeps the remains of a crash now, not at the next tick of the schedule.
     await this.#boss.send(SWEEP);
   }
 
@@ -225,7 +225,7 @@ export class BossQueue {
           const { id: jobId, signal, data } = job;
           await handlers.run({ jobId, exportId: data.exportId, worker, signal });
         } finally {
-          // What came while this one ran is fetched at once, not at the next poll.
+          // Jobs that arrived while this one ran are fetched at once, not at the next poll.
           this.#boss.notifyWorker(workerId);
         }
       },

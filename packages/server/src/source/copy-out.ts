@@ -41,7 +41,7 @@ export class CopyOut implements Submittable {
     this.#statement = statement;
   }
 
-  // What pg calls.
+  // Methods that pg calls.
 
   /** pg puts a function in this place that ends its time limit; called once the statement has ended. */
   callback(): void {
@@ -76,7 +76,7 @@ export class CopyOut implements Submittable {
     this.#wake();
   }
 
-  // What the reader calls.
+  // Methods that the reader calls.
 
   /** The rows, in batches as they come. @throws BrokenStream, ObjectTooLarge, PostgreSQL's error */
   async *frames(): AsyncGenerator<RowFrame[]> {

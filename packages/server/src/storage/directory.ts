@@ -22,7 +22,7 @@ import { FileMissing, type Storage, type StoredAttempt } from './storage.ts';
 const BLOCK_BYTES = 256 * 1024;
 /** Says which database the directory belongs to; moves along with the files. */
 const IDENTITY_FILE = 'tillroll-store.json';
-/** One name for all processes: whatever happens to one of them, nothing can pile up. */
+/** One name for all processes: whatever happens to one of them, no files accumulate. */
 const PROBE_FILE = '.probe';
 
 /** Files in a directory of this machine, or one that several machines mount. */

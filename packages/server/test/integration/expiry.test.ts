@@ -244,7 +244,7 @@ test("purge deletes one merchant's objects, exports and files, and nobody else's
   }
   const owners = new Set((await place.files()).map((file) => file.split('/')[0]));
   expect(owners).toEqual(new Set([exported['M2']?.done.id, exported['M1x']?.done.id]));
-  // Its tokens still stand: it may begin anew.
+  // Its tokens are still valid: it may load again.
   expect((await M1.api.export(FROM, TO)).files).toEqual({ elements: [] });
 });
 

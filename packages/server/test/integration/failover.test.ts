@@ -66,7 +66,7 @@ async function createMany(count: number): Promise<Map<number, number>> {
   return statuses;
 }
 
-/** What the standby has is what the primary had. */
+/** Checks that the standby holds what the primary held. */
 async function caughtUp(): Promise<void> {
   const { rows } = await primary.administer('SELECT pg_current_wal_lsn()::text AS lsn');
   await until('the standby has caught up', async () => {

@@ -10,7 +10,7 @@ export interface HeldSource {
 const LOCK = 424_242;
 
 /**
- * Puts a view in the place of the orders table, as a platform may, whose rows after half of the range
+ * Replaces the orders table with a view, as a platform may, whose rows after half of the range
  * wait for a lock that this holds. What comes before them has been read and written meanwhile.
  */
 export async function holdHalfWay(place: Pick<Place, 'pool' | 'databaseUrl'>): Promise<HeldSource> {

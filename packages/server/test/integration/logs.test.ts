@@ -181,7 +181,7 @@ describe('what is told', () => {
       expect(line['time']).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
       expect(line['durationMs']).toBeGreaterThanOrEqual(0);
       expect(line['path']).not.toContain('?');
-      // Where nothing had to be taken out, the path stands as it was sent.
+      // A path without anything to remove is logged as it was sent.
       const plain = path.split('?')[0] ?? '';
       if (!/tr_|signature=/.test(plain)) expect(line['path']).toBe(plain.slice(0, 200));
     }

@@ -21,7 +21,7 @@ export interface Place {
   readonly dataDir: string;
   /** The schema is up to date. */
   readonly pool: Pool;
-  /** What a service of this place is started with. */
+  /** The settings that a service of this place is started with. */
   environment(more?: Environment): Environment;
   config(more?: Environment): Config;
   install(merchantId: string, appId?: string, permissions?: Permission[]): Promise<string>;

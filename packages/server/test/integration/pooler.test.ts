@@ -10,7 +10,7 @@ vi.setConfig({ testTimeout: 90_000 });
 
 const WARNING = /"level":"warn".*notifications do not arrive: the database is behind a pooler/g;
 
-/** Where PgBouncer is not installed these are skipped, and vitest says so; .ci/run installs it. */
+/** These tests are skipped when PgBouncer is not installed, and vitest says so; .ci/run installs it. */
 describe.skipIf(!hasPooler)('behind PgBouncer in transaction mode', () => {
   let pooler: Pooler;
   let place: Place;

@@ -8,10 +8,10 @@ export const BIN = fileURLToPath(new URL('../../bin/tillroll-server.js', import.
 
 /** A role of the service as a real process. */
 export interface Child {
-  /** Where it listens; empty for a worker. */
+  /** The address it listens on; empty for a worker. */
   readonly url: string;
   readonly pid: number;
-  /** What it has logged so far. */
+  /** Lines logged so far. */
   log(): string;
   logged(message: string): number;
   kill(signal: NodeJS.Signals): void;

@@ -105,7 +105,7 @@ test('a restart of PostgreSQL under running exports: each attempt has its end in
     expect(started.length).toBeGreaterThanOrEqual(2 * WORKERS);
     expect(ended.map(attemptOf).toSorted()).toEqual(started.map(attemptOf).toSorted());
 
-    // Who it was, and from whom it took over.
+    // The worker, and the one that it took over from.
     for (const line of lines) {
       expect(line).toMatchObject({ host: expect.any(String), pid: child.pid });
     }

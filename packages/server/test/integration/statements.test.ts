@@ -15,7 +15,7 @@ const PATIENT = { timeoutMs: 60_000 };
 
 afterAll(endChildren);
 
-/** Views in the place of the orders table whose COPY is still under way when it is to end. */
+/** Views that replace the orders table, whose COPY is still under way when it is to end. */
 const SLOW = {
   sleeps: `SELECT 'M1'::text AS merchant_id, 'a'::text AS id, ${FROM}::bigint AS created_time,
              CASE WHEN pg_sleep(3600) IS NOT NULL THEN '{}' END AS object`,

@@ -118,7 +118,7 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
   };
 
   const read = async (request: FastifyRequest, exportId: string): Promise<ExportObject> => {
-    // What cannot be an id names no export; the token is still judged first.
+    // A text that cannot be an id names no export; the token is still judged first.
     const wanted = EXPORT_ID.test(exportId) ? exportId : '';
     const { principal, export: record } = await authenticateWith(context, request, (installId) =>
       polls.read(installId, wanted),
