@@ -1,71 +1,9 @@
-import { spawnSync } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test, vi } from 'vitest';
+import { CHECKOUT, lint, plant } from './linted-tree.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
-
-const CHECKOUT = join(import.meta.dirname, '..');
-const OXLINT = join(
-  dirname(createRequire(import.meta.url).resolve('oxlint/package.json')),
-  'bin/oxlint',
-);
-
-/** A copy of what is linted, so that no other test sees what is planted. */
-let tree: string;
-
-beforeAll(async () => {
-  tree = await realpath(await mkdtemp(join(tmpdir(), 'tillroll-boundaries-')));
-  const skipped = new Set(['node_modules', 'dist', 'data', 'results']);
-  for (const name of ['.oxlintrc.json', 'scripts', 'packages', 'acceptance', 'attack']) {
-    await cp(join(CHECKOUT, name), join(tree, name), {
-      recursive: true,
-      filter: (path) => !skipped.has(basename(path)),
-    });
-  }
-});
-
-afterAll(async () => {
-  await rm(tree, { recursive: true, force: true });
-});
-
-interface Diagnostic {
-  code: string;
-  message: string;
-  filename: string;
-}
-
-/** Lints with the rules of this repository, and gives their faults by file. Other rules are ignored. */
-function lint(...paths: string[]): { status: number | null; faults: string[] } {
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    [OXLINT, '--deny-warnings', '--format=json', ...paths],
-    { cwd: tree, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 },
-  );
-  if (!stdout.startsWith('{')) throw new Error(`oxlint: ${stdout}${stderr}`);
-  const { diagnostics } = JSON.parse(stdout) as { diagnostics: Diagnostic[] };
-  const faults = diagnostics
-    .filter(({ code }) => code.startsWith('tillroll('))
-    .map(({ filename, message }) => `${filename}: ${message}`);
-  return { status, faults };
-}
-
-/** Lints files that are written for this one run. */
-async function plant(
-  ...files: readonly { file: string; text: string }[]
-): Promise<{ status: number | null; faults: string[] }> {
-  try {
-    for (const { file, text } of files) {
-      await mkdir(dirname(join(tree, file)), { recursive: true });
-      await writeFile(join(tree, file), `${text}\n`);
-    }
-    return lint(...files.map(({ file }) => file));
-  } finally {
-    for (const { file } of files) await rm(join(tree, file));
-  }
-}
 
 test('`npm run lint` is where imports are checked', async () => {
   const { scripts } = JSON.parse(await readFile(join(CHECKOUT, 'package.json'), 'utf8')) as {
@@ -79,6 +17,7 @@ test('the tree as it is breaks none', () => {
 });
 
 const SRC = 'packages/server/src';
+
 const CLIENT = 'packages/client/src';
 
 describe('refused', () => {
@@ -320,58 +259,5 @@ describe('allowed', () => {
     ],
   ])('%s: %s', async (file, text) => {
     expect((await plant({ file, text })).faults).toEqual([]);
-  });
-});
-
-describe('a cycle of imports is refused', () => {
-  const [a, b, c] = ['a', 'b', 'c'].map((name) => `planted/${name}.ts`) as [string, string, string];
-
-  test.each([
-    ['of values', `import './b.ts';`, `import './a.ts';`],
-    [
-      'of types alone',
-      `import type { B } from './b.ts'; export type A = B;`,
-      `import { type A } from './a.ts'; export type B = A;`,
-    ],
-    ['of re-exported types', `export type { B } from './b.ts';`, `export * from './a.ts';`],
-    ['of types within types', `export type A = import('./b.ts').B;`, `import './a.ts';`],
-    ['of imports at run time', `await import('./b.ts');`, `import './a.ts';`],
-  ])('%s', async (_, ofA, ofB) => {
-    for (const folder of [
-      'packages/server/src/http',
-      'packages/cli/src',
-      'acceptance',
-      'scripts',
-    ]) {
-      const [inA, inB] = [`${folder}/${a}`, `${folder}/${b}`];
-      const { status, faults } = await plant({ file: inA, text: ofA }, { file: inB, text: ofB });
-      expect(faults.toSorted()).toEqual([
-        `${inA}: an import cycle: ${inA} -> ${inB} -> ${inA}`,
-        `${inB}: an import cycle: ${inB} -> ${inA} -> ${inB}`,
-      ]);
-      expect(status).not.toBe(0);
-    }
-  });
-
-  test('also a long one, and of a file with itself', async () => {
-    const { faults } = await plant(
-      { file: `scripts/${a}`, text: `import './b.ts';` },
-      { file: `scripts/${b}`, text: `import type { C } from './c.ts'; export type B = C;` },
-      { file: `scripts/${c}`, text: `export * from '../planted/a.ts'; import './c.ts';` },
-    );
-    expect(faults).toHaveLength(4);
-    expect(faults).toContain(
-      `scripts/${a}: an import cycle: scripts/${a} -> scripts/${b} -> scripts/${c} -> scripts/${a}`,
-    );
-    expect(faults).toContain(`scripts/${c}: an import cycle: scripts/${c} -> scripts/${c}`);
-  });
-
-  test('but not two files that share a third', async () => {
-    const { faults } = await plant(
-      { file: `scripts/${a}`, text: `import './b.ts'; import './c.ts';` },
-      { file: `scripts/${b}`, text: `import './c.ts';` },
-      { file: `scripts/${c}`, text: 'export const c = 1;' },
-    );
-    expect(faults).toEqual([]);
   });
 });

@@ -1,59 +1,15 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, describe, expect, test, vi } from 'vitest';
-import { parseHours } from '@tillroll/contract';
-import { toConnection, type PoolClient } from '../../src/database/pool.ts';
-import { createExport } from '../../src/exports/create.ts';
 import { MAX_ERRORS, MAX_PERMANENT_ERRORS } from '../../src/exports/lifecycle.ts';
-import { createLogger } from '../../src/log.ts';
-import { BossQueue } from '../../src/queue/boss-queue.ts';
-import { runExport } from '../../src/worker/run-export.ts';
-import { Api, download, idsOf } from './api.ts';
+import { download, idsOf } from './api.ts';
+import { failing, withPlace, withService } from './failures-scene.ts';
 import { holdHalfWay } from './held-source.ts';
-import { FROM, makePlace, TO, type Place } from './place.ts';
+import { FROM, TO } from './place.ts';
 import { command, endChildren } from './process.ts';
-import { serveHere } from './service.ts';
-import { HookedStorage } from './storages.ts';
 import { until } from './until.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
 afterAll(endChildren);
-
-async function withPlace(run: (place: Place) => Promise<void>): Promise<void> {
-  const place = await makePlace();
-  try {
-    await run(place);
-  } finally {
-    await place.remove();
-  }
-}
-
-/** A service over the place, with one merchant's view of it. */
-async function withService(
-  place: Place,
-  run: (api: Api) => Promise<void>,
-  storage?: HookedStorage,
-): Promise<void> {
-  // The pauses of an operator's patience are not a test's.
-  const retryDelays = { retryDelayMs: () => 0 };
-  const service = await serveHere(place, {}, {}, { ...retryDelays, ...(storage && { storage }) });
-  try {
-    await run(new Api(service.url, 'M1', await place.install('M1')));
-  } finally {
-    await service.stop();
-  }
-}
-
-/** Every write from the second file on fails, in the first `attempts` attempts. */
-function failing(place: Place, attempts: number): HookedStorage {
-  return new HookedStorage(place, async (key) => {
-    const [, attempt, file = ''] = key.split('/');
-    if (Number(attempt) <= attempts && !file.startsWith('000000')) {
-      throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
-    }
-    return Promise.resolve();
-  });
-}
 
 describe.concurrent('storage', () => {
   test.concurrent('that fails in every try: FAILED, with the reason', async () => {
@@ -251,125 +207,5 @@ test.concurrent('canceled by the operator while it runs: CANCELED, and its files
     } finally {
       await source.release();
     }
-  });
-});
-
-describe.concurrent('a link that breaks during the COMMIT that completes', () => {
-  /** Runs one export whose completing COMMIT is replaced, and leaves the rest as it is. */
-  async function runWith(
-    place: Place,
-    commit: (really: () => Promise<unknown>, cut: () => Promise<void>) => Promise<unknown>,
-  ): Promise<string> {
-    await place.seed('M1', 1500);
-    const queue = await BossQueue.open(
-      { connectionString: place.databaseUrl },
-      { works: false, onError: () => undefined },
-    );
-    try {
-      const rules = { ...place.config(), hours: parseHours('always') };
-      const { id: exportId } = await createExport(
-        place.pool,
-        queue,
-        rules,
-        { merchantId: 'M1', appId: 'app' },
-        { type: 'ORDERS', startTime: FROM, endTime: TO },
-      );
-      const { rows } = await place.pool.query<{ jobId: string }>(
-        'SELECT job_id AS "jobId" FROM tillroll.exports WHERE id = $1',
-        [exportId],
-      );
-      let broken = 0;
-      const breaking = new Proxy(queue, {
-        get(target, name) {
-          if (name === 'enqueueExpiry') {
-            return async (client: PoolClient, job: { exportId: string; at: number }) => {
-              await target.enqueueExpiry(client, job);
-              const { rows: own } = await client.query<{ pid: number }>(
-                'SELECT pg_backend_pid() AS pid',
-              );
-              const query = client.query.bind(client) as (text: string) => Promise<unknown>;
-              const replaced = (text: string): Promise<unknown> => {
-                Reflect.deleteProperty(client, 'query');
-                expect(text).toBe('COMMIT');
-                broken++;
-                return commit(
-                  () => query('COMMIT'),
-                  async () => {
-                    await place.pool.query('SELECT pg_terminate_backend($1, 5000)', [own[0]?.pid]);
-                  },
-                );
-              };
-              Reflect.set(client, 'query', replaced);
-            };
-          }
-          const value: unknown = Reflect.get(target, name);
-          return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-        },
-      });
-      await runExport(
-        {
-          pool: place.pool,
-          source: {
-            connection: toConnection({ connectionString: place.databaseUrl }),
-            pool: place.pool,
-          },
-          queue: breaking,
-          storage: new HookedStorage(place, () => Promise.resolve()),
-          retentionMs: 60_000,
-          historyMs: 60_000,
-          retryDelayMs: () => 0,
-          workerName: 'test',
-          checkStore: () => Promise.resolve(),
-          warnings: { warn: () => undefined },
-          log: createLogger('silent'),
-          shutdown: new AbortController().signal,
-        },
-        {
-          jobId: rows[0]?.jobId ?? randomUUID(),
-          exportId,
-          worker: 1,
-          signal: new AbortController().signal,
-        },
-      );
-      expect(broken).toBe(1);
-      return exportId;
-    } finally {
-      await queue.close(1000);
-    }
-  }
-
-  test.concurrent('after it held: DONE, and its files stay', async () => {
-    await withPlace(async (place) => {
-      const id = await runWith(place, async (really, cut) => {
-        await really();
-        await cut();
-        throw new Error('Connection terminated unexpectedly');
-      });
-      expect(await place.row(id)).toMatchObject({
-        status: 'DONE',
-        attempt: 1,
-        errors: 0,
-        interruptions: 0,
-      });
-      expect(await place.files()).toHaveLength(2);
-      await withService(place, async (api) => {
-        expect(new Set(idsOf(await download(await api.ended(id)))).size).toBe(1500);
-      });
-    });
-  });
-
-  test.concurrent('before it held: a loss, not an error; its files go and the next attempt ends it', async () => {
-    await withPlace(async (place) => {
-      const id = await runWith(place, async (really, cut) => {
-        await cut();
-        return really();
-      });
-      expect(await place.row(id)).toMatchObject({ status: 'PENDING', errors: 0, interruptions: 1 });
-      expect(await place.files()).toEqual([]);
-      await withService(place, async (api) => {
-        expect(new Set(idsOf(await download(await api.ended(id)))).size).toBe(1500);
-      });
-      expect(await place.row(id)).toMatchObject({ status: 'DONE', attempt: 2, errors: 0 });
-    });
   });
 });
