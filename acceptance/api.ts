@@ -3,7 +3,7 @@ import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { expect, inject } from 'vitest';
-import { type Answer, answerOf, exact } from './exact.ts';
+import { type Answer, makeAnswer, exact } from './exact.ts';
 import './target.ts';
 
 export const HOUR = 3_600_000;
@@ -76,7 +76,7 @@ export class Client {
       headers: { ...this.auth, ...asked.headers },
       signal: AbortSignal.timeout(30_000),
     });
-    return answerOf(response.status, response.headers, Buffer.from(await response.arrayBuffer()));
+    return makeAnswer(response.status, response.headers, Buffer.from(await response.arrayBuffer()));
   }
 
   /** `POST .../exports` with a JSON value. */
@@ -137,7 +137,7 @@ export class Client {
   /** The raw text of every object in a range, through all files. */
   async objects(type: ExportType, startTime: number, endTime: number): Promise<string[]> {
     const done = await this.export(type, startTime, endTime);
-    return (await downloadAll(done)).flatMap(elementsOf);
+    return (await downloadAll(done)).flatMap(parseElements);
   }
 
   bulkPath(type: ExportType): string {
@@ -200,7 +200,7 @@ export async function downloadAll(done: Finished): Promise<Buffer[]> {
     );
     const sha256 = createHash('sha256').update(plain.bytes).digest('hex');
     expect(files[i]).toEqual({
-      objects: elementsOf(plain.bytes).length,
+      objects: parseElements(plain.bytes).length,
       bytes: plain.bytes.length,
       sha256,
     });
@@ -210,7 +210,7 @@ export async function downloadAll(done: Finished): Promise<Buffer[]> {
 }
 
 /** The raw text of each object in a file `{"elements":[...]}`: cut, never parsed and written again. */
-export function elementsOf(file: Buffer): string[] {
+export function parseElements(file: Buffer): string[] {
   const [open, close] = ['{"elements":[', ']}'];
   expect(file.toString('utf8', 0, open.length)).toBe(open);
   expect(file.toString('utf8', file.length - close.length)).toBe(close);
@@ -240,7 +240,7 @@ export function elementsOf(file: Buffer): string[] {
  * A stretch of time for one test file alone. Its place in the year is drawn anew in each run, so that
  * a second run against the same service does not meet the objects of the first.
  */
-export function periodOf(year: number): number {
+export function choosePeriod(year: number): number {
   return Date.UTC(year, 0, 1) + randomInt(180 * DAY);
 }
 

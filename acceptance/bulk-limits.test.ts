@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { line, main, nobody, periodOf, target } from './api.ts';
+import { line, main, nobody, choosePeriod, target } from './api.ts';
 import { counts, expectCounts, expectNothingStored, MiB, stored, three } from './bulk-load.ts';
 import { dropAfter, exact } from './exact.ts';
 import { expectError, expectJsonObject } from './shapes.ts';
 
-const START = periodOf(2015);
+const START = choosePeriod(2015);
 
 let spans = 0;
 
@@ -15,7 +15,7 @@ const minute = (): number => START + 60_000 * spans++;
 
 describe('at most 8 MiB a line', () => {
   /** A line of exactly so many bytes, without its newline. */
-  function lineOf(start: number, bytes: number): string {
+  function makeLine(start: number, bytes: number): string {
     const bare = line(start, { note: '' });
     return line(start, { note: 'x'.repeat(bytes - bare.length) });
   }
@@ -25,7 +25,7 @@ describe('at most 8 MiB a line', () => {
     ['8 MiB exactly', 8 * MiB],
   ] as const)('a line of %s passes and comes back byte for byte', async ([, bytes]) => {
     const start = minute();
-    const lines = [line(start), lineOf(start + 1, bytes), line(start + 2)];
+    const lines = [line(start), makeLine(start + 1, bytes), line(start + 2)];
     expect(lines[1]).toHaveLength(bytes);
     expect(await main.load('ORDERS', lines)).toEqual(counts({ received: 3, inserted: 3 }));
     const back = await stored(start);
@@ -40,13 +40,13 @@ describe('at most 8 MiB a line', () => {
   ] as const)('a line of %s is 413 and nothing of the request is stored', async ([, bytes]) => {
     const start = minute();
     const good = three(start);
-    expectError(await main.bulk('ORDERS', [...good, lineOf(start, bytes), ''].join('\n')), 413);
+    expectError(await main.bulk('ORDERS', [...good, makeLine(start, bytes), ''].join('\n')), 413);
     await expectNothingStored(start, good);
   });
 
   test('after a 413 the connection is closed or good for the next request', async () => {
     const start = minute();
-    const long = lineOf(start, 9_000_000);
+    const long = makeLine(start, 9_000_000);
     for (let i = 0; i < 4; i++) {
       expectError(await main.bulk('ORDERS', long), 413);
       expect((await exact(target.url, main.path, { headers: main.auth })).status).toBe(200);

@@ -7,14 +7,14 @@ import {
   main,
   nobody,
   other,
-  periodOf,
+  choosePeriod,
   readOrders,
   revoked,
 } from './api.ts';
 import { counts, expectNothingStored, stored, three } from './bulk-load.ts';
 import { expectError, expectUnauthorized } from './shapes.ts';
 
-const START = periodOf(2014);
+const START = choosePeriod(2014);
 
 let spans = 0;
 

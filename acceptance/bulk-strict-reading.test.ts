@@ -1,10 +1,10 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { type ExportType, line, main, periodOf } from './api.ts';
+import { type ExportType, line, main, choosePeriod } from './api.ts';
 import { counts, expectCounts, expectNothingStored, MiB, stored, three } from './bulk-load.ts';
 import { expectError } from './shapes.ts';
 
-const START = periodOf(2016);
+const START = choosePeriod(2016);
 
 let spans = 0;
 
@@ -61,7 +61,9 @@ describe('what one reader could not read, or would read otherwise, is 400 with l
       const good = three(start);
       // Members that only an order has.
       if (type === 'PAYMENTS' && /lineItems|tot\\u0061l/.test(make(start))) continue;
-      const body = [good[0], make(start), good[1]].join('\n').replaceAll('"total"', memberOf(type));
+      const body = [good[0], make(start), good[1]]
+        .join('\n')
+        .replaceAll('"total"', findMember(type));
       const details = expectError(await main.bulk(type, body), 400);
       expect(details).toMatch(/\bline\W*2\b/i);
       if (type === 'ORDERS') expect(details).toMatch(reason);
@@ -69,7 +71,7 @@ describe('what one reader could not read, or would read otherwise, is 400 with l
     }
   });
 
-  const memberOf = (type: ExportType): string => (type === 'ORDERS' ? '"total"' : '"amount"');
+  const findMember = (type: ExportType): string => (type === 'ORDERS' ? '"total"' : '"amount"');
 
   const found: [string, (lines: string[]) => string | Uint8Array, RegExp][] = [
     ['an array', (lines) => `[${lines.join(',')}]`, /array/],

@@ -1,10 +1,10 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { freshId, line, main, nobody, periodOf, target } from './api.ts';
+import { freshId, line, main, nobody, choosePeriod, target } from './api.ts';
 import { counts, expectCounts, stored, three, zero } from './bulk-load.ts';
 import { expectError } from './shapes.ts';
 
-const START = periodOf(2008);
+const START = choosePeriod(2008);
 
 let spans = 0;
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { DAY, type ExportObject, main, json, periodOf, revoked, target } from './api.ts';
+import { DAY, type ExportObject, main, json, choosePeriod, revoked, target } from './api.ts';
 import { type Sent, exact } from './exact.ts';
 import { expectUnauthorized } from './shapes.ts';
 
-const START = periodOf(2001);
+const START = choosePeriod(2001);
 const END = START + 60_000;
 const BODY = JSON.stringify({ type: 'ORDERS', startTime: START, endTime: END });
 

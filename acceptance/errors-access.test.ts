@@ -5,7 +5,7 @@ import {
   nobody,
   other,
   otherApp,
-  periodOf,
+  choosePeriod,
   readOrders,
   revoked,
   target,
@@ -18,7 +18,7 @@ import {
   expectUnauthorized,
 } from './shapes.ts';
 
-const START = periodOf(2012);
+const START = choosePeriod(2012);
 
 const END = START + 60_000;
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { DAY, json, main, periodOf, target } from './api.ts';
+import { DAY, json, main, choosePeriod, target } from './api.ts';
 import { exact } from './exact.ts';
 import { expectError } from './shapes.ts';
 
-const START = periodOf(2003);
+const START = choosePeriod(2003);
 
 const END = START + 60_000;
 

@@ -26,7 +26,7 @@ const agents = {
   'https:': new https.Agent({ keepAlive: true, maxSockets: 64 }),
 };
 
-export function answerOf(status: number, headers: Headers, bytes: Buffer): Answer {
+export function makeAnswer(status: number, headers: Headers, bytes: Buffer): Answer {
   return { status, headers, bytes, text: bytes.toString('utf8') };
 }
 
@@ -62,7 +62,7 @@ export function exact(base: string, path: string, sent: Sent = {}): Promise<Answ
         const whole =
           response.complete || (length !== undefined && bytes.length === Number(length));
         if (whole)
-          resolve(answerOf(response.statusCode ?? 0, headersOf(response.rawHeaders), bytes));
+          resolve(makeAnswer(response.statusCode ?? 0, makeHeaders(response.rawHeaders), bytes));
         else reject(error ?? new Error(`${path}: the answer ended after ${bytes.length} bytes`));
       };
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -90,7 +90,7 @@ function framing(body: Sent['body']): Record<string, string> {
   return { 'content-length': String(Buffer.byteLength(body as string | Uint8Array)) };
 }
 
-function headersOf(raw: readonly string[]): Headers {
+function makeHeaders(raw: readonly string[]): Headers {
   const headers = new Headers();
   for (let i = 0; i + 1 < raw.length; i += 2) headers.append(raw[i] ?? '', raw[i + 1] ?? '');
   return headers;
@@ -144,7 +144,7 @@ function parseAnswer(all: Buffer): Answer | undefined {
   }
   const rest = all.subarray(headEnd + 4);
   const chunked = headers.get('transfer-encoding')?.toLowerCase() === 'chunked';
-  return answerOf(Number(status), headers, chunked ? unchunk(rest) : rest);
+  return makeAnswer(Number(status), headers, chunked ? unchunk(rest) : rest);
 }
 
 function unchunk(bytes: Buffer): Buffer {

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { download, type Finished, HOUR, line, main, periodOf } from './api.ts';
+import { download, type Finished, HOUR, line, main, choosePeriod } from './api.ts';
 import type { Answer } from './exact.ts';
 
-const START = periodOf(2017);
+const START = choosePeriod(2017);
 
 const span = (n: number): number => START + n * HOUR;
 

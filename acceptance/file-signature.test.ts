@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { download, type Finished, HOUR, line, main, periodOf } from './api.ts';
+import { download, type Finished, HOUR, line, main, choosePeriod } from './api.ts';
 import { type Answer, exact } from './exact.ts';
 import { expectError } from './shapes.ts';
 
-const START = periodOf(2019);
+const START = choosePeriod(2019);
 
 const span = (n: number): number => START + n * HOUR;
 

@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import {
   downloadAll,
-  elementsOf,
+  parseElements,
   type ExportType,
   freshId,
   HOUR,
   line,
   main,
-  periodOf,
+  choosePeriod,
 } from './api.ts';
 
-const START = periodOf(2005);
+const START = choosePeriod(2005);
 
 const span = (n: number): number => START + n * HOUR;
 
@@ -44,9 +44,9 @@ describe('1000 objects a file, the last one may hold fewer', () => {
     if (count > 0) expect((await main.load('ORDERS', shuffled(lines))).inserted).toBe(count);
     const done = await main.export('ORDERS', start, start + 2000);
     const files = await downloadAll(done);
-    expect(files.map((file) => elementsOf(file).length)).toEqual(expected);
+    expect(files.map((file) => parseElements(file).length)).toEqual(expected);
     expect(done.export.files?.elements.map((file) => file.objects)).toEqual(expected);
-    expect(files.flatMap(elementsOf)).toEqual(lines);
+    expect(files.flatMap(parseElements)).toEqual(lines);
   });
 });
 
@@ -199,7 +199,7 @@ describe('all files of an export show one moment of the database', () => {
         ),
         main.poll(created.id),
       ]);
-      const objects = (await downloadAll(done)).flatMap(elementsOf);
+      const objects = (await downloadAll(done)).flatMap(parseElements);
       const seen = objects.map((text) => JSON.parse(text) as { id: string; v: number });
       const mine = seen.filter((one) => ids.includes(one.id));
       expect(mine).toHaveLength(4000);
@@ -218,6 +218,6 @@ describe('all files of an export show one moment of the database', () => {
     await main.load('ORDERS', [before]);
     const done = await main.export('ORDERS', start, start + 1);
     await main.load('ORDERS', [line(start, { id, v: 2, modifiedTime: start + 1 })]);
-    expect((await downloadAll(done)).flatMap(elementsOf)).toEqual([before]);
+    expect((await downloadAll(done)).flatMap(parseElements)).toEqual([before]);
   });
 });

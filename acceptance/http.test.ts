@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { type ExportObject, json, main, nobody, periodOf, target } from './api.ts';
+import { type ExportObject, json, main, nobody, choosePeriod, target } from './api.ts';
 import { dropAfter, exact, overSocket } from './exact.ts';
 import { expectError, expectJsonObject } from './shapes.ts';
 
-const START = periodOf(2004);
+const START = choosePeriod(2004);
 
 const allowed = (allow: string | null): string[] =>
   (allow ?? '').split(',').map((method) => method.trim().toUpperCase());

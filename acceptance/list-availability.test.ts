@@ -6,13 +6,13 @@ import {
   nobody,
   other,
   otherApp,
-  periodOf,
+  choosePeriod,
   revoked,
   target,
 } from './api.ts';
 import { expectError, expectUnauthorized } from './shapes.ts';
 
-const START = periodOf(2006);
+const START = choosePeriod(2006);
 
 interface List {
   elements: ExportObject[];

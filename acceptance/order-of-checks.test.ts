@@ -5,7 +5,7 @@ import {
   main,
   nobody,
   other,
-  periodOf,
+  choosePeriod,
   readOrders,
   revoked,
   target,
@@ -13,7 +13,7 @@ import {
 import { exact } from './exact.ts';
 import { expectError, expectUnauthorized } from './shapes.ts';
 
-const START = periodOf(2013);
+const START = choosePeriod(2013);
 
 const END = START + 60_000;
 

@@ -8,14 +8,14 @@ import {
   line,
   main,
   nobody,
-  periodOf,
+  choosePeriod,
   readOrders,
   target,
 } from './api.ts';
 import { exact } from './exact.ts';
 import { expectExportNotFound, expectUnauthorized } from './shapes.ts';
 
-const START = periodOf(2002);
+const START = choosePeriod(2002);
 const END = START + 10_000;
 const EMPTY = START + DAY;
 

@@ -9,7 +9,7 @@ import {
   HOUR,
   download,
   downloadAll,
-  elementsOf,
+  parseElements,
   json,
   line,
   target,
@@ -32,12 +32,12 @@ const LINES = Array.from({ length: 1001 }, (_, i) => line(START + i));
 const MERCHANT = 'Rules-1';
 
 /** `HH:MM` in UTC. */
-const clockOf = (time: number): string => new Date(time).toISOString().slice(11, 16);
+const formatClock = (time: number): string => new Date(time).toISOString().slice(11, 16);
 
 /** One opening a week, as `TILLROLL_HOURS` has it: `sat 22:00-02:00`. */
-function hoursOf(opens: number, closes: number): string {
+function formatHours(opens: number, closes: number): string {
   const day = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'][new Date(opens).getUTCDay()] ?? '';
-  return `${day} ${clockOf(opens)}-${clockOf(closes)}`;
+  return `${day} ${formatClock(opens)}-${formatClock(closes)}`;
 }
 
 describe.skipIf(target.external)(
@@ -78,7 +78,7 @@ describe.skipIf(target.external)(
       const client = await start();
       await client.load('ORDERS', LINES);
       first = await client.export('ORDERS', START, END);
-      expect((await downloadAll(first)).flatMap(elementsOf)).toEqual(LINES);
+      expect((await downloadAll(first)).flatMap(parseElements)).toEqual(LINES);
       await running?.stop();
     });
     afterEach(async () => {
@@ -110,12 +110,12 @@ describe.skipIf(target.external)(
     test('outside the hours: 503 with the hours in UTC in words, and Retry-After seconds until it opens', async () => {
       // The first full hour that is more than an hour away.
       const opens = Math.ceil(Date.now() / HOUR) * HOUR + HOUR;
-      const client = await start({ TILLROLL_HOURS: hoursOf(opens, opens + HOUR) });
+      const client = await start({ TILLROLL_HOURS: formatHours(opens, opens + HOUR) });
 
       const refused = await post(client);
       const details = expectError(refused, 503);
       expect(details).toContain('UTC');
-      expect(details).toContain(clockOf(opens));
+      expect(details).toContain(formatClock(opens));
       expect(refused.headers.get('retry-after')).toMatch(/^\d+$/);
       expect(
         Math.abs(Number(refused.headers.get('retry-after')) - (opens - Date.now()) / 1000),
@@ -123,7 +123,7 @@ describe.skipIf(target.external)(
 
       const availability = json<Record<string, unknown>>(await client.ask('/v3/availability'));
       expect(availability).toMatchObject({ open: false, nextOpen: opens });
-      expect(availability['hours']).toContain(clockOf(opens));
+      expect(availability['hours']).toContain(formatClock(opens));
 
       // 401 and 400 come before 503.
       expect((await new Client(client.base, MERCHANT, 'nope').post({})).status).toBe(401);
@@ -133,7 +133,7 @@ describe.skipIf(target.external)(
     test('inside its hours it is open, also over midnight, and availability tells when it closes', async () => {
       const hour = Math.floor(Date.now() / HOUR) * HOUR;
       const [opened, closes] = [hour - HOUR, hour + 2 * HOUR];
-      const client = await start({ TILLROLL_HOURS: hoursOf(opened, closes) });
+      const client = await start({ TILLROLL_HOURS: formatHours(opened, closes) });
       expect((await post(client)).status).toBe(200);
       await settle(client);
       const availability = json<Record<string, unknown>>(await client.ask('/v3/availability'));
@@ -176,7 +176,7 @@ describe.skipIf(target.external)(
       const all = await settle(client);
       expect(all.length).toBeGreaterThanOrEqual(6);
       for (const done of all) {
-        expect((await downloadAll(done)).flatMap(elementsOf)).toEqual(LINES);
+        expect((await downloadAll(done)).flatMap(parseElements)).toEqual(LINES);
       }
     });
 

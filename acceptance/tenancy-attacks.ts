@@ -14,7 +14,7 @@ export interface Attack {
 }
 
 /** mulberry32: small, and the same everywhere for the same seed. */
-export function randomOf(seed: number) {
+export function seedRandom(seed: number) {
   let state = seed >>> 0;
   const next = (): number => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -28,7 +28,7 @@ export function randomOf(seed: number) {
   return { below, pick };
 }
 
-export type Random = ReturnType<typeof randomOf>;
+export type Random = ReturnType<typeof seedRandom>;
 
 export const WORD = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-';
 
@@ -54,7 +54,7 @@ export function mutated(r: Random, text: string, alphabet = WORD): string {
   }
 }
 
-export function attackOf(r: Random): Attack {
+export function makeAttack(r: Random): Attack {
   const victim = r.pick(owners);
   const done = r.pick(victim.done);
   const { id } = done.export;

@@ -1,8 +1,8 @@
 /** Two merchants with objects of the same ids, and what nobody else may see of them. */
 
-import { type Client, type Finished, freshId, line, other, periodOf } from './api.ts';
+import { type Client, type Finished, freshId, line, other, choosePeriod } from './api.ts';
 
-export const START = periodOf(2011);
+export const START = choosePeriod(2011);
 
 export const END = START + 10_000;
 
@@ -17,14 +17,14 @@ export const marks = { main: `MARK-${freshId()}`, other: `MARK-${freshId()}` };
 
 export const sharedIds = Array.from({ length: 1001 }, () => freshId('T'));
 
-export const linesOf = (mark: string): string[] =>
+export const makeLines = (mark: string): string[] =>
   sharedIds.map((id, i) => line(START + i, { id, note: mark, total: i }));
 
-export const lines = { main: linesOf(marks.main), other: linesOf(marks.other) };
+export const lines = { main: makeLines(marks.main), other: makeLines(marks.other) };
 
 export const owners: Owner[] = [];
 
-export const secretsOf = (owner: Owner): string[] => [
+export const listSecrets = (owner: Owner): string[] => [
   owner.client === other ? marks.other : marks.main,
   ...owner.done.flatMap((done) => [done.export.id, ...done.urls]),
 ];

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import {
   download,
   downloadAll,
-  elementsOf,
+  parseElements,
   type ExportType,
   freshId,
   line,
@@ -16,8 +16,8 @@ import {
 } from './api.ts';
 import { type Answer, exact } from './exact.ts';
 import { expectExportNotFound, expectUnauthorized } from './shapes.ts';
-import { type Attack, attackOf, randomOf, REFUSALS } from './tenancy-attacks.ts';
-import { END, lines, marks, owners, secretsOf, START } from './tenancy-owners.ts';
+import { type Attack, makeAttack, seedRandom, REFUSALS } from './tenancy-attacks.ts';
+import { END, lines, marks, owners, listSecrets, START } from './tenancy-owners.ts';
 
 const SEED = Number(process.env['ACCEPTANCE_SEED'] ?? 20_110_417);
 
@@ -111,9 +111,9 @@ describe('an export belongs to the merchant and the app that created it', () => 
 
 describe('isolation', () => {
   test(`${ATTACKS} random cross-merchant, cross-app and forged requests: not one byte of another's`, async () => {
-    const r = randomOf(SEED);
-    const attacks = Array.from({ length: ATTACKS }, () => attackOf(r));
-    const secrets = [...new Set(owners.flatMap(secretsOf))];
+    const r = seedRandom(SEED);
+    const attacks = Array.from({ length: ATTACKS }, () => makeAttack(r));
+    const secrets = [...new Set(owners.flatMap(listSecrets))];
     const good = [target.token, target.otherAppToken, target.otherToken, target.readOrdersToken];
     const masked = (text: string): string =>
       good.reduce((rest, token) => rest.replaceAll(token, '<token>'), text);
@@ -158,7 +158,7 @@ describe('isolation', () => {
       const expected = client === other ? lines.other : lines.main;
       for (const one of done) {
         const again = await client.poll(one.export.id);
-        expect((await downloadAll(again)).flatMap(elementsOf)).toEqual(expected);
+        expect((await downloadAll(again)).flatMap(parseElements)).toEqual(expected);
         for (const url of one.urls) expect((await download(url)).status).toBe(200);
         expect(await client.objects(one.export.type, START, END)).toEqual(expected);
       }

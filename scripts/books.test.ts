@@ -62,7 +62,7 @@ let directory: string;
 let server: FakeServer;
 /** The command's output, by format and zone. */
 const said = new Map<string, string>();
-const folderOf = (format: Format, zone: string): string =>
+const findFolder = (format: Format, zone: string): string =>
   join(directory, format, zone.replace('/', '-'));
 
 beforeAll(async () => {
@@ -75,7 +75,7 @@ beforeAll(async () => {
   };
   for (const { zone } of PLACES)
     for (const format of FORMATS) {
-      const out = folderOf(format, zone);
+      const out = findFolder(format, zone);
       const { from, to } = SPAN;
       const args = ['--from', from, '--to', to, '--timezone', zone, '--format', format];
       const { code, err } = await run(['pull', ...args, '--out', out], { env });
@@ -107,7 +107,7 @@ test('the books have all that the sums depend on', () => {
 describe.each(PLACES)('in $zone', ({ zone }) => {
   describe.each(READERS)('$reader on $format', ({ format, read, isThere }) => {
     test.skipIf(!isThere)('finds what the books say', async () => {
-      const found = await read(folderOf(format, zone), zone, PLACES);
+      const found = await read(findFolder(format, zone), zone, PLACES);
       let expected: Found = expectFound(books, zone, PLACES);
       if (format === 'jsonl')
         expected = { months: withoutLarge(expected.months), days: withoutLarge(expected.days) };
@@ -116,13 +116,13 @@ describe.each(PLACES)('in $zone', ({ zone }) => {
   });
 
   test('daily_totals has what the books say', async () => {
-    expect(await readDailyTotals(folderOf('duckdb', zone))).toEqual(
+    expect(await readDailyTotals(findFolder('duckdb', zone))).toEqual(
       withoutZeros(expectDailyTotals(books, zone)),
     );
   });
 
   test.each(FORMATS)('the receipt of %s says what the books say', async (format) => {
-    const text = await readFile(join(folderOf(format, zone), 'receipt.json'), 'utf8');
+    const text = await readFile(join(findFolder(format, zone), 'receipt.json'), 'utf8');
     const { months, totals } = parseExact(text) as Receipt;
     const asText = (sums: object): Record<string, string> =>
       Object.fromEntries(Object.entries(sums).map(([name, value]) => [name, String(value)]));
@@ -159,8 +159,8 @@ describe.each(PLACES)('in $zone', ({ zone }) => {
         const amount = (name: string): string => shown(row[name] ?? '', currency);
         const cells = [
           type,
-          labelOf(currency),
-          ...(result === undefined ? [] : [labelOf(result)]),
+          formatLabel(currency),
+          ...(result === undefined ? [] : [formatLabel(result)]),
           BigInt(row['objects'] ?? 0).toLocaleString('en-US'),
           ...(type === 'orders' ? [`total ${amount('total')}`] : [`amount ${amount('amount')}`]),
           `refunds ${amount('refundAmount')}`,
@@ -175,7 +175,7 @@ describe.each(PLACES)('in $zone', ({ zone }) => {
       }
     for (const [kind, row] of Object.entries(expectFound(books, zone, []).months)) {
       const [type = '', month = '', currency = ''] = kind.split(' ');
-      const chart = summary.split(`\n${type.toLowerCase()}, ${labelOf(currency)}\n`)[1] ?? '';
+      const chart = summary.split(`\n${type.toLowerCase()}, ${formatLabel(currency)}\n`)[1] ?? '';
       const lines = chart.split('\n\n')[0]?.split('\n') ?? [];
       const found = lines
         .find((line) => line.startsWith(`  ${month} `))
@@ -186,7 +186,7 @@ describe.each(PLACES)('in $zone', ({ zone }) => {
   });
 });
 
-const labelOf = (name: string): string => (name === '-' ? '(none)' : name);
+const formatLabel = (name: string): string => (name === '-' ? '(none)' : name);
 
 /** Minor units as the summary shows them, by ISO's digits. */
 function shown(minor: string, currency: string): string {

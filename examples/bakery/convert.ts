@@ -38,13 +38,13 @@ export function price(item: string): number {
 }
 
 /** 13 characters, as Clover's ids have. */
-function idOf(prefix: 'BB' | 'BP', transaction: number): string {
+function formatId(prefix: 'BB' | 'BP', transaction: number): string {
   return prefix + String(transaction).padStart(11, '0');
 }
 
-function orderOf(transaction: number, createdTime: number): BakeryOrder {
+function makeOrder(transaction: number, createdTime: number): BakeryOrder {
   return {
-    id: idOf('BB', transaction),
+    id: formatId('BB', transaction),
     currency: CURRENCY,
     total: 0,
     state: 'locked',
@@ -55,9 +55,9 @@ function orderOf(transaction: number, createdTime: number): BakeryOrder {
   };
 }
 
-function paymentOf(transaction: number, order: BakeryOrder): Payment {
+function makePayment(transaction: number, order: BakeryOrder): Payment {
   return {
-    id: idOf('BP', transaction),
+    id: formatId('BP', transaction),
     order: { id: order.id },
     currency: CURRENCY,
     amount: order.total,
@@ -75,7 +75,7 @@ function paymentOf(transaction: number, order: BakeryOrder): Payment {
 export async function convert(csv: Lines): Promise<Converted> {
   const byTransaction = new Map<number, BakeryOrder>();
   for await (const { transaction, time, item } of rows(csv)) {
-    const order = byTransaction.get(transaction) ?? orderOf(transaction, time);
+    const order = byTransaction.get(transaction) ?? makeOrder(transaction, time);
     byTransaction.set(transaction, order);
     const lines = order.lineItems.elements;
     const id = `${order.id}-${lines.length + 1}`;
@@ -84,7 +84,7 @@ export async function convert(csv: Lines): Promise<Converted> {
   }
   return {
     orders: [...byTransaction.values()],
-    payments: [...byTransaction].map(([transaction, order]) => paymentOf(transaction, order)),
+    payments: [...byTransaction].map(([transaction, order]) => makePayment(transaction, order)),
   };
 }
 

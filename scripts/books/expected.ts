@@ -41,11 +41,11 @@ function clocks(time: number, zone: string): Temporal.PlainDateTime {
   return Temporal.Instant.fromEpochMilliseconds(time).toZonedDateTimeISO(zone).toPlainDateTime();
 }
 
-export function monthOf(time: number, zone: string): string {
+export function findMonth(time: number, zone: string): string {
   return clocks(time, zone).toPlainDate().toString().slice(0, 7);
 }
 
-export function businessDayOf(time: number, { zone, closingHour }: Place): string {
+export function findBusinessDay(time: number, { zone, closingHour }: Place): string {
   return clocks(time, zone).subtract({ hours: closingHour }).toPlainDate().toString();
 }
 
@@ -72,20 +72,20 @@ export function expectFound(
   const found: Found = { months: {}, days: {} };
   for (const { createdTime, currency, total, refunds, payments } of orders) {
     const name = currencyName(currency);
-    add(found.months, `ORDERS ${monthOf(createdTime, zone)} ${name}`, {
+    add(found.months, `ORDERS ${findMonth(createdTime, zone)} ${name}`, {
       objects: 1,
       amount: countable(total),
       refundAmount: sumRefunds(refunds),
     });
     for (const payment of payments) {
       if (payment.result !== 'SUCCESS') continue;
-      add(found.months, `PAYMENTS ${monthOf(payment.createdTime, zone)} ${name}`, {
+      add(found.months, `PAYMENTS ${findMonth(payment.createdTime, zone)} ${name}`, {
         objects: 1,
         amount: countable(payment.amount),
         refundAmount: sumRefunds(payment.refunds),
       });
       for (const place of places)
-        add(found.days, `${place.zone} ${businessDayOf(payment.createdTime, place)} ${name}`, {
+        add(found.days, `${place.zone} ${findBusinessDay(payment.createdTime, place)} ${name}`, {
           objects: 1,
           amount: countable(payment.amount),
         });
@@ -139,7 +139,7 @@ export function expectTotals(orders: readonly BookOrder[]): { orders: Figures; p
 export function expectDailyTotals(orders: readonly BookOrder[], zone: string): Figures {
   const days: Figures = {};
   const day = (time: number, currency: BookOrder['currency']): string =>
-    `${businessDayOf(time, { zone, closingHour: 0 })} ${currencyName(currency)}`;
+    `${findBusinessDay(time, { zone, closingHour: 0 })} ${currencyName(currency)}`;
   for (const { createdTime, currency, total, refunds, payments } of orders) {
     add(days, day(createdTime, currency), { orders: 1, order_total: countable(total) });
     for (const payment of payments) {

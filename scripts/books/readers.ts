@@ -5,7 +5,14 @@ import { promisify } from 'node:util';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import { add, businessDayOf, monthOf, type Figures, type Found, type Place } from './expected.ts';
+import {
+  add,
+  findBusinessDay,
+  findMonth,
+  type Figures,
+  type Found,
+  type Place,
+} from './expected.ts';
 import { LARGE } from './book.ts';
 
 /** Readers of other makers. Each finds in a directory of one format what `Found` describes. */
@@ -93,13 +100,17 @@ export const readWithHyparquet: Reader = async (directory, zone, places) => {
         const time = created_time.getTime();
         const sums = { objects: 1, amount: (type === 'ORDERS' ? total : amount) ?? 0n };
         const refundAmount = refunds.reduce((sum, each) => sum + (each.amount ?? 0n), 0n);
-        add(found.months, `${type} ${monthOf(time, zone)} ${currency ?? '-'}`, {
+        add(found.months, `${type} ${findMonth(time, zone)} ${currency ?? '-'}`, {
           ...sums,
           refundAmount,
         });
         if (type === 'PAYMENTS')
           for (const place of places)
-            add(found.days, `${place.zone} ${businessDayOf(time, place)} ${currency ?? '-'}`, sums);
+            add(
+              found.days,
+              `${place.zone} ${findBusinessDay(time, place)} ${currency ?? '-'}`,
+              sums,
+            );
       }
     }
   }

@@ -2,8 +2,8 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Assembler } from '../src/assemble/assembler.ts';
-import { Bench, idsOf, linesOf, sale } from './assembly-scene.ts';
-import { failureOf } from './scene.ts';
+import { Bench, parseIds, joinLines, sale } from './assembly-scene.ts';
+import { catchFailure } from './scene.ts';
 
 describe('in its thread', () => {
   test('months are assembled one after the other; a failed one leaves nothing', async () => {
@@ -13,14 +13,14 @@ describe('in its thread', () => {
     const first = await assembler.begin(bench.job());
     const second = assembler.begin(other.job());
     await first.add(bench.part('E', [sale('A', 0), sale('A', 1)]));
-    await failureOf(first.finish(), 'DUPLICATE_ID');
+    await catchFailure(first.finish(), 'DUPLICATE_ID');
     expect(readdirSync(bench.folder).filter((name) => !name.startsWith('part'))).toEqual([]);
     const session = await second;
-    await failureOf(session.add(other.part('F', [], '{')), 'BAD_FILE');
+    await catchFailure(session.add(other.part('F', [], '{')), 'BAD_FILE');
     await session.add(other.part('F', [sale('B', 0)]));
     expect(await session.finish()).toMatchObject({ objects: 1 });
     await session.abort();
-    expect(idsOf(other.lines())).toEqual(['B']);
+    expect(parseIds(other.lines())).toEqual(['B']);
   });
 
   test('an abort ends what is under way, and removes it', async () => {
@@ -31,7 +31,7 @@ describe('in its thread', () => {
     await session.add(bench.part('E', many));
     const finishing = session.finish();
     const aborting = session.abort();
-    await failureOf(finishing, 'INTERRUPTED');
+    await catchFailure(finishing, 'INTERRUPTED');
     await aborting;
     expect(readdirSync(bench.folder).filter((name) => !name.startsWith('part'))).toEqual([]);
   });
@@ -41,8 +41,8 @@ describe('in its thread', () => {
     const assembler = new Assembler();
     const session = await assembler.begin(bench.job());
     const adding = session.add(bench.part('E', [sale('A', 0)]));
-    await Promise.all([failureOf(adding, 'INTERRUPTED'), assembler[Symbol.asyncDispose]()]);
-    await failureOf(assembler.begin(bench.job()), 'INTERRUPTED');
+    await Promise.all([catchFailure(adding, 'INTERRUPTED'), assembler[Symbol.asyncDispose]()]);
+    await catchFailure(assembler.begin(bench.job()), 'INTERRUPTED');
   });
 
   test('a system error keeps its code', async () => {
@@ -56,12 +56,12 @@ describe('in its thread', () => {
     const bench = new Bench();
     await using assembler = new Assembler();
     const existing = bench.existing([sale('A', 0)]);
-    writeFileSync(existing.path, linesOf([sale('A', 0, { total: 7 })]));
-    expect((await failureOf(assembler.begin(bench.job({ existing })), 'DIRECTORY')).message).toBe(
-      `${existing.path} was altered; delete it and run the pull again`,
-    );
+    writeFileSync(existing.path, joinLines([sale('A', 0, { total: 7 })]));
+    expect(
+      (await catchFailure(assembler.begin(bench.job({ existing })), 'DIRECTORY')).message,
+    ).toBe(`${existing.path} was altered; delete it and run the pull again`);
     writeFileSync(existing.path, '{');
-    await failureOf(assembler.begin(bench.job({ existing })), 'DIRECTORY');
+    await catchFailure(assembler.begin(bench.job({ existing })), 'DIRECTORY');
   });
 
   test('ids of two files are found in both, whatever became of their index', async () => {

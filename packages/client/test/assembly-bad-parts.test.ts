@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { Assembly } from '../src/assemble/assembly.ts';
-import { Bench, countSales, elements, expectedFor, linesOf, sale } from './assembly-scene.ts';
-import { failureOf } from './scene.ts';
+import { Bench, countSales, elements, expectedFor, joinLines, sale } from './assembly-scene.ts';
+import { catchFailure } from './scene.ts';
 
 describe('a bad part', () => {
   const good = [sale('A', 0), sale('B', 1)];
@@ -25,11 +25,11 @@ describe('a bad part', () => {
     const expected = expectedFor(content, 2);
     const bad = { ...bench.part('E', [], served), expected };
     for (let i = 0; i < 2; i++)
-      expect((await failureOf(assembly.add(bad), 'BAD_FILE')).message).toMatch(message);
+      expect((await catchFailure(assembly.add(bad), 'BAD_FILE')).message).toMatch(message);
     await assembly.add({ ...bench.part('E', good), expected });
     await assembly.add(bench.part('E', after));
     const file = await assembly.finish();
-    expect(bench.lines()).toBe(linesOf([...before, ...good, ...after]));
+    expect(bench.lines()).toBe(joinLines([...before, ...good, ...after]));
     expect(file.tally).toEqual(countSales([...before, ...good, ...after]));
   });
 
@@ -37,7 +37,7 @@ describe('a bad part', () => {
     const bench = new Bench();
     const assembly = await Assembly.begin(bench.job());
     const missing = { path: join(bench.folder, 'none'), exportId: 'E', expected: undefined };
-    expect((await failureOf(assembly.add(missing), 'BAD_FILE')).message).toBe('it is missing');
+    expect((await catchFailure(assembly.add(missing), 'BAD_FILE')).message).toBe('it is missing');
     await assembly.abort();
   });
 
@@ -48,9 +48,9 @@ describe('a bad part', () => {
     const text = elements(large);
     const assembly = await Assembly.begin(bench.job());
     const altered = bench.part('E', [], `${text.slice(0, -9)}y${text.slice(-8)}`);
-    await failureOf(assembly.add({ ...altered, expected: expectedFor(text, 12) }), 'BAD_FILE');
+    await catchFailure(assembly.add({ ...altered, expected: expectedFor(text, 12) }), 'BAD_FILE');
     await assembly.add({ ...bench.part('E', large), expected: expectedFor(text, 12) });
     await assembly.finish();
-    expect(bench.lines()).toBe(linesOf(large));
+    expect(bench.lines()).toBe(joinLines(large));
   });
 });

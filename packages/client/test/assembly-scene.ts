@@ -70,7 +70,7 @@ export class Bench {
   /** A month's file that is there already. */
   existing(sales: readonly Sale[], gzip = false): NonNullable<AssemblyJob['existing']> {
     const path = join(this.folder, 'existing');
-    const lines = Buffer.from(linesOf(sales));
+    const lines = Buffer.from(joinLines(sales));
     const bytes = gzip ? gzipSync(lines) : lines;
     writeFileSync(path, bytes);
     return { path, gzip, sha256: sha256(bytes) };
@@ -83,10 +83,10 @@ export class Bench {
 
 export const elements = (sales: readonly Sale[]): string => JSON.stringify({ elements: sales });
 
-export const linesOf = (sales: readonly Sale[]): string =>
+export const joinLines = (sales: readonly Sale[]): string =>
   sales.map((each) => `${JSON.stringify(each)}\n`).join('');
 
-export const idsOf = (lines: string): string[] =>
+export const parseIds = (lines: string): string[] =>
   lines
     .split('\n')
     .slice(0, -1)

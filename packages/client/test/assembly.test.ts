@@ -3,9 +3,9 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { hashId, readIds } from '../src/assemble/ids.ts';
-import { Bench, countSales, elements, idsOf, linesOf, sale, START } from './assembly-scene.ts';
+import { Bench, countSales, elements, parseIds, joinLines, sale, START } from './assembly-scene.ts';
 import { inOrder, ordered, type Sale, sha256 } from './output-directory.ts';
-import { failureOf } from './scene.ts';
+import { catchFailure } from './scene.ts';
 
 describe('a month', () => {
   test('of parts in order is those parts, one behind the other', async () => {
@@ -16,7 +16,7 @@ describe('a month', () => {
       bench.part('E1', sales.slice(10, 20), gzipSync(elements(sales.slice(10, 20)))),
       bench.part('E2', sales.slice(20)),
     ]);
-    expect(bench.lines()).toBe(linesOf(sales));
+    expect(bench.lines()).toBe(joinLines(sales));
     const bytes = readFileSync(bench.output);
     expect(file).toEqual({
       objects: 30,
@@ -52,7 +52,7 @@ describe('a month', () => {
     const file = await bench.assemble([bench.part('E', sales)], { gzip: true });
     const bytes = readFileSync(bench.output);
     expect(file).toMatchObject({ bytes: bytes.length, sha256: sha256(bytes) });
-    expect(gunzipSync(bytes).toString()).toBe(linesOf(sales));
+    expect(gunzipSync(bytes).toString()).toBe(joinLines(sales));
   });
 
   test('has each object byte for byte, without the line breaks between its tokens', async () => {
@@ -93,7 +93,7 @@ describe('a month', () => {
             // Hashes that are equal only tell that ids may be.
             collide ? { hash: (id) => id.length } : {},
           );
-          expect(bench.lines()).toBe(linesOf(expected));
+          expect(bench.lines()).toBe(joinLines(expected));
           expect(ordered(file.tally)).toEqual(ordered(countSales(expected)));
           expect(file).toMatchObject({
             objects: expected.length,
@@ -114,7 +114,7 @@ describe('a month', () => {
     for (const gzip of [false, true]) {
       const existing = bench.existing(old, gzip);
       await bench.assemble([bench.part('E', fresh)], { existing });
-      expect(bench.lines()).toBe(linesOf([old[0]!, old[1]!, fresh[1]!]));
+      expect(bench.lines()).toBe(joinLines([old[0]!, old[1]!, fresh[1]!]));
     }
   });
 
@@ -123,7 +123,7 @@ describe('a month', () => {
     const existing = bench.existing([sale('A', 0), sale('B', 1)]);
     const parts = [bench.part('E', [sale('C', 2), sale('D', 3), sale('A', 4)])];
     const file = await bench.assemble(parts, { existing, exclude: ['A'], dropsAt: START + 3 });
-    expect(idsOf(bench.lines())).toEqual(['B', 'C']);
+    expect(parseIds(bench.lines())).toEqual(['B', 'C']);
     expect(file.tally.objects).toBe(2);
   });
 
@@ -144,7 +144,7 @@ describe('a month', () => {
       ],
     ];
     for (const parts of twice)
-      expect((await failureOf(bench.assemble(parts), 'DUPLICATE_ID')).message).toBe(
+      expect((await catchFailure(bench.assemble(parts), 'DUPLICATE_ID')).message).toBe(
         'export E holds the id "A" twice',
       );
   });
@@ -155,9 +155,9 @@ test('one object of 60 MB, between others and out of order', { timeout: 60_000 }
   const large = sale('L', 5, { note: 'é"'.repeat(12_000_000) });
   const parts = [bench.part('E', [sale('A', 9), large, sale('B', 1)])];
   await bench.assemble(parts, { existing: bench.existing([sale('C', 3)]) });
-  expect(idsOf(bench.lines())).toEqual(['B', 'C', 'L', 'A']);
-  const expected = linesOf([sale('B', 1), sale('C', 3), large, sale('A', 9)]);
+  expect(parseIds(bench.lines())).toEqual(['B', 'C', 'L', 'A']);
+  const expected = joinLines([sale('B', 1), sale('C', 3), large, sale('A', 9)]);
   expect(sha256(readFileSync(bench.output))).toBe(sha256(Buffer.from(expected)));
   const beyond = sale('M', 6, { note: 'x'.repeat(65 * 1024 * 1024) });
-  await failureOf(bench.assemble([bench.part('E', [beyond])]), 'BAD_FILE');
+  await catchFailure(bench.assemble([bench.part('E', [beyond])]), 'BAD_FILE');
 });

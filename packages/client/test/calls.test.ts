@@ -10,7 +10,7 @@ import { obtainExport } from '../src/download/obtain-export.ts';
 import { MemorySink } from '../src/download/sink.ts';
 import type { Waiting } from '../src/index.ts';
 import { startFakeServer, type FakeServer, type FakeServerOptions } from './fake-server/index.ts';
-import { failureOf, FROM, LONG_FROM, LONG_TO, RETRY, Scene, TO } from './scene.ts';
+import { catchFailure, FROM, LONG_FROM, LONG_TO, RETRY, Scene, TO } from './scene.ts';
 
 const ORDERS = { type: 'ORDERS', startTime: FROM, endTime: TO } as const;
 const PAYMENTS = { ...ORDERS, type: 'PAYMENTS' } as const;
@@ -122,7 +122,7 @@ describe('an export is obtained', () => {
   test('three times at most, and the failure is told', async () => {
     const { fake, api } = await begin({ faults: { failed: { code: 'WORKER_LOST' } } });
     await using _ = fake;
-    const error = await failureOf(obtainExport(api, ORDERS), 'EXPORT_FAILED');
+    const error = await catchFailure(obtainExport(api, ORDERS), 'EXPORT_FAILED');
     expect(error.message).toMatch(/ended as FAILED: WORKER_LOST/);
     expect(fake.exports).toHaveLength(3);
   });

@@ -15,7 +15,7 @@ import {
   JANUARY,
   publishedIn,
 } from './directory-scene.ts';
-import { headOf, temporary } from './output-directory.ts';
+import { makeHead, temporary } from './output-directory.ts';
 
 const DIRECTORY_SCENE = new URL('../src/directory/directory.ts', import.meta.url).href;
 
@@ -98,7 +98,7 @@ describe('a commit', () => {
       const { Directory } = await import(${JSON.stringify(DIRECTORY_SCENE)});
       const signal = new AbortController().signal;
       process.on('SIGXFSZ', () => undefined);
-      const directory = await Directory.open(${JSON.stringify(out)}, ${JSON.stringify(headOf(JSONL))}, { signal });
+      const directory = await Directory.open(${JSON.stringify(out)}, ${JSON.stringify(makeHead(JSONL))}, { signal });
       const fill = (count) => directory.update((draft) => {
         const exports = Array.from({ length: count }, (_, i) => ({ startTime: i, endTime: i + 1, id: 'EXPORT' + i }));
         draft.types.ORDERS = { wanted: { startTime: 0, endTime: 9 }, refreshFrom: null, months: {}, exports };

@@ -19,7 +19,7 @@ import { describeBasis, type MonthRecord, type State } from '../src/directory/st
 import type { OnWaiting } from '../src/http/retry.ts';
 import { emptyMembers } from '../src/json/members.ts';
 import { parseMonth } from '../src/time/zone.ts';
-import { filesBelow, headOf, sha256, UTC, type Sale } from './output-directory.ts';
+import { filesBelow, makeHead, sha256, UTC, type Sale } from './output-directory.ts';
 
 export const JSONL = { format: 'jsonl', gzip: false } as const;
 
@@ -33,7 +33,7 @@ export async function openDirectory(
   onWaiting?: OnWaiting,
 ): Promise<Directory> {
   const signal = new AbortController().signal;
-  const directory = await Directory.open(out, headOf(kind), { signal, onWaiting, ...FAST });
+  const directory = await Directory.open(out, makeHead(kind), { signal, onWaiting, ...FAST });
   onTestFinished(() => directory[Symbol.asyncDispose]());
   return directory;
 }
@@ -51,7 +51,7 @@ export async function stageMonth(
   type: ExportType,
   month: string,
   sales: readonly Sale[],
-  covers: TimeRange[] = [boundsOf(month)],
+  covers: TimeRange[] = [findBounds(month)],
 ): Promise<StagedMonth> {
   const { layout } = directory;
   const folder = await directory.stageFolder();
@@ -91,7 +91,7 @@ export async function stageMonth(
   };
 }
 
-function boundsOf(month: string): TimeRange {
+function findBounds(month: string): TimeRange {
   const { startTime, endTime } = parseMonth(month, UTC);
   return { startTime, endTime };
 }

@@ -20,7 +20,7 @@ import {
   JANUARY,
   publishedIn,
 } from './directory-scene.ts';
-import { headOf, temporary } from './output-directory.ts';
+import { makeHead, temporary } from './output-directory.ts';
 
 function mode(path: string): string {
   return (statSync(path).mode & 0o777).toString(8);
@@ -59,7 +59,7 @@ describe('a directory', () => {
     expect(await Directory.inspect(join(out, 'nowhere'))).toBeUndefined();
     const directory = await openDirectory(out, { format: 'csv', gzip: true });
     await commitMonths(directory, [JANUARY]);
-    expect(await Directory.inspect(out)).toMatchObject(headOf({ format: 'csv', gzip: true }));
+    expect(await Directory.inspect(out)).toMatchObject(makeHead({ format: 'csv', gzip: true }));
     expect(await Directory.inspect(out)).toEqual(directory.state);
   });
 

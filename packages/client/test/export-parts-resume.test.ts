@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { describe, expect, test, vi } from 'vitest';
 import { prepare, readAll, requests, servedBy } from './export-parts-scene.ts';
-import { failureOf } from './scene.ts';
+import { catchFailure } from './scene.ts';
 
 describe('interrupted', () => {
   const slow = { slow: { on: 'file', bytesPerSecond: 20_000 } } as const;
@@ -18,7 +18,7 @@ describe('interrupted', () => {
     await using parts = await made.open({ signal: abort.signal, onBytes: () => arrived.resolve() });
     await arrived.promise;
     abort.abort();
-    await failureOf(parts.part(0), 'INTERRUPTED');
+    await catchFailure(parts.part(0), 'INTERRUPTED');
     await parts[Symbol.asyncDispose]();
     expect((await readdir(made.folder)).toSorted()).toEqual([
       '0000.part',

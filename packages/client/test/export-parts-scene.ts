@@ -64,7 +64,7 @@ export async function readAll(parts: ExportParts): Promise<Buffer[]> {
 
 export function servedBy({ scene, exportId }: Prepared): Buffer[] {
   const served = scene.fake.exports.find(({ id }) => id === exportId);
-  return (served?.files ?? []).map((_, position) => served?.bytesOf(position) ?? Buffer.alloc(0));
+  return (served?.files ?? []).map((_, position) => served?.makeBytes(position) ?? Buffer.alloc(0));
 }
 
 export const requests = ({ scene }: Prepared) =>

@@ -4,7 +4,7 @@ import pLimit from 'p-limit';
 import { describe, expect, test } from 'vitest';
 import { ExportError } from '../src/errors.ts';
 import { prepare, readAll, requests, servedBy } from './export-parts-scene.ts';
-import { failureOf } from './scene.ts';
+import { catchFailure } from './scene.ts';
 
 describe('the parts of an export', () => {
   test.each([
@@ -15,7 +15,7 @@ describe('the parts of an export', () => {
     await using parts = await made.open();
     expect(parts.count).toBe(5);
     expect(await readAll(parts)).toEqual(servedBy(made));
-    expect((await parts.part(3)).expected).toEqual(made.scene.fake.exports[0]?.sumOf(3));
+    expect((await parts.part(3)).expected).toEqual(made.scene.fake.exports[0]?.makeEntry(3));
     const names = ['0000', '0001', '0002', '0003', '0004'].map((name) => name + suffix);
     expect((await readdir(made.folder)).toSorted()).toEqual([...names, 'manifest.json']);
     for (const name of [...names, 'manifest.json'])
@@ -50,10 +50,10 @@ describe('the parts of an export', () => {
 
   test('that are gone from the server: GONE, told at once', async () => {
     await using made = await prepare({ faults: { vanished: { downloads: 2 } } });
-    const error = await failureOf(made.open({ limit: pLimit(1) }).then(readAll), 'GONE');
+    const error = await catchFailure(made.open({ limit: pLimit(1) }).then(readAll), 'GONE');
     expect(error.message).toContain(made.exportId);
     expect(await readdir(made.folder)).toContain('0001.json.gz');
-    await failureOf(made.open(), 'GONE');
+    await catchFailure(made.open(), 'GONE');
   });
 
   test('of an export that lists other files now are thrown away', async () => {
@@ -116,7 +116,7 @@ describe('the parts of an export', () => {
       {
         // Nobody looks at a single one: the failure is nobody's.
         await using parts = await made.open();
-        const error = await failureOf(
+        const error = await catchFailure(
           parts.part(0).then(() => parts.part(2000)),
           'GONE',
         );
@@ -138,7 +138,7 @@ describe('a hostile folder', () => {
       await writeFile(victim, 'precious');
       await mkdir(made.folder, { recursive: true, mode: 0o700 });
       await symlink(victim, join(made.folder, name));
-      const error = await failureOf(made.open(), 'DIRECTORY');
+      const error = await catchFailure(made.open(), 'DIRECTORY');
       expect(error.message).toContain(`${name} is a symbolic link, not a file`);
       expect(await readFile(victim, 'utf8')).toBe('precious');
     },
@@ -150,7 +150,7 @@ describe('a hostile folder', () => {
     await mkdir(elsewhere);
     await mkdir(join(made.folder, '..'), { recursive: true });
     await symlink(elsewhere, made.folder);
-    await failureOf(made.open(), 'DIRECTORY');
+    await catchFailure(made.open(), 'DIRECTORY');
     expect(await readdir(elsewhere)).toEqual([]);
   });
 });
@@ -169,7 +169,7 @@ describe('a part that is bad', () => {
     expect(await readAll(parts)).toEqual(servedBy(made));
     await parts.refetch(2, fault);
     await parts.refetch(1, fault);
-    const error = await failureOf(parts.refetch(2, fault), 'BAD_FILE');
+    const error = await catchFailure(parts.refetch(2, fault), 'BAD_FILE');
     expect(error.message).toBe(`file 2 of export ${made.exportId} is damaged: it is not JSON`);
     expect(error.hint).toMatch(/service is at fault/);
     expect(requests(made).filter(({ position }) => position === 2)).toHaveLength(3);
@@ -177,7 +177,7 @@ describe('a part that is bad', () => {
 
   test('is found while it is fetched, too', async () => {
     await using made = await prepare({ faults: { endless: { on: 'file', position: 1 } } });
-    const error = await failureOf(made.open().then(readAll), 'BAD_FILE');
+    const error = await catchFailure(made.open().then(readAll), 'BAD_FILE');
     expect(error.message).toMatch(/^file 1 of export \w+ is damaged: it is longer than \d+ bytes$/);
     expect(requests(made).filter(({ position }) => position === 1)).toHaveLength(3);
   });

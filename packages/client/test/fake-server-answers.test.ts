@@ -11,7 +11,7 @@ import {
   post,
   read,
   TO,
-  urlsOf,
+  listUrls,
 } from './fake-server-calls.ts';
 
 describe('faults of any answer', () => {
@@ -41,7 +41,7 @@ describe('faults of any answer', () => {
     expect(await (await ask(fake, id)).text()).toBe('{"message":"401 Unauthorized"}');
 
     fake.set({ status: { on: 'file', status: 500, times: 1, per: 'path' } });
-    const urls = urlsOf(await exported(fake));
+    const urls = listUrls(await exported(fake));
     for (const expected of [500, 200]) {
       for (const url of urls) expect((await plain(url)).status).toBe(expected);
     }
@@ -99,7 +99,7 @@ describe('faults of any answer', () => {
     const done = await exported(fake);
     expect(done.createdTime - Date.now()).toBeGreaterThan(3_500_000);
     expect((done.availableUntil ?? 0) - done.createdTime).toBeGreaterThan(86_399_000);
-    const url = urlsOf(done)[0] as string;
+    const url = listUrls(done)[0] as string;
     const date = Date.parse((await plain(url)).headers.get('date') ?? '');
     expect(date - Date.now()).toBeGreaterThan(3_500_000);
     fake.set({ slow: { on: 'file', latencyMs: 50, bytesPerSecond: 100_000 } });

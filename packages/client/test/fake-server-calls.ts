@@ -56,7 +56,7 @@ export async function read(fake: FakeServer, id: string): Promise<ExportObject> 
 export const plain = (url: string, headers: Record<string, string> = {}): Promise<Response> =>
   fetch(url, { headers: { 'accept-encoding': 'identity', ...headers } });
 
-export const urlsOf = (one: ExportObject): string[] =>
+export const listUrls = (one: ExportObject): string[] =>
   one.exportUrls?.elements.map(({ url }) => url) ?? [];
 
 export async function exported(fake: FakeServer, type?: ExportType, start?: number, end?: number) {
@@ -66,13 +66,13 @@ export async function exported(fake: FakeServer, type?: ExportType, start?: numb
 }
 
 export async function firstUrl(fake: FakeServer): Promise<string> {
-  return urlsOf(await exported(fake))[0] as string;
+  return listUrls(await exported(fake))[0] as string;
 }
 
 export async function texts(one: ExportObject): Promise<string[]> {
-  return Promise.all(urlsOf(one).map(async (url) => (await plain(url)).text()));
+  return Promise.all(listUrls(one).map(async (url) => (await plain(url)).text()));
 }
 
-export async function ordersOf(one: ExportObject): Promise<Order[]> {
+export async function fetchOrders(one: ExportObject): Promise<Order[]> {
   return (await texts(one)).flatMap((text) => (JSON.parse(text) as { elements: Order[] }).elements);
 }

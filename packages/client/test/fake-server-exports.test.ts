@@ -1,6 +1,6 @@
 import type { ExportObject } from '@tillroll/contract';
 import { describe, expect, test } from 'vitest';
-import { ask, create, exported, fakeServer, plain, read, urlsOf } from './fake-server-calls.ts';
+import { ask, create, exported, fakeServer, plain, read, listUrls } from './fake-server-calls.ts';
 
 describe('faults of the export', () => {
   test('members set, taken away, huge', async () => {
@@ -16,7 +16,7 @@ describe('faults of the export', () => {
     const fake = await fakeServer();
     const { id } = await create(fake);
     const positions = (one: ExportObject): string[] =>
-      urlsOf(one).map((url) => new URL(url).pathname.slice(-1));
+      listUrls(one).map((url) => new URL(url).pathname.slice(-1));
     fake.set({ order: { how: 'reversed' } });
     const reversed = await read(fake, id);
     expect(positions(reversed)).toEqual(['2', '1', '0']);
@@ -38,14 +38,14 @@ describe('faults of the export', () => {
     };
     for (const [how, start] of Object.entries(starts) as [keyof typeof starts, RegExp][]) {
       fake.set({ urls: { how } });
-      expect(urlsOf(await read(fake, id))[0]).toMatch(start);
+      expect(listUrls(await read(fake, id))[0]).toMatch(start);
     }
     fake.set({ urls: { how: 'elsewhere' } });
-    expect((await plain(urlsOf(await read(fake, id))[0] as string)).status).toBe(200);
+    expect((await plain(listUrls(await read(fake, id))[0] as string)).status).toBe(200);
 
     fake.set({ urlsExpire: { ms: 0, status: 403, times: 1 } });
-    expect((await plain(urlsOf(await read(fake, id))[0] as string)).status).toBe(403);
-    expect((await plain(urlsOf(await read(fake, id))[0] as string)).status).toBe(200);
+    expect((await plain(listUrls(await read(fake, id))[0] as string)).status).toBe(403);
+    expect((await plain(listUrls(await read(fake, id))[0] as string)).status).toBe(200);
   });
 
   test('a manifest that is wrong', async () => {
@@ -78,7 +78,7 @@ describe('faults of the export', () => {
     fake.set({ vanished: { downloads: 1 } });
     const done = await exported(fake);
     const statuses = [];
-    for (const url of urlsOf(done)) statuses.push((await plain(url)).status);
+    for (const url of listUrls(done)) statuses.push((await plain(url)).status);
     expect(statuses).toEqual([200, 410, 410]);
     expect(await read(fake, done.id)).not.toHaveProperty('exportUrls');
   });

@@ -6,10 +6,10 @@ import {
   fakeServer,
   firstUrl,
   FROM,
-  ordersOf,
+  fetchOrders,
   plain,
   texts,
-  urlsOf,
+  listUrls,
 } from './fake-server-calls.ts';
 import { type FaultKinds, type Faults, pretty } from './fake-server/index.ts';
 
@@ -47,7 +47,7 @@ describe('faults of the objects', () => {
       ['older', -1],
     ] as const) {
       fake.set({ edge: { how }, bounds: { how: 'inclusive' } });
-      const orders = await ordersOf(await exported(fake, 'ORDERS', 2, 4));
+      const orders = await fetchOrders(await exported(fake, 'ORDERS', 2, 4));
       expect(orders.map((one) => one.modifiedTime - 9_000_000)).toEqual([3_600_000 * sign, 0, 0]);
     }
   });
@@ -55,7 +55,7 @@ describe('faults of the objects', () => {
   test('huge and broken ones', async () => {
     const fake = await fakeServer();
     fake.set({ huge: {} });
-    const [first] = await ordersOf(await exported(fake));
+    const [first] = await fetchOrders(await exported(fake));
     expect(Buffer.byteLength(first?.note ?? '')).toBe(5_000_000);
 
     const serve = async (broken: FaultKinds['broken']) => {
@@ -93,7 +93,7 @@ describe('faults of the files', () => {
     const served = async (layout: FaultKinds['layout']) => {
       fake.set({ layout });
       const done = await exported(fake);
-      const bytes = Buffer.from(await (await plain(urlsOf(done)[0] as string)).arrayBuffer());
+      const bytes = Buffer.from(await (await plain(listUrls(done)[0] as string)).arrayBuffer());
       const sum = createHash('sha256').update(bytes).digest('hex');
       expect(done.files?.elements[0]?.sha256, 'files describes what is served').toBe(sum);
       return bytes.toString();

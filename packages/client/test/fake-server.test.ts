@@ -14,13 +14,13 @@ import {
   fakeServer,
   firstUrl,
   FROM,
-  ordersOf,
+  fetchOrders,
   plain,
   post,
   read,
   texts,
   TO,
-  urlsOf,
+  listUrls,
   path,
 } from './fake-server-calls.ts';
 import { mostAtOnce } from './fake-server/index.ts';
@@ -84,17 +84,17 @@ describe('without faults it obeys the contract', () => {
       })),
     );
     const again = await read(fake, made.id);
-    expect(urlsOf(again)[0]).not.toBe(urlsOf(done)[0]);
-    expect(new URL(urlsOf(again)[0] as string).pathname).toBe(
-      new URL(urlsOf(done)[0] as string).pathname,
+    expect(listUrls(again)[0]).not.toBe(listUrls(done)[0]);
+    expect(new URL(listUrls(again)[0] as string).pathname).toBe(
+      new URL(listUrls(done)[0] as string).pathname,
     );
   });
 
   test('half-open: neighbours share nothing and miss nothing', async () => {
     const fake = await fakeServer();
     const middle = (JSON.parse(fake.objects('ORDERS')[12] as string) as Order).createdTime;
-    const before = await ordersOf(await exported(fake, 'ORDERS', FROM, middle));
-    const after = await ordersOf(await exported(fake, 'ORDERS', middle, TO));
+    const before = await fetchOrders(await exported(fake, 'ORDERS', FROM, middle));
+    const after = await fetchOrders(await exported(fake, 'ORDERS', middle, TO));
     const ids = [...before, ...after].map(({ id }) => id);
     expect(ids).toEqual(fake.objects('ORDERS').map((text) => (JSON.parse(text) as Order).id));
     expect(after[0]?.createdTime).toBe(middle);
@@ -124,7 +124,7 @@ describe('without faults it obeys the contract', () => {
 
     const open = await fakeServer({ retentionMs: 500 });
     const done = await exported(open);
-    const [url] = urlsOf(done) as [string];
+    const [url] = listUrls(done) as [string];
     expect((await plain(`${url}0`)).status).toBe(403);
     expect((await plain(url)).status).toBe(200);
     await expect.poll(async () => (await plain(url)).status, { timeout: 5000 }).toBe(410);
@@ -158,7 +158,7 @@ describe('without faults it obeys the contract', () => {
     const fake = await fakeServer({ tillroll: false });
     const done = await exported(fake);
     expect(done).not.toHaveProperty('files');
-    const file = await plain(urlsOf(done)[0] as string, { range: 'bytes=1-2' });
+    const file = await plain(listUrls(done)[0] as string, { range: 'bytes=1-2' });
     expect([file.status, file.headers.get('etag')]).toEqual([200, null]);
     expect((await fetch(`${fake.url}/v3/availability`)).status).toBe(404);
     expect((await fetch(fake.url + path(fake))).status).toBe(405);

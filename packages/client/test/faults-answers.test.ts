@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { RETRY_POLICY } from '../src/index.ts';
 import type { Faults } from './fake-server/index.ts';
-import { contents, expectComplete, failureOf, LONG, MONTH, RETRY, Scene } from './scene.ts';
+import { contents, expectComplete, catchFailure, LONG, MONTH, RETRY, Scene } from './scene.ts';
 
 describe('the API refuses or breaks off', () => {
   test.concurrent.each([
@@ -44,7 +44,7 @@ describe('the API refuses or breaks off', () => {
 
   test.concurrent('5xx for ever: bounded tries', async () => {
     await using scene = await Scene.begin({ faults: { status: { on: 'read', status: 500 } } });
-    const error = await failureOf(scene.pull(), 'NETWORK');
+    const error = await catchFailure(scene.pull(), 'NETWORK');
     expect(error).toMatchObject({
       status: 500,
       hint: expect.stringMatching(/service is at fault/),
@@ -61,7 +61,7 @@ describe('the API refuses or breaks off', () => {
   ] as const)('%i stops at once', async (status, code, message, hint) => {
     const faults: Faults = { status: { on: 'create', status, details: 'the month is odd' } };
     await using scene = await Scene.begin({ faults, ...LONG });
-    const error = await failureOf(scene.pull(LONG), code);
+    const error = await catchFailure(scene.pull(LONG), code);
     expect(error.message).toMatch(message);
     if (hint) expect(error.hint).toMatch(hint);
     expect(scene.count('create')).toBe(1);
@@ -77,7 +77,7 @@ describe('the API refuses or breaks off', () => {
     await using scene = await Scene.begin({
       faults: { status: { on: 'create', status: 400, body } },
     });
-    const error = await failureOf(scene.pull(), 'REFUSED');
+    const error = await catchFailure(scene.pull(), 'REFUSED');
     expect(error.message).toMatch(/answered 400 Bad \[2J Request: because because/);
     expect(error.message).not.toMatch(/\p{Cc}/u);
     expect(error.message.length).toBeLessThan(600);
@@ -95,7 +95,7 @@ describe('the API refuses or breaks off', () => {
   test.concurrent('429 for ever: bounded', async () => {
     await using scene = await Scene.begin({ faults: { status: { on: 'create', status: 429 } } });
     const client = scene.client({ retry: { ...RETRY, rateLimited: 4 } });
-    const error = await failureOf(scene.pull({}, client), 'UNAVAILABLE');
+    const error = await catchFailure(scene.pull({}, client), 'UNAVAILABLE');
     expect(error.hint).toMatch(/too many requests/i);
     expect(scene.count('create')).toBe(4);
   });

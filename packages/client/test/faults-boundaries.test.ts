@@ -6,14 +6,14 @@ import { iterateOrders, parseOrders, readLines } from './pulled-orders.ts';
 import {
   contents,
   expectComplete,
-  failureOf,
-  linesOf,
+  catchFailure,
+  makeLines,
   LONG,
   LONG_EDGES,
   LONG_FROM,
   LONG_MONTHS,
   LONG_TO,
-  monthsOf,
+  listMonths,
   Scene,
 } from './scene.ts';
 
@@ -39,13 +39,13 @@ describe('an id twice', () => {
     expect(result.failed[0]?.hint).toMatch(/service is at fault/);
     // The month before them is there, and nothing of theirs.
     expect(await contents(scene.out)).toEqual(
-      linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_EDGES[0]),
+      makeLines(scene.fake, ['ORDERS'], LONG_FROM, LONG_EDGES[0]),
     );
     scene.fake.set({});
-    const expected = linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO);
+    const expected = makeLines(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO);
     await expectComplete(scene, scene.pull(LONG), expected);
     scene.fake.set({ duplicate: { how } });
-    await failureOf(iterateOrders(scene, LONG), 'DUPLICATE_ID');
+    await catchFailure(iterateOrders(scene, LONG), 'DUPLICATE_ID');
   });
 
   test.concurrent('in one export and in another: once, of the later export; told, counted', async () => {
@@ -85,7 +85,7 @@ describe('bounds of another kind', () => {
     scene.fake.put('ORDERS', [last]);
     for (const edge of edges)
       expect(scene.fake.objects('ORDERS', edge, edge + 1).length).toBeGreaterThan(0);
-    const expected = linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO);
+    const expected = makeLines(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO);
     const result = await expectComplete(scene, scene.pull(LONG), expected);
     expect(result.receipt.files.every(({ outside }) => outside === 0)).toBe(true);
     expect(await iterateOrders(scene, LONG)).toEqual(
@@ -133,7 +133,7 @@ describe('bounds of another kind', () => {
       // By month, too; what only the export before gave as new stays in that month's file.
       if (how === 'older') return;
       expect(kept.map((of) => of.length)).toEqual(
-        monthsOf(LONG_FROM, LONG_TO).map(
+        listMonths(LONG_FROM, LONG_TO).map(
           ({ from, to }) => scene.fake.objects('ORDERS', from, to).length,
         ),
       );

@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import {
   contents,
   expectComplete,
-  failureOf,
+  catchFailure,
   FROM,
-  linesOf,
+  makeLines,
   LONG,
   LONG_EDGES,
   LONG_FROM,
@@ -59,13 +59,13 @@ describe('the life of an export', () => {
       result.failed.map(({ name }) => name),
     );
     expect(await contents(scene.out)).toEqual(
-      linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_EDGES[0]),
+      makeLines(scene.fake, ['ORDERS'], LONG_FROM, LONG_EDGES[0]),
     );
     scene.fake.set({});
     await expectComplete(
       scene,
       scene.pull(LONG),
-      linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO),
+      makeLines(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO),
     );
   });
 
@@ -76,7 +76,7 @@ describe('the life of an export', () => {
     expect((await client.list()).elements).toMatchObject([{ type: 'ORDERS' }]);
     for (const body of ['{"elements":[{"id":"../.."}]}', '{"elements":{}}', '[]', 'null']) {
       scene.fake.set({ status: { on: 'list', status: 200, body } });
-      await failureOf(client.list(), 'PROTOCOL');
+      await catchFailure(client.list(), 'PROTOCOL');
     }
   });
 
@@ -114,7 +114,7 @@ describe('the life of an export', () => {
       orders: 240,
       faults: { vanished: { downloads: 3, after: 1, times: 1 } },
     });
-    const expected = linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO);
+    const expected = makeLines(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO);
     await expectComplete(scene, scene.pull(LONG), expected);
     const spans = scene.fake.exports.map(({ request }) => request.startTime);
     expect(spans).toHaveLength(4);
@@ -178,16 +178,16 @@ describe('a token that is revoked in the middle', () => {
       // Availability aside: create, read, create, read are let through.
       faults: { status: { on: ['create', 'read'], status: 401, after: 4 } },
     });
-    const error = await failureOf(scene.pull(LONG), 'UNAUTHORIZED');
+    const error = await catchFailure(scene.pull(LONG), 'UNAUTHORIZED');
     expect(error.hint).toMatch(/token/);
     expect(scene.fake.requests.filter(({ status }) => status === 401)).toHaveLength(1);
-    const done = linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_EDGES[1]);
+    const done = makeLines(scene.fake, ['ORDERS'], LONG_FROM, LONG_EDGES[1]);
     expect(await contents(scene.out)).toEqual(done);
     const fetched = scene.count('file');
     expect(fetched).toBeGreaterThan(10);
 
     scene.fake.set({});
-    const expected = linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO);
+    const expected = makeLines(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO);
     await expectComplete(scene, scene.pull(LONG), expected);
     const files = scene.fake.requests.filter(({ kind }) => kind === 'file');
     expect(new Set(files.map(({ path }) => path)).size).toBe(files.length);

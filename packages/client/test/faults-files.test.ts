@@ -4,7 +4,7 @@ import type { FakeServerOptions, Faults } from './fake-server/index.ts';
 import {
   contents,
   expectComplete,
-  failureOf,
+  catchFailure,
   pullAsProcess,
   RETRY,
   Scene,
@@ -17,10 +17,10 @@ import {
 /** Both ways of getting at the objects must give all of them, whatever happens on the way. */
 async function expectAll(scene: Scene): Promise<void> {
   await expectComplete(scene, scene.pull());
-  expect(await ordersOf(scene)).toEqual(scene.fake.objects('ORDERS', FROM, TO));
+  expect(await readOrderIds(scene)).toEqual(scene.fake.objects('ORDERS', FROM, TO));
 }
 
-async function ordersOf(scene: Scene): Promise<string[]> {
+async function readOrderIds(scene: Scene): Promise<string[]> {
   const orders: Order[] = [];
   for await (const order of scene.client().orders({ from: FROM, to: TO })) orders.push(order);
   return orders.map((order) => JSON.stringify(order));
@@ -33,7 +33,7 @@ async function expectFault(scene: Scene, code: string, message: RegExp): Promise
   expect(result.failed[0]?.message).toMatch(message);
   // Nothing half-written has a name that somebody would read.
   expect(await contents(scene.out)).toEqual({});
-  const iterated = await failureOf(ordersOf(scene));
+  const iterated = await catchFailure(readOrderIds(scene));
   expect(iterated.code).toBe(code);
 }
 
@@ -78,7 +78,7 @@ describe('what passes', () => {
 
   test.concurrent('no export has objects: files without a byte', async () => {
     await using scene = await Scene.begin({ faults: { empty: {} } });
-    expect(await ordersOf(scene)).toEqual([]);
+    expect(await readOrderIds(scene)).toEqual([]);
     const result = await scene.pull();
     expect(result).toMatchObject({ complete: true, receipt: { objects: 0 } });
     expect(await contents(scene.out)).toEqual({
@@ -105,7 +105,7 @@ describe('broken off in mid-body', () => {
       true,
     );
     const sizes = scene.fake.exports[0]?.files.map(
-      (_, i) => scene.fake.exports[0]?.bytesOf(i).length,
+      (_, i) => scene.fake.exports[0]?.makeBytes(i).length,
     );
     const sent = files(scene).reduce((sum, { bytesSent }) => sum + bytesSent, 0);
     expect(sent).toBe(sizes?.reduce((sum: number, size) => sum + (size ?? 0), 0));
@@ -123,7 +123,7 @@ describe('broken off in mid-body', () => {
     const badFile = how === 'lying' ? 3 : 1;
     await expectComplete(scene, scene.pull({}, scene.client({ retry: { ...RETRY, badFile } })));
     expect(files(scene)).toHaveLength(3 * 5);
-    expect(await ordersOf(scene)).toEqual(scene.fake.objects('ORDERS', FROM, TO));
+    expect(await readOrderIds(scene)).toEqual(scene.fake.objects('ORDERS', FROM, TO));
   });
 
   test.concurrent.each([
@@ -173,7 +173,7 @@ describe('broken off in mid-body', () => {
       faults: { reset: { on: 'file', at: { bytes: 500 } } },
     });
     const client = scene.client({ retry: { ...RETRY, attempts: 4 } });
-    const error = await failureOf(scene.pull({ downloads: 1 }, client), 'NETWORK');
+    const error = await catchFailure(scene.pull({ downloads: 1 }, client), 'NETWORK');
     expect(error.message).toMatch(/file 0 of export \w{13} broke off again and again/);
     expect(files(scene)).toHaveLength(4);
   });
@@ -241,7 +241,7 @@ describe('what does not pass', () => {
     ['gzip that ends early', { encoding: { on: 'file', how: 'gzip-cut' } }],
   ] satisfies [string, Faults][])('%s, always', async (_name, faults) => {
     await using scene = await Scene.begin({ faults });
-    const error = await failureOf(
+    const error = await catchFailure(
       scene.pull().then(({ failed: [failure] }) => Promise.reject(failure as unknown as Error)),
     ).catch((failure: unknown) => failure as { code: string });
     expect(['NETWORK', 'BAD_FILE']).toContain(error.code);

@@ -6,7 +6,7 @@ import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ExportClient, type ExportError } from '../src/index.ts';
-import { contents, expectComplete, failureOf, linesOf, Scene } from './scene.ts';
+import { contents, expectComplete, catchFailure, makeLines, Scene } from './scene.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -43,13 +43,13 @@ describe('dates that are none', () => {
     [{ from: '2026-01-08', to: '2026-01-28', timezone: 'Mars/Olympus' }, /IANA.*"Mars\/Olympus"/],
   ])('%o', async (options, message) => {
     await using scene = await Scene.begin();
-    const error = await failureOf(scene.pull(options), 'USAGE');
+    const error = await catchFailure(scene.pull(options), 'USAGE');
     expect(error.message).toMatch(message);
     // Nothing is asked for, nothing is left behind.
     expect(scene.fake.requests).toEqual([]);
     expect(existsSync(scene.out)).toBe(false);
     const orders = scene.client().orders(options);
-    expect((await failureOf(orders.next(), 'USAGE')).message).toMatch(message);
+    expect((await catchFailure(orders.next(), 'USAGE')).message).toMatch(message);
   });
 
   test.concurrent('29 February of a leap year is a day', async () => {
@@ -57,7 +57,7 @@ describe('dates that are none', () => {
     await using scene = await Scene.begin({ from, to: from + 3 * 86_400_000, orders: 30 });
     const result = await scene.pull({ from: '2024-02-29', to: '2024-03-01' });
     const day = Date.UTC(2024, 1, 29);
-    const expected = linesOf(scene.fake, ['ORDERS'], day, day + 86_400_000);
+    const expected = makeLines(scene.fake, ['ORDERS'], day, day + 86_400_000);
     await expectComplete(scene, result, expected);
     expect(Object.keys(expected)).toEqual(['orders/2024-02.jsonl']);
     expect(result.receipt.objects).toBeGreaterThan(5);
@@ -94,7 +94,7 @@ describe('the connection', () => {
     [{ url: 'ftp://a.example' }, /http or https/],
     [{ merchant: '../M2' }, /merchant must be .*"\.\.\/M2"/],
   ])('%o is refused', async (options, message) => {
-    const error = await failureOf(
+    const error = await catchFailure(
       Promise.resolve().then(() => client(options)),
       'USAGE',
     );
@@ -104,7 +104,7 @@ describe('the connection', () => {
   });
 
   test('what to write instead of an address with /v3', async () => {
-    const error = await failureOf(
+    const error = await catchFailure(
       Promise.resolve().then(() => client({ url: 'https://a.example/api/v3/merchants' })),
     );
     expect(error.hint).toBe('Use https://a.example/api');
@@ -120,7 +120,7 @@ describe('the connection', () => {
   test('nobody listens: a few tries, then it is said', async () => {
     await using scene = await Scene.begin();
     await scene.fake.close();
-    const error = await failureOf(scene.pull(), 'NETWORK');
+    const error = await catchFailure(scene.pull(), 'NETWORK');
     expect(error.message).toContain('ECONNREFUSED');
     expect(error.hint).toContain('address');
     expect(scene.waits).toHaveLength(3);
@@ -141,7 +141,7 @@ describe('a server that is not an export API', () => {
   }
   const pullFrom = async (url: string): Promise<ExportError> => {
     await using scene = await Scene.begin();
-    const error = await failureOf(scene.pull({}, scene.client({ url })));
+    const error = await catchFailure(scene.pull({}, scene.client({ url })));
     expect(scene.waits).toEqual([]);
     return error;
   };
@@ -180,17 +180,17 @@ describe('a server that is not an export API', () => {
         merchant: 'M1',
         token: 't',
       });
-      const error = await failureOf(client.show('X'), code);
+      const error = await catchFailure(client.show('X'), code);
       expect(error.message).toMatch(message);
       expect(error.hint).toBe('Check that this is the address of an export API');
-      const hours = await failureOf(client.availability(), code);
+      const hours = await catchFailure(client.availability(), code);
       expect(hours.hint).toBe('Check that this is the address of an export API');
     }
   });
 
   test('a refusal without its status in words is told with it', async () => {
     await using scene = await Scene.begin();
-    const error = await failureOf(scene.client().show('UNKNOWN'), 'NOT_FOUND');
+    const error = await catchFailure(scene.client().show('UNKNOWN'), 'NOT_FOUND');
     expect(error.message).toMatch(/answered 404: Not Found: Export not found/);
     expect(error.hint).toBe('Check the id, the merchant and the address');
   });
@@ -201,7 +201,7 @@ describe('the directory', () => {
     'is on this machine: not %j',
     async (out) => {
       await using scene = await Scene.begin();
-      const error = await failureOf(scene.pull({ out }), 'USAGE');
+      const error = await catchFailure(scene.pull({ out }), 'USAGE');
       expect(error.message).toBe(
         `out must be a directory of this machine; got ${JSON.stringify(out)}`,
       );
@@ -213,7 +213,7 @@ describe('the directory', () => {
     await using scene = await Scene.begin();
     await mkdir(scene.out);
     await writeFile(join(scene.out, 'thesis.txt'), 'mine');
-    const error = await failureOf(scene.pull(), 'DIRECTORY');
+    const error = await catchFailure(scene.pull(), 'DIRECTORY');
     expect(error.message).toContain('thesis.txt');
     expect(error.hint).toContain('empty directory');
     expect(await readdir(scene.out)).toEqual(['thesis.txt']);
@@ -223,9 +223,9 @@ describe('the directory', () => {
   test('is a file', async () => {
     await using scene = await Scene.begin();
     await writeFile(scene.out, 'mine');
-    const error = await failureOf(scene.pull(), 'DIRECTORY');
+    const error = await catchFailure(scene.pull(), 'DIRECTORY');
     expect(error.message).toContain(`${scene.out} `);
-    const below = await failureOf(scene.pull({ out: join(scene.out, 'below') }), 'DIRECTORY');
+    const below = await catchFailure(scene.pull({ out: join(scene.out, 'below') }), 'DIRECTORY');
     expect(below.message).toContain(scene.out);
   });
 
@@ -233,7 +233,7 @@ describe('the directory', () => {
     await using scene = await Scene.begin();
     await mkdir(scene.out);
     await chmod(scene.out, 0o500);
-    const error = await failureOf(scene.pull(), 'DIRECTORY');
+    const error = await catchFailure(scene.pull(), 'DIRECTORY');
     expect(error.message).toMatch(/cannot be written \(EACCES\)/);
   });
 
@@ -246,14 +246,14 @@ describe('the directory', () => {
       ['gzip', { gzip: true }, /^gzip must stay false, .*; got true$/],
       ['timezone', { timezone: 'Asia/Tokyo' }, /^timezone must stay UTC, .*; got Asia\/Tokyo$/],
     ] as const) {
-      const error = await failureOf(scene.pull(options), 'USAGE');
+      const error = await catchFailure(scene.pull(options), 'USAGE');
       expect(error.option).toBe(option);
       expect(error.message).toMatch(message);
     }
     // Another name of the same zone is not another zone.
     await expectComplete(scene, scene.pull({ timezone: 'etc/utc' }));
     const other = scene.client({ merchant: 'M2' });
-    expect((await failureOf(scene.pull({}, other), 'USAGE')).message).toMatch(/M1.*M2/);
+    expect((await catchFailure(scene.pull({}, other), 'USAGE')).message).toMatch(/M1.*M2/);
     expect(await contents(scene.out)).toEqual(before);
   });
 
@@ -264,7 +264,7 @@ describe('the directory', () => {
     await mkdir(scene.out);
     skip(!isRoot || !tmpfs(scene.out, '512k'), 'needs to mount a tmpfs');
     try {
-      const error = await failureOf(scene.pull(), 'DISK');
+      const error = await catchFailure(scene.pull(), 'DISK');
       expect(error.message).toMatch(/disk is full \(ENOSPC\)/);
       expect(error.hint).toMatch(/continue/);
       const left = Object.keys(await contents(scene.out));

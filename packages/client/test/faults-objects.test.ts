@@ -5,9 +5,9 @@ import { iterateOrders, parseOrders, readLines } from './pulled-orders.ts';
 import {
   contents,
   expectComplete,
-  failureOf,
+  catchFailure,
   FROM,
-  linesOf,
+  makeLines,
   LONG,
   LONG_FROM,
   LONG_TO,
@@ -23,7 +23,7 @@ describe('order', () => {
     const result = await scene.pull({ gzip });
     expect(result.complete).toBe(true);
     expect(result.receipt.files[0]?.objects).toBe(45);
-    if (!gzip) expect(await contents(scene.out)).toEqual(linesOf(scene.fake));
+    if (!gzip) expect(await contents(scene.out)).toEqual(makeLines(scene.fake));
   });
 });
 
@@ -76,7 +76,7 @@ describe('odd and broken objects', () => {
     expect(result.failed[0]?.message).toMatch(/^file 0 of export \w{13} is damaged/);
     expect(scene.fake.requests.filter(({ position }) => position === 0)).toHaveLength(3);
     expect(await contents(scene.out)).toEqual({});
-    await failureOf(iterateOrders(scene, { from: FROM, to: TO }), 'BAD_FILE');
+    await catchFailure(iterateOrders(scene, { from: FROM, to: TO }), 'BAD_FILE');
   });
 
   test.concurrent('an id of 70,000 characters is a damaged file, no crash', async () => {
@@ -103,7 +103,7 @@ describe('files of another layout', () => {
     ['bom', (text: string) => text],
   ] satisfies [Layout, (text: string) => string][])('%s', async (how, lineOf) => {
     await using scene = await Scene.begin({ faults: { layout: { how } } });
-    await expectComplete(scene, scene.pull(), linesOf(scene.fake, ['ORDERS'], FROM, TO, lineOf));
+    await expectComplete(scene, scene.pull(), makeLines(scene.fake, ['ORDERS'], FROM, TO, lineOf));
     expect(await iterateOrders(scene, { from: FROM, to: TO })).toEqual(
       parseOrders(scene.fake.objects('ORDERS', FROM, TO)),
     );
@@ -116,7 +116,7 @@ describe('files of another layout', () => {
       bounds: { how: 'inclusive' },
     };
     await using scene = await Scene.begin({ ...LONG, orders: 120, faults });
-    const expected = linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO, spread);
+    const expected = makeLines(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO, spread);
     await expectComplete(scene, scene.pull(LONG), expected);
   });
 
@@ -151,7 +151,7 @@ describe('Clover: what it does not document is not asked for', () => {
       tillroll: false,
       faults,
     });
-    const expected = linesOf(scene.fake, types, LONG_FROM, LONG_TO);
+    const expected = makeLines(scene.fake, types, LONG_FROM, LONG_TO);
     await expectComplete(scene, scene.pull({ ...LONG, types }), expected);
     const others = scene.fake.requests.filter(({ kind, method, path }) => {
       const exports = `/v3/merchants/${scene.fake.merchant}/exports`;

@@ -3,8 +3,8 @@ import type { Faults } from './fake-server/index.ts';
 import {
   contents,
   expectComplete,
-  failureOf,
-  linesOf,
+  catchFailure,
+  makeLines,
   LONG,
   LONG_EDGES,
   LONG_FROM,
@@ -69,7 +69,7 @@ describe('503 to a create', () => {
   test.concurrent('wait: false fails at once, and says what the fake server said', async () => {
     const status = { on: ['create'], status: 503, retryAfter: 3600, details: 'Closed for lunch' };
     await using scene = await Scene.begin({ faults: { status: status as never } });
-    const error = await failureOf(scene.pull({}, scene.client({ wait: false })), 'UNAVAILABLE');
+    const error = await catchFailure(scene.pull({}, scene.client({ wait: false })), 'UNAVAILABLE');
     expect(error).toMatchObject({ status: 503, retryAfterMs: HOUR_MS });
     expect(error.message).toContain('Closed for lunch');
     expect(scene.count('create')).toBe(1);
@@ -81,7 +81,7 @@ describe('503 to a create', () => {
     await using scene = await Scene.begin({
       faults: { status: { on, status: 503, retryAfter: 3600 } },
     });
-    await failureOf(scene.pull({}, scene.client({ wait: false })), 'UNAVAILABLE');
+    await catchFailure(scene.pull({}, scene.client({ wait: false })), 'UNAVAILABLE');
     expect(scene.waits).toEqual([]);
     expect(scene.fake.requests.length).toBeLessThanOrEqual(3);
   });
@@ -89,12 +89,12 @@ describe('503 to a create', () => {
   test.concurrent('wait: false: what is there stays, and a later pull continues', async () => {
     const status = { on: 'create', status: 503, after: 1 } as const;
     await using scene = await Scene.begin({ ...LONG, orders: 120, faults: { status } });
-    await failureOf(scene.pull(LONG, scene.client({ wait: false })), 'UNAVAILABLE');
+    await catchFailure(scene.pull(LONG, scene.client({ wait: false })), 'UNAVAILABLE');
     expect(await contents(scene.out)).toEqual(
-      linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_EDGES[0]),
+      makeLines(scene.fake, ['ORDERS'], LONG_FROM, LONG_EDGES[0]),
     );
     scene.fake.set({});
-    const expected = linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO);
+    const expected = makeLines(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO);
     await expectComplete(scene, scene.pull(LONG, scene.client({ wait: false })), expected);
     expect(scene.fake.exports).toHaveLength(3);
   });
@@ -102,7 +102,7 @@ describe('503 to a create', () => {
   test.concurrent('for ever: after `unavailableMs` it is said', async () => {
     await using scene = await Scene.begin({ faults: { status: { on: 'create', status: 503 } } });
     const client = scene.client({ retry: { ...RETRY, unavailableMs: 300 } });
-    await failureOf(client.create({ type: 'ORDERS', startTime: 1, endTime: 2 }), 'UNAVAILABLE');
+    await catchFailure(client.create({ type: 'ORDERS', startTime: 1, endTime: 2 }), 'UNAVAILABLE');
     expect(scene.count('create')).toBeLessThan(15);
   });
 
@@ -168,7 +168,7 @@ describe('hours', () => {
     const { id } = await client.create({ type: 'ORDERS', startTime: 1, endTime: 2 });
     scene.fake.setHours('never');
     await client.wait(id);
-    const error = await failureOf(scene.pull(), 'UNAVAILABLE');
+    const error = await catchFailure(scene.pull(), 'UNAVAILABLE');
     expect(error.message).toMatch(/never opens/);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { BODY, fetchFrom, STRONG } from './fetch-file-scene.ts';
 import { breakOff, FileServer, gzipped, noise, serve, status } from './file-server.ts';
-import { failureOf } from './scene.ts';
+import { catchFailure } from './scene.ts';
 
 describe('broken off', () => {
   test.each([
@@ -101,7 +101,7 @@ describe('broken off', () => {
   test('for ever, without progress: bounded, and the file is named', async () => {
     await using server = await FileServer.begin(breakOff(BODY, 1000, STRONG));
     const api = server.api({ retry: { attempts: 4 } });
-    const error = await failureOf(fetchFrom(server, { api }), 'NETWORK');
+    const error = await catchFailure(fetchFrom(server, { api }), 'NETWORK');
     expect(error.message).toMatch(/^file 0 of export X broke off again and again: /);
     expect(server.seen).toHaveLength(4);
   });
@@ -144,6 +144,6 @@ describe('broken off', () => {
       response.writeHead(200).write('x');
       abort.abort();
     });
-    await failureOf(fetchFrom(server, { signal: abort.signal }), 'INTERRUPTED');
+    await catchFailure(fetchFrom(server, { signal: abort.signal }), 'INTERRUPTED');
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { BODY, fetchFrom } from './fetch-file-scene.ts';
 import { FileServer, fixedUrls, gzipped, serve, status } from './file-server.ts';
-import { failureOf } from './scene.ts';
+import { catchFailure } from './scene.ts';
 
 describe('a file is kept as it came', () => {
   test('gzip is asked for, also on this machine, and not undone', async () => {
@@ -62,7 +62,7 @@ describe('refused', () => {
 
   test('for ever: two renewals, then GONE', async () => {
     await using server = await FileServer.begin(status(403));
-    const error = await failureOf(fetchFrom(server), 'GONE');
+    const error = await catchFailure(fetchFrom(server), 'GONE');
     expect(error).toMatchObject({ status: 403 });
     expect(error.message).toBe('file 0 of export X cannot be downloaded: HTTP 403');
     expect(server.seen).toHaveLength(3);
@@ -76,7 +76,7 @@ describe('refused', () => {
   ] as const)('%i: %s after %i requests', async (code, expected, requests) => {
     await using server = await FileServer.begin(status(code));
     const api = server.api({ retry: { attempts: 3, rateLimited: 2 } });
-    await failureOf(fetchFrom(server, { api }), expected);
+    await catchFailure(fetchFrom(server, { api }), expected);
     expect(server.seen).toHaveLength(requests);
   });
 });
@@ -87,7 +87,7 @@ describe('bounds', () => {
     ['gzip', gzipped(BODY), { 'content-encoding': 'gzip' }],
   ])('%s that is longer than announced is not read to its end', async (_name, body, headers) => {
     await using server = await FileServer.begin(serve(body, headers));
-    const error = await failureOf(fetchFrom(server, { expectedBytes: 90_000 }), 'BAD_FILE');
+    const error = await catchFailure(fetchFrom(server, { expectedBytes: 90_000 }), 'BAD_FILE');
     expect(error.message).toMatch(/^it is longer than 9\d,?\d{3} bytes$/);
   });
 
@@ -112,7 +112,7 @@ describe('redirects', () => {
     expect((await fetchFrom(server)).bytes.equals(BODY)).toBe(true);
     expect(server.seen.every(({ headers }) => headers.authorization === undefined)).toBe(true);
     server.script(status(307, { location: '/again' }));
-    const error = await failureOf(fetchFrom(server), 'PROTOCOL');
+    const error = await catchFailure(fetchFrom(server), 'PROTOCOL');
     expect(error.message).toMatch(/redirects over and over/);
   });
 
@@ -122,7 +122,7 @@ describe('redirects', () => {
     ['http://[', /is not a URL/],
   ])('to %s are not followed', async (location, message) => {
     await using server = await FileServer.begin(status(302, { location }));
-    const error = await failureOf(fetchFrom(server), 'PROTOCOL');
+    const error = await catchFailure(fetchFrom(server), 'PROTOCOL');
     expect(error.message).toMatch(message);
     expect(error.message).not.toContain('word@');
   });

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { State } from '../src/directory/state.ts';
 import { readState } from './directory-scene.ts';
-import { failureOf, MONTH_FILE, Scene } from './scene.ts';
+import { catchFailure, MONTH_FILE, Scene } from './scene.ts';
 
 /** A directory that somebody prepared: a pull touches nothing outside of it. */
 
@@ -99,7 +99,7 @@ describe('a prepared state', () => {
       ]) {
         const before = readFileSync(join(hostile.scene.out, '.tillroll/state.json'));
         hostile.edit(change);
-        const error = await failureOf(hostile.scene.pull(), 'DIRECTORY');
+        const error = await catchFailure(hostile.scene.pull(), 'DIRECTORY');
         expect(error.message).toMatch(/state\.json is damaged/);
         writeFileSync(join(hostile.scene.out, '.tillroll/state.json'), before);
       }
@@ -116,7 +116,7 @@ describe('a prepared state', () => {
   ])('with the staged file %j is refused', async (staged) => {
     await using hostile = await Hostile.begin();
     hostile.edit((state) => void state.pending.push({ staged, path: MONTH_FILE }));
-    await failureOf(hostile.scene.pull(), 'DIRECTORY');
+    await catchFailure(hostile.scene.pull(), 'DIRECTORY');
     hostile.expectUntouched();
     expect(existsSync(join(hostile.scene.out, MONTH_FILE))).toBe(true);
   });
@@ -129,7 +129,7 @@ describe('a prepared state', () => {
         const { wanted, exports } = state.types.ORDERS as NonNullable<State['types']['ORDERS']>;
         exports.push({ ...wanted, id });
       });
-      await failureOf(hostile.scene.pull(), 'DIRECTORY');
+      await catchFailure(hostile.scene.pull(), 'DIRECTORY');
       hostile.expectUntouched();
     },
   );
@@ -138,14 +138,14 @@ describe('a prepared state', () => {
     await using hostile = await Hostile.begin();
     const state = join(hostile.scene.out, '.tillroll/state.json');
     chmodSync(state, 0o666);
-    expect((await failureOf(hostile.scene.pull(), 'DIRECTORY')).message).toMatch(/state\.json/);
+    expect((await catchFailure(hostile.scene.pull(), 'DIRECTORY')).message).toMatch(/state\.json/);
     chmodSync(state, 0o600);
     chmodSync(join(hostile.scene.out, '.tillroll'), 0o777);
-    await failureOf(hostile.scene.pull(), 'DIRECTORY');
+    await catchFailure(hostile.scene.pull(), 'DIRECTORY');
     chmodSync(join(hostile.scene.out, '.tillroll'), 0o700);
     skip(process.getuid?.() !== 0, 'needs to give a file away');
     chownSync(state, 12_345, 12_345);
-    await failureOf(hostile.scene.pull(), 'DIRECTORY');
+    await catchFailure(hostile.scene.pull(), 'DIRECTORY');
   });
 });
 
@@ -178,7 +178,7 @@ describe('a link', () => {
     const real = join(scene.directory, 'real');
     mkdirSync(real);
     symlinkSync(real, scene.out);
-    expect((await failureOf(scene.pull(), 'DIRECTORY')).hint).toMatch(/that the link leads to/);
+    expect((await catchFailure(scene.pull(), 'DIRECTORY')).hint).toMatch(/that the link leads to/);
     expect(readdirSync(real)).toEqual([]);
   });
 });
@@ -188,5 +188,5 @@ test('a device or a pipe instead of a file does not hang a pull', async ({ skip 
   const path = join(hostile.scene.out, '.tillroll/state.json');
   renameSync(path, `${path}.old`);
   skip(spawnSync('mkfifo', [path]).status !== 0, 'needs mkfifo');
-  await failureOf(hostile.scene.pull(), 'DIRECTORY');
+  await catchFailure(hostile.scene.pull(), 'DIRECTORY');
 });

@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { ExportError } from '../src/errors.ts';
 import { inflate, inflateWhole } from '../src/json/inflate.ts';
-import { failureOf } from './scene.ts';
+import { catchFailure } from './scene.ts';
 
 const LIMIT = 1_000_000;
 const text = '{"elements":[{"id":"A","createdTime":1}]}';
@@ -59,8 +59,8 @@ describe('content', () => {
     ['not gzip but for its first bytes', Buffer.from([0x1f, 0x8b, 1, 2, 3, 4, 5, 6, 7, 8])],
     ['inner gzip that is cut', gzipSync(member.subarray(0, -3))],
   ])('%s: BAD_FILE', async (_name, bytes) => {
-    await failureOf(inflateWhole(bytes, LIMIT), 'BAD_FILE');
-    for (const size of SIZES) await failureOf(streamed(bytes, size), 'BAD_FILE');
+    await catchFailure(inflateWhole(bytes, LIMIT), 'BAD_FILE');
+    for (const size of SIZES) await catchFailure(streamed(bytes, size), 'BAD_FILE');
   });
 
   test('of more bytes than it may have is refused before it is held', async () => {
@@ -72,7 +72,7 @@ describe('content', () => {
     const reading = async (): Promise<void> => {
       for await (const piece of inflate(chunked(bomb, 64 * 1024), LIMIT)) received += piece.length;
     };
-    expect((await failureOf(reading(), 'BAD_FILE')).message).toBe(
+    expect((await catchFailure(reading(), 'BAD_FILE')).message).toBe(
       `it is longer than ${LIMIT} bytes`,
     );
     expect(received).toBeLessThanOrEqual(LIMIT);
@@ -86,7 +86,7 @@ describe('content', () => {
     const reading = async (): Promise<void> => {
       for await (const _ of inflate(failing(), LIMIT));
     };
-    await failureOf(reading(), 'NETWORK');
+    await catchFailure(reading(), 'NETWORK');
   });
 });
 

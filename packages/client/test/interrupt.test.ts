@@ -6,9 +6,9 @@ import type { Receipt } from '../src/files.ts';
 import {
   contents,
   expectComplete,
-  failureOf,
+  catchFailure,
   FROM,
-  linesOf,
+  makeLines,
   LONG,
   LONG_FROM,
   LONG_MONTHS,
@@ -17,7 +17,7 @@ import {
   Scene,
 } from './scene.ts';
 
-const idOf = (text: string): string => (JSON.parse(text) as Order).id;
+const parseId = (text: string): string => (JSON.parse(text) as Order).id;
 
 describe('one at a time', () => {
   test('a second pull into the directory: LOCKED; afterwards it is free', async () => {
@@ -25,7 +25,7 @@ describe('one at a time', () => {
     const started = Promise.withResolvers<void>();
     const first = scene.pull({ onProgress: ({ event }) => event === 'month' && started.resolve() });
     await started.promise;
-    const error = await failureOf(scene.pull(), 'LOCKED');
+    const error = await catchFailure(scene.pull(), 'LOCKED');
     expect(error.message).toContain(`process ${process.pid}`);
     const [other] = (await pullAsProcess(scene)).failed;
     expect(other).toMatchObject({ code: 'LOCKED', message: error.message });
@@ -46,9 +46,9 @@ describe('one at a time', () => {
         event.month.name === LONG_MONTHS[2] &&
         stop.abort(),
     });
-    expect((await failureOf(pulling, 'INTERRUPTED')).message).toBe('interrupted');
+    expect((await catchFailure(pulling, 'INTERRUPTED')).message).toBe('interrupted');
     // Whatever has a name that somebody would read is whole.
-    const expected = linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO);
+    const expected = makeLines(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO);
     const left = await contents(scene.out);
     expect(Object.keys(left).length).toBeGreaterThan(0);
     for (const [path, sum] of Object.entries(left))
@@ -80,7 +80,7 @@ describe('one at a time', () => {
       ids.push(id);
       if (ids.length === 5) break;
     }
-    expect(ids).toEqual(scene.fake.objects('ORDERS').slice(0, 5).map(idOf));
+    expect(ids).toEqual(scene.fake.objects('ORDERS').slice(0, 5).map(parseId));
     expect(Date.now() - began).toBeLessThan(3000);
   });
 });

@@ -175,7 +175,7 @@ class JsonNumber {
 }
 
 /** Computes the expected `Members` of an object without refunds, by `JSON.parse`. */
-export function membersOf(text: string): Members {
+export function parseMembers(text: string): Members {
   const parsed = JSON.parse(text, (_key, value, { source = '' }) =>
     typeof value === 'number' ? new JsonNumber(value, source) : value,
   ) as Record<string, unknown>;

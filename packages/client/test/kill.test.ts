@@ -17,7 +17,7 @@ import {
 import { contents } from './scene.ts';
 
 /** Name of a file of the fake server. */
-const nameOf = (exportId: string, position: number): string => `${exportId}/${position}`;
+const formatName = (exportId: string, position: number): string => `${exportId}/${position}`;
 
 /** The files that are whole on disk: as parts, or in the file of a month. */
 async function fetched(out: string, known: readonly RequestRecord[]): Promise<Set<string>> {
@@ -28,13 +28,13 @@ async function fetched(out: string, known: readonly RequestRecord[]): Promise<Se
       const parts = await readdir(join(out, '.tillroll/parts', id)).catch(() => []);
       for (const part of parts) {
         const position = /^(\d{4,})\.json(?:\.gz)?$/.exec(part)?.[1];
-        if (position !== undefined) names.add(nameOf(id, Number(position)));
+        if (position !== undefined) names.add(formatName(id, Number(position)));
       }
     }
     const committed = Object.values(months).flatMap((month) => month.exports);
     for (const { exportId = '', position } of known)
       if (position !== undefined && committed.includes(exportId))
-        names.add(nameOf(exportId, position));
+        names.add(formatName(exportId, position));
   }
   return names;
 }
@@ -114,7 +114,9 @@ describe('killed at any moment and run again, it gives the same', () => {
         onResumed: async (_out, when) => {
           const again = (await fake.requests())
             .slice(before.length)
-            .filter(({ exportId = '', position = -1 }) => complete.has(nameOf(exportId, position)))
+            .filter(({ exportId = '', position = -1 }) =>
+              complete.has(formatName(exportId, position)),
+            )
             .map(({ path }) => path);
           expect(again, when).toEqual([]);
         },

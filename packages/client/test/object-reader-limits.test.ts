@@ -69,17 +69,17 @@ describe('a raw file', () => {
     const head = '{"elements":[{"id":"A","createdTime":1,"note":"';
     const tail = '"}]}';
     const chunk = Buffer.alloc(1024 * 1024, 'x');
-    const readerOf = (): ObjectReader => {
+    const openReader = (): ObjectReader => {
       const reader = new ObjectReader('elements', () => undefined);
       reader.push(Buffer.from(head));
       return reader;
     };
-    const fits = readerOf();
+    const fits = openReader();
     for (let i = 0; i < 63; i++) fits.push(chunk);
     fits.push(Buffer.from(tail));
     fits.end();
     expect(fits.objects).toBe(1);
-    const tooLarge = readerOf();
+    const tooLarge = openReader();
     let pushed = 0;
     expect(() => {
       for (; pushed < 200; pushed++) tooLarge.push(chunk);

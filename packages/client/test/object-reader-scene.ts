@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import { ExportError } from '../src/errors.ts';
 import type { Members } from '../src/json/members.ts';
 import { type Layout, ObjectReader } from '../src/json/object-reader.ts';
-import { membersOf, objectText } from './json-texts.ts';
+import { parseMembers, objectText } from './json-texts.ts';
 
 export interface Found {
   text: string;
@@ -64,8 +64,8 @@ export const exported = fc
     return `{${more}${comma}"id":"ID${number}","createdTime":${time}}`;
   });
 
-export function expectedOf(text: string): Found {
-  const members = membersOf(text);
+export function computeExpected(text: string): Found {
+  const members = parseMembers(text);
   if (Number.isNaN(members.modifiedTime)) members.modifiedTime = members.createdTime;
   return { text, members };
 }

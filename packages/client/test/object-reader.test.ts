@@ -2,7 +2,7 @@ import { MAX_TIME_MS } from '@tillroll/contract';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { blanks, damage, damaged, judged } from './json-texts.ts';
-import { expectedOf, exported, read, refusal } from './object-reader-scene.ts';
+import { computeExpected, exported, read, refusal } from './object-reader-scene.ts';
 
 /** The reader looks at what it has got when it has got so much. */
 const PASS = 64 * 1024;
@@ -29,7 +29,7 @@ describe('a raw file', () => {
         envelope,
         fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 }),
         ({ text, objects }, sizes) => {
-          expect(read('elements', text, sizes)).toEqual(objects.map(expectedOf));
+          expect(read('elements', text, sizes)).toEqual(objects.map(computeExpected));
         },
       ),
       { numRuns: 500 },
@@ -121,7 +121,7 @@ describe('JSON lines', () => {
         (objects, sizes) => {
           const lines = objects.map((text) => text.replaceAll(/[\r\n]/g, ''));
           expect(read('lines', lines.map((line) => `${line}\n`).join(''), sizes)).toEqual(
-            lines.map(expectedOf),
+            lines.map(computeExpected),
           );
         },
       ),

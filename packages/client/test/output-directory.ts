@@ -50,7 +50,7 @@ export function temporary(): string {
   return path;
 }
 
-export function headOf(layout: Omit<Layout, 'out'>): DirectoryHead {
+export function makeHead(layout: Omit<Layout, 'out'>): DirectoryHead {
   return {
     source: { url: 'https://sales.example', merchant: 'M1' },
     columns: null,

@@ -2,7 +2,7 @@ import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { MANY, TYPES } from './many-objects.ts';
-import { contents, failureOf, LONG, LONG_FROM, LONG_TO, Scene } from './scene.ts';
+import { contents, catchFailure, LONG, LONG_FROM, LONG_TO, Scene } from './scene.ts';
 
 describe('a preview', () => {
   test.concurrent('says what would be fetched, and does nothing', async () => {
@@ -46,9 +46,9 @@ describe('a preview', () => {
     await using scene = await Scene.begin();
     await scene.pull();
     const options = { types: ['ORDERS' as const], from: LONG_FROM, to: LONG_TO, out: scene.out };
-    await failureOf(scene.client().preview({ ...options, format: 'csv' }), 'USAGE');
-    await failureOf(scene.client().preview({ ...options, columns: ['id'] }), 'USAGE');
-    await failureOf(scene.client().preview({ ...options, csvBom: true }), 'USAGE');
-    await failureOf(scene.client().preview({ ...options, to: LONG_FROM }), 'USAGE');
+    await catchFailure(scene.client().preview({ ...options, format: 'csv' }), 'USAGE');
+    await catchFailure(scene.client().preview({ ...options, columns: ['id'] }), 'USAGE');
+    await catchFailure(scene.client().preview({ ...options, csvBom: true }), 'USAGE');
+    await catchFailure(scene.client().preview({ ...options, to: LONG_FROM }), 'USAGE');
   });
 });

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ExportApi, type ClientOptions } from '../src/api/export-api.ts';
 import { ExportError } from '../src/errors.ts';
 import { startFakeServer } from './fake-server/index.ts';
-import { failureOf, RETRY } from './scene.ts';
+import { catchFailure, RETRY } from './scene.ts';
 
 const VARIABLES = [
   'http_proxy',
@@ -78,7 +78,7 @@ class Proxy implements AsyncDisposable {
   }
 }
 
-function apiOf(url: string, options: Partial<ClientOptions> = {}): ExportApi {
+function connectApi(url: string, options: Partial<ClientOptions> = {}): ExportApi {
   const connection = { url, merchant: 'M1', token: 'fake-server-token' };
   return new ExportApi({ ...connection, retry: { ...RETRY, firstAttempts: 1 }, ...options });
 }
@@ -88,7 +88,7 @@ describe('a proxy of the environment', () => {
     await using fake = await startFakeServer();
     await using proxy = await Proxy.begin(fake.url);
     useEnvironment({ HTTP_PROXY: `http://user:p%40ss@${proxy.host}` });
-    const { elements } = await apiOf('http://exports.test').list();
+    const { elements } = await connectApi('http://exports.test').list();
     expect(elements).toEqual([]);
     expect(proxy.seen).toEqual([
       {
@@ -105,7 +105,7 @@ describe('a proxy of the environment', () => {
     tls.setDefaultCACertificates([...before, fake.certificate ?? '']);
     try {
       useEnvironment({ https_proxy: `http://${proxy.host}`, HTTPS_PROXY: 'http://unused.test' });
-      const api = apiOf('https://exports.test');
+      const api = connectApi('https://exports.test');
       expect((await api.list()).elements).toEqual([]);
       expect((await api.availability()).open).toBe(true);
       expect(proxy.seen).toEqual([{ line: 'CONNECT exports.test:443', authorization: undefined }]);
@@ -121,7 +121,7 @@ describe('a proxy of the environment', () => {
     await using fake = await startFakeServer();
     await using proxy = await Proxy.begin(fake.url);
     useEnvironment({ http_proxy: `http://${proxy.host}`, ...more });
-    await apiOf(`http://${host}:${new URL(fake.url).port}`).list();
+    await connectApi(`http://${host}:${new URL(fake.url).port}`).list();
     expect(proxy.seen).toEqual([]);
   });
 
@@ -134,7 +134,10 @@ describe('a proxy of the environment', () => {
       await using fake = await startFakeServer();
       await using proxy = await Proxy.begin(fake.url);
       useEnvironment({ HTTP_PROXY: `http://${proxy.host}`, ...variables });
-      const error = await failureOf(apiOf('http://exports.invalid', options).list(), 'NETWORK');
+      const error = await catchFailure(
+        connectApi('http://exports.invalid', options).list(),
+        'NETWORK',
+      );
       expect(error.message).toMatch(/ENOTFOUND|EAI_AGAIN/);
       expect(proxy.seen).toEqual([]);
     },
@@ -144,13 +147,13 @@ describe('a proxy of the environment', () => {
     await using fake = await startFakeServer();
     await using proxy = await Proxy.begin(fake.url);
     useEnvironment({ HTTP_PROXY: `http://${proxy.host}` });
-    await failureOf(apiOf('https://exports.invalid').list(), 'NETWORK');
+    await catchFailure(connectApi('https://exports.invalid').list(), 'NETWORK');
     expect(proxy.seen).toEqual([]);
   });
 
   test('that cannot be reached is a fault of the network; the password is not told', async () => {
     useEnvironment({ HTTP_PROXY: 'http://user:hunter2@127.0.0.1:1' });
-    const error = await failureOf(apiOf('http://exports.test').list(), 'NETWORK');
+    const error = await catchFailure(connectApi('http://exports.test').list(), 'NETWORK');
     expect(error.message).toContain('ECONNREFUSED');
     expect(`${error.message}${error.hint}`).not.toContain('hunter2');
   });
@@ -164,7 +167,7 @@ describe('a proxy of the environment', () => {
     useEnvironment({ HTTPS_PROXY: address });
     let error: unknown;
     try {
-      apiOf('https://exports.test');
+      connectApi('https://exports.test');
     } catch (thrown) {
       error = thrown;
     }
@@ -173,14 +176,14 @@ describe('a proxy of the environment', () => {
     expect(code).toBe('USAGE');
     expect(message).toMatch(/^HTTPS_PROXY is not an address such as/);
     expect(`${message}${hint}${String(cause)}`).not.toContain('hunter2');
-    expect(() => apiOf('https://exports.test', { proxy: 'none' })).not.toThrow();
+    expect(() => connectApi('https://exports.test', { proxy: 'none' })).not.toThrow();
   });
 
   test('an empty variable counts as absent', async () => {
     await using fake = await startFakeServer();
     await using proxy = await Proxy.begin(fake.url);
     useEnvironment({ http_proxy: '', HTTP_PROXY: `http://${proxy.host}` });
-    await apiOf('http://exports.test').list();
+    await connectApi('http://exports.test').list();
     expect(proxy.seen).toHaveLength(1);
   });
 });

@@ -6,8 +6,8 @@ import { DAY_MS, MANY } from './many-objects.ts';
 import {
   contents,
   expectComplete,
-  failureOf,
-  linesOf,
+  catchFailure,
+  makeLines,
   LONG,
   LONG_FROM,
   LONG_TO,
@@ -61,7 +61,7 @@ describe('a second pull', () => {
     await using scene = await Scene.begin({ ...LONG, orders: 120 });
     await scene.pull({ from: LONG_FROM, to: '2026-01-20' });
     const before = await contents(scene.out);
-    const error = await failureOf(scene.pull({ from: '2026-01-21', to: LONG_TO }), 'USAGE');
+    const error = await catchFailure(scene.pull({ from: '2026-01-21', to: LONG_TO }), 'USAGE');
     expect(error.option).toBe('from');
     expect(error.message).toMatch(
       /leave a gap.*2026-01-16T00:00:00Z to 2026-01-20T00:00:00Z.*2026-01-21T00:00:00Z to /,
@@ -73,7 +73,7 @@ describe('a second pull', () => {
 
   test.concurrent('after a file was removed or cut off: that month is fetched again', async () => {
     await using scene = await Scene.begin({ ...LONG, orders: 120 });
-    const expected = linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO);
+    const expected = makeLines(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO);
     await scene.pull(LONG);
     const paths = Object.keys(expected);
     for (const path of [paths[0], paths[2]]) {
@@ -132,22 +132,22 @@ describe('a directory of which nothing came', () => {
   test.concurrent('is bound to nothing: a mistake in the address or an option can be fixed', async () => {
     await using scene = await Scene.begin();
     const stranger = scene.client({ token: 'not-the-token' });
-    await failureOf(scene.pull({ gzip: true }, stranger), 'UNAUTHORIZED');
+    await catchFailure(scene.pull({ gzip: true }, stranger), 'UNAUTHORIZED');
     const nowhere = scene.client({
       url: 'http://127.0.0.1:9999',
       retry: { ...RETRY, firstAttempts: 1 },
     });
-    await failureOf(scene.pull({ timezone: 'Europe/Paris' }, nowhere), 'NETWORK');
+    await catchFailure(scene.pull({ timezone: 'Europe/Paris' }, nowhere), 'NETWORK');
     const { complete, receipt } = await scene.pull();
     expect(complete).toBe(true);
     expect(receipt).toMatchObject({ format: 'jsonl', gzip: false, timezone: 'UTC' });
-    await failureOf(scene.pull({ gzip: true }), 'USAGE');
+    await catchFailure(scene.pull({ gzip: true }), 'USAGE');
   });
 
   test.concurrent('a span that has not begun is refused', async () => {
     await using scene = await Scene.begin();
     const from = Date.now() + 5 * DAY_MS;
-    const refused = await failureOf(scene.pull({ from, to: undefined }), 'USAGE');
+    const refused = await catchFailure(scene.pull({ from, to: undefined }), 'USAGE');
     expect(refused.message).toMatch(/^from must lie in the past; got /);
   });
 });

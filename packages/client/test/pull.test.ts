@@ -7,10 +7,10 @@ import { DAY_MS, MANY, TYPES } from './many-objects.ts';
 import {
   contents,
   expectComplete,
-  failureOf,
+  catchFailure,
   FROM,
   inflatedContents,
-  linesOf,
+  makeLines,
   LONG,
   LONG_EDGES,
   LONG_FROM,
@@ -25,7 +25,7 @@ describe('files', () => {
     const result = await scene.pull({ ...LONG, types: TYPES, gzip: true });
     expect(result.receipt.files[0]?.objects).toBe(0);
     expect(await inflatedContents(scene.out)).toEqual(
-      linesOf(scene.fake, TYPES, LONG_FROM, LONG_TO),
+      makeLines(scene.fake, TYPES, LONG_FROM, LONG_TO),
     );
     expect(await verify(scene.out)).toMatchObject({ complete: true, faults: [] });
   });
@@ -36,7 +36,7 @@ describe('files', () => {
     const { receipt } = await expectComplete(
       scene,
       scene.pull(span),
-      linesOf(scene.fake, ['ORDERS'], span.from, span.to),
+      makeLines(scene.fake, ['ORDERS'], span.from, span.to),
     );
     expect(receipt.files.map(({ path, exports }) => [path, exports.length])).toEqual([
       ['orders/2026-01.jsonl', 2],
@@ -76,12 +76,12 @@ describe('the receipt', () => {
     const payments = scene.fake.objects('PAYMENTS').map((text) => JSON.parse(text) as Payment);
     const sum = (values: (number | undefined)[]): number =>
       Number(values.reduce((all, value) => all + BigInt(value ?? 0), 0n));
-    const refundsOf = (objects: readonly { refunds?: { elements: { amount?: number }[] } }[]) => {
+    const listRefunds = (objects: readonly { refunds?: { elements: { amount?: number }[] } }[]) => {
       const all = objects.flatMap(({ refunds }) => refunds?.elements ?? []);
       return { refunds: all.length, refundAmount: sum(all.map(({ amount }) => amount)) };
     };
     const total = sum(orders.map((order) => order.total));
-    const refunded = refundsOf(orders);
+    const refunded = listRefunds(orders);
     expect(receipt.totals.orders).toEqual([
       {
         currency: 'USD',
@@ -96,7 +96,7 @@ describe('the receipt', () => {
       ['FAIL', 'SUCCESS'].map((result) => {
         const of = payments.filter((payment) => payment.result === result);
         const amount = sum(of.map((payment) => payment.amount));
-        const refunds = refundsOf(of);
+        const refunds = listRefunds(of);
         return {
           currency: 'USD',
           result,
@@ -112,7 +112,7 @@ describe('the receipt', () => {
     );
     const january = orders.filter(({ createdTime }) => createdTime < LONG_EDGES[0]);
     const amount = sum(january.map((order) => order.total));
-    const { refundAmount } = refundsOf(january);
+    const { refundAmount } = listRefunds(january);
     expect(receipt.months.filter(({ type }) => type === 'ORDERS')[0]).toEqual({
       type: 'ORDERS',
       month: '2026-01',
@@ -151,7 +151,7 @@ describe('several exports at once', () => {
     });
     const types = TYPES;
     const pulled = scene.pull({ ...LONG, types, concurrency: 2 });
-    await expectComplete(scene, pulled, linesOf(scene.fake, types, LONG_FROM, LONG_TO));
+    await expectComplete(scene, pulled, makeLines(scene.fake, types, LONG_FROM, LONG_TO));
     expect(scene.waits).toEqual([]);
   });
 
@@ -219,7 +219,7 @@ describe('a pull', () => {
       if (event.event === 'month' && event.month.stage === 'failed')
         failed.push(`${event.month.name}: ${event.month.message}`);
     };
-    await failureOf(scene.pull({ ...LONG, concurrency: 3, onProgress }), 'REFUSED');
+    await catchFailure(scene.pull({ ...LONG, concurrency: 3, onProgress }), 'REFUSED');
     expect(failed).toEqual([expect.stringMatching(/^orders\/2026-01: .*403/)]);
   });
 });

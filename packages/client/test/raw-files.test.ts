@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import type { RawFilesOptions, RawFilesResult, RawManifest } from '../src/index.ts';
 import type { FakeServerOptions } from './fake-server/index.ts';
-import { failureOf, FROM, Scene, TO } from './scene.ts';
+import { catchFailure, FROM, Scene, TO } from './scene.ts';
 
 interface Made extends AsyncDisposable {
   scene: Scene;
@@ -45,7 +45,7 @@ async function expectWhole({ scene, exportId }: Made, gzip = false): Promise<voi
     const suffix = gzip ? '.json.gz' : '.json';
     expect(file.path).toBe(`${String(position).padStart(4, '0')}${suffix}`);
     const bytes = await readFile(join(scene.out, file.path));
-    expect((gzip ? gunzipSync(bytes) : bytes).equals(served?.bytesOf(position) ?? bytes)).toBe(
+    expect((gzip ? gunzipSync(bytes) : bytes).equals(served?.makeBytes(position) ?? bytes)).toBe(
       true,
     );
     expect(file).toMatchObject({
@@ -102,7 +102,7 @@ describe('the raw files of an export', () => {
     const onProgress = (progress: { files: number }): void => {
       if (progress.files === 3) stop.abort();
     };
-    await failureOf(
+    await catchFailure(
       made.download({ onProgress, downloads: 1, signal: stop.signal }),
       'INTERRUPTED',
     );
@@ -126,7 +126,7 @@ describe('the raw files of an export', () => {
 
   test('an altered file never gets its name', async () => {
     await using made = await make({ faults: { altered: { position: 2 } as never } });
-    const error = await failureOf(made.download(), 'BAD_FILE');
+    const error = await catchFailure(made.download(), 'BAD_FILE');
     expect(error.message).toMatch(
       /^file 2 of export \w+ is damaged: its SHA-256 is \w+, and the manifest says \w+/,
     );
@@ -155,11 +155,11 @@ describe('refused', () => {
     await mkdir(join(made.scene.out, 'lost+found'), { recursive: true });
     await writeFile(join(made.scene.out, '.hidden'), '');
     await writeFile(join(made.scene.out, 'mine.txt'), 'mine');
-    const error = await failureOf(made.download(), 'DIRECTORY');
+    const error = await catchFailure(made.download(), 'DIRECTORY');
     expect(error.message).toMatch(/is not empty: it holds mine\.txt$/);
     await rm(join(made.scene.out, 'mine.txt'));
     await writeFile(join(made.scene.out, 'manifest.json'), '{"name":"an app"}');
-    await failureOf(made.download(), 'DIRECTORY');
+    await catchFailure(made.download(), 'DIRECTORY');
     await rm(join(made.scene.out, 'manifest.json'));
     await made.download();
   });
@@ -169,9 +169,9 @@ describe('refused', () => {
     await made.download();
     const client = made.scene.client();
     const { id } = await client.create({ type: 'ORDERS', startTime: FROM, endTime: TO });
-    const other = await failureOf(client.download(id, { out: made.scene.out }), 'DIRECTORY');
+    const other = await catchFailure(client.download(id, { out: made.scene.out }), 'DIRECTORY');
     expect(other.message).toContain(`holds the files of export ${made.exportId}`);
-    const error = await failureOf(made.download({ gzip: true }), 'USAGE');
+    const error = await catchFailure(made.download({ gzip: true }), 'USAGE');
     expect(error.option).toBe('gzip');
   });
 
@@ -181,11 +181,11 @@ describe('refused', () => {
     await writeFile(victim, 'precious');
     await mkdir(made.scene.out, { mode: 0o700 });
     await symlink(victim, join(made.scene.out, 'manifest.json'));
-    await failureOf(made.download(), 'DIRECTORY');
+    await catchFailure(made.download(), 'DIRECTORY');
     await rm(join(made.scene.out, 'manifest.json'));
     await mkdir(join(made.scene.directory, 'parts'));
     await symlink(join(made.scene.directory, 'parts'), join(made.scene.out, '.tillroll-parts'));
-    await failureOf(made.download(), 'DIRECTORY');
+    await catchFailure(made.download(), 'DIRECTORY');
     expect(await readFile(victim, 'utf8')).toBe('precious');
   });
 
@@ -196,24 +196,27 @@ describe('refused', () => {
   ])('%s', async (_name, id, options, option) => {
     await using made = await make();
     const out = join(made.scene.directory, 'none');
-    const error = await failureOf(made.scene.client().download(id, { out, ...options }), 'USAGE');
+    const error = await catchFailure(
+      made.scene.client().download(id, { out, ...options }),
+      'USAGE',
+    );
     expect(error.option).toBe(option);
     expect(await readdir(made.scene.directory)).toEqual([]);
   });
 
   test('an export that is not DONE, or not there', async () => {
     await using made = await make({ faults: { unfinished: {} } });
-    expect((await failureOf(made.download(), 'UNAVAILABLE')).message).toMatch(
+    expect((await catchFailure(made.download(), 'UNAVAILABLE')).message).toMatch(
       /IN_PROGRESS, not DONE/,
     );
     const { out } = made.scene;
-    await failureOf(made.scene.client().download('NOSUCHEXPORT0', { out }), 'NOT_FOUND');
+    await catchFailure(made.scene.client().download('NOSUCHEXPORT0', { out }), 'NOT_FOUND');
   });
 
   test('a place where nothing can be written', async () => {
     await using made = await make();
     await writeFile(join(made.scene.directory, 'file'), '');
-    await failureOf(made.download({ out: join(made.scene.directory, 'file') }), 'DIRECTORY');
-    await failureOf(made.download({ out: '/proc/nothing/here' }), 'DIRECTORY');
+    await catchFailure(made.download({ out: join(made.scene.directory, 'file') }), 'DIRECTORY');
+    await catchFailure(made.download({ out: '/proc/nothing/here' }), 'DIRECTORY');
   });
 });

@@ -25,7 +25,7 @@ const TOTALS = {
 
 const ON_DISK = { path: true, bytes: true, sha256: true } as const;
 
-const itemsOf = (name: string): Schema | undefined => schema.properties?.[name]?.items;
+const findItems = (name: string): Schema | undefined => schema.properties?.[name]?.items;
 
 const SHAPES: [string, string[], Schema | undefined][] = [
   [
@@ -57,7 +57,7 @@ const SHAPES: [string, string[], Schema | undefined][] = [
   [
     'a span',
     members<Receipt['spans'][number]>({ type: true, from: true, to: true }),
-    itemsOf('spans'),
+    findItems('spans'),
   ],
   [
     'ReceiptFile',
@@ -72,7 +72,7 @@ const SHAPES: [string, string[], Schema | undefined][] = [
       firstCreatedTime: true,
       lastCreatedTime: true,
     }),
-    itemsOf('files'),
+    findItems('files'),
   ],
   [
     'a range',
@@ -82,7 +82,7 @@ const SHAPES: [string, string[], Schema | undefined][] = [
   [
     'ReceiptTable',
     members<ReceiptTable>({ ...ON_DISK, table: true, rows: true }),
-    itemsOf('tables'),
+    findItems('tables'),
   ],
   [
     'totals',
@@ -116,7 +116,7 @@ const SHAPES: [string, string[], Schema | undefined][] = [
       refundAmount: true,
       net: true,
     }),
-    itemsOf('months'),
+    findItems('months'),
   ],
   [
     'what is missing',
@@ -127,7 +127,7 @@ const SHAPES: [string, string[], Schema | undefined][] = [
       endTime: true,
       reason: true,
     }),
-    itemsOf('missing'),
+    findItems('missing'),
   ],
 ];
 

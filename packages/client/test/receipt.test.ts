@@ -4,7 +4,7 @@ import { makeReceipt } from '../src/directory/make-receipt.ts';
 import type { Receipt } from '../src/directory/receipt.ts';
 import { emptyState } from '../src/directory/state.ts';
 import { commitMonths, openDirectory } from './directory-scene.ts';
-import { headOf, type Sale, temporary } from './output-directory.ts';
+import { makeHead, type Sale, temporary } from './output-directory.ts';
 import { faults } from './receipt-schema.ts';
 
 const START = Date.UTC(2026, 0, 1);
@@ -41,10 +41,10 @@ async function createReceipt(
 }
 
 /** Every object in a value. */
-function* objectsOf(value: unknown): Generator<Record<string, unknown>, void, void> {
+function* walkObjects(value: unknown): Generator<Record<string, unknown>, void, void> {
   if (typeof value !== 'object' || value === null) return;
   if (!Array.isArray(value)) yield value as Record<string, unknown>;
-  for (const inner of Object.values(value)) yield* objectsOf(inner);
+  for (const inner of Object.values(value)) yield* walkObjects(inner);
 }
 
 describe('a receipt', () => {
@@ -63,7 +63,7 @@ describe('a receipt', () => {
   test('without any member, or with one more, is not', async () => {
     const receipt = JSON.parse(JSON.stringify(await createReceipt('csv', true, REASON))) as Receipt;
     let tried = 0;
-    for (const object of objectsOf(receipt)) {
+    for (const object of walkObjects(receipt)) {
       for (const name of Object.keys(object)) {
         const value = object[name];
         delete object[name];
@@ -133,7 +133,7 @@ describe('a receipt', () => {
   });
 
   test('says what a pull was to cover, also where that is missing', () => {
-    const state = emptyState(headOf({ format: 'duckdb', gzip: false }));
+    const state = emptyState(makeHead({ format: 'duckdb', gzip: false }));
     const wanted = { startTime: START + DAY, endTime: FEBRUARY + DAY };
     state.types.ORDERS = { wanted, refreshFrom: null, months: {}, exports: [] };
     const receipt = makeReceipt(state, new Map([['orders/2026-01', REASON]]));

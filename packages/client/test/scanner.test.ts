@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { emptyMembers, MEMBER_TABLE, readMembers, type Members } from '../src/json/members.ts';
 import { Scanner } from '../src/json/scanner.ts';
 import { INCOMPLETE, JsonFault } from '../src/json/validator.ts';
-import { damage, damaged, judged, membersOf, objectText } from './json-texts.ts';
+import { damage, damaged, judged, parseMembers, objectText } from './json-texts.ts';
 
 const scanner = new Scanner(MEMBER_TABLE);
 
@@ -48,7 +48,7 @@ describe('an object', () => {
       fc.property(objectText, (text) => {
         const { after, members } = scanned(text);
         expect(after).toBe(Buffer.byteLength(text));
-        expect(members).toEqual(membersOf(text));
+        expect(members).toEqual(parseMembers(text));
       }),
       { numRuns: 2000 },
     );
@@ -69,7 +69,7 @@ describe('an object', () => {
           expect(scanObject(bytes, after + 1, bytes.length, members)).toBe(
             after + 1 + Buffer.byteLength(b),
           );
-          expect(members).toEqual(membersOf(b));
+          expect(members).toEqual(parseMembers(b));
         },
       ),
     );
@@ -103,7 +103,8 @@ describe('an object', () => {
         expect(accepts(bytes)).toBe(isObject);
         if (isObject) taken++;
         else refused++;
-        if (isObject) expect(scanned(bytes).members).toEqual(membersOf(bytes.toString().trimEnd()));
+        if (isObject)
+          expect(scanned(bytes).members).toEqual(parseMembers(bytes.toString().trimEnd()));
       }),
       { numRuns: 5000 },
     );

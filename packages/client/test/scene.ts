@@ -98,7 +98,7 @@ export class Scene implements AsyncDisposable {
       this.#noteWait(event);
       stop.abort();
     };
-    await failureOf(this.pull({ signal: stop.signal, onProgress }), 'INTERRUPTED');
+    await catchFailure(this.pull({ signal: stop.signal, onProgress }), 'INTERRUPTED');
   }
 
   #noteWait(waiting: Waiting): void {
@@ -146,7 +146,10 @@ export async function pullAsProcess(
 }
 
 /** The error that a promise ends with. */
-export async function failureOf(promise: Promise<unknown>, code?: ErrorCode): Promise<ExportError> {
+export async function catchFailure(
+  promise: Promise<unknown>,
+  code?: ErrorCode,
+): Promise<ExportError> {
   const error: unknown = await promise.then(
     () => expect.fail('it did not fail'),
     (reason: unknown) => reason,
@@ -159,7 +162,7 @@ export async function failureOf(promise: Promise<unknown>, code?: ErrorCode): Pr
 /** Length and checksum of every file of data that a user sees, by path. */
 export type Contents = Record<string, string>;
 
-function sumOf(bytes: Uint8Array): string {
+function hashBytes(bytes: Uint8Array): string {
   return `${bytes.length} ${createHash('sha256').update(bytes).digest('hex')}`;
 }
 
@@ -177,7 +180,7 @@ async function filesIn(directory: string): Promise<string[]> {
 export async function contents(directory: string): Promise<Contents> {
   const found: Contents = {};
   for (const path of await filesIn(directory))
-    found[path] = sumOf(await readFile(join(directory, path)));
+    found[path] = hashBytes(await readFile(join(directory, path)));
   return found;
 }
 
@@ -186,13 +189,13 @@ export async function inflatedContents(directory: string): Promise<Contents> {
   const found: Contents = {};
   for (const path of await filesIn(directory)) {
     expect(path).toMatch(/\.gz$/);
-    found[path.slice(0, -3)] = sumOf(gunzipSync(await readFile(join(directory, path))));
+    found[path.slice(0, -3)] = hashBytes(gunzipSync(await readFile(join(directory, path))));
   }
   return found;
 }
 
 /** The calendar months in UTC that a span touches, each with its part of the span. */
-export function monthsOf(from: number, to: number): { name: string; from: number; to: number }[] {
+export function listMonths(from: number, to: number): { name: string; from: number; to: number }[] {
   const months = [];
   for (let start = from; start < to;) {
     const first = new Date(start);
@@ -208,7 +211,7 @@ export function monthsOf(from: number, to: number): { name: string; from: number
 }
 
 /** Computes the expected JSON lines of the fake server's objects independently. */
-export function linesOf(
+export function makeLines(
   fake: FakeServer,
   types: readonly ExportType[] = ['ORDERS'],
   from = FROM,
@@ -217,9 +220,11 @@ export function linesOf(
 ): Contents {
   const expected: Contents = {};
   for (const type of types) {
-    for (const month of monthsOf(from, to)) {
+    for (const month of listMonths(from, to)) {
       const lines = fake.objects(type, month.from, month.to).map((text) => `${lineOf(text)}\n`);
-      expected[`${type.toLowerCase()}/${month.name}.jsonl`] = sumOf(Buffer.from(lines.join('')));
+      expected[`${type.toLowerCase()}/${month.name}.jsonl`] = hashBytes(
+        Buffer.from(lines.join('')),
+      );
     }
   }
   return expected;
@@ -229,7 +234,7 @@ export function linesOf(
 export async function expectComplete(
   scene: Scene,
   pulled: Promise<PullResult> | PullResult,
-  expected: Contents = linesOf(scene.fake),
+  expected: Contents = makeLines(scene.fake),
 ): Promise<PullResult> {
   const result = await pulled;
   const { failed, complete, receipt } = result;

@@ -8,9 +8,9 @@ import { orderIds } from './pulled-orders.ts';
 import {
   contents,
   expectComplete,
-  failureOf,
+  catchFailure,
   inflatedContents,
-  linesOf,
+  makeLines,
   LONG,
   LONG_EDGES,
   LONG_FROM,
@@ -67,7 +67,9 @@ describe('sinceLast', () => {
     );
     scene.fake.put('ORDERS', [changed(old, { note: 'a' }), changed(young, { note: 'b' })]);
     await scene.pull({ sinceLast: true, to: LONG_TO });
-    expect(await contents(scene.out)).toEqual(linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO));
+    expect(await contents(scene.out)).toEqual(
+      makeLines(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO),
+    );
   });
 
   test.concurrent('what failed before is not forgotten', async () => {
@@ -81,7 +83,7 @@ describe('sinceLast', () => {
     expect(payments.receipt.missing.map(({ name }) => name)).toEqual([LONG_MONTHS[0]]);
     expect(payments.complete).toBe(false);
     expect((await verify(scene.out)).complete).toBe(false);
-    const all = linesOf(scene.fake, TYPES, LONG_FROM, LONG_TO);
+    const all = makeLines(scene.fake, TYPES, LONG_FROM, LONG_TO);
     await expectComplete(scene, scene.pull({ types: TYPES, sinceLast: true, to: LONG_TO }), all);
   });
 
@@ -101,7 +103,9 @@ describe('sinceLast', () => {
       [january, february, march],
       [january, february, march],
     ]);
-    expect(await contents(scene.out)).toEqual(linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO));
+    expect(await contents(scene.out)).toEqual(
+      makeLines(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO),
+    );
   });
 
   test.concurrent('an order that moved to another month is there once', async () => {
@@ -128,7 +132,7 @@ describe('sinceLast', () => {
     const result = await expectComplete(
       scene,
       scene.pull({ sinceLast: true, to: LONG_TO }),
-      linesOf(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO),
+      makeLines(scene.fake, ['ORDERS'], LONG_FROM, LONG_TO),
     );
     const orders = scene.fake.objects('ORDERS').map((text) => JSON.parse(text) as Order);
     expect(result.receipt.totals.orders).toMatchObject([
@@ -142,7 +146,7 @@ describe('sinceLast', () => {
 
   test.concurrent('in a new directory there is no last time', async () => {
     await using scene = await Scene.begin();
-    const error = await failureOf(scene.pull({ sinceLast: true }), 'USAGE');
+    const error = await catchFailure(scene.pull({ sinceLast: true }), 'USAGE');
     expect(error.message).toMatch(/holds no orders yet/);
   });
 });

@@ -98,7 +98,7 @@ describe('a tally', () => {
               (total, each) => total + (isAmount(each) ? BigInt(each) : 0n),
               0n,
             );
-          const mainOf = (m: Members): Amount | null => (of === 'ORDERS' ? m.total : m.amount);
+          const mainAmount = (m: Members): Amount | null => (of === 'ORDERS' ? m.total : m.amount);
           expect(tally.objects).toBe(all.length);
           expect(tally.first).toBe(Math.min(...times));
           expect(tally.last).toBe(Math.max(...times));
@@ -107,7 +107,7 @@ describe('a tally', () => {
           );
           const { sums, months } = tally;
           expect(sum(sums.map(({ objects }) => objects))).toBe(BigInt(all.length));
-          expect(sum(sums.map(({ amount }) => amount))).toBe(sum(all.map(mainOf)));
+          expect(sum(sums.map(({ amount }) => amount))).toBe(sum(all.map(mainAmount)));
           expect(sum(sums.map(({ taxAmount }) => taxAmount))).toBe(
             sum(all.map((m) => m.taxAmount)),
           );
@@ -119,7 +119,7 @@ describe('a tally', () => {
               (count, m) =>
                 count +
                 m.refundsWithoutAmount +
-                (isAmount(mainOf(m)) &&
+                (isAmount(mainAmount(m)) &&
                 ![m.tipAmount, m.taxAmount].some((each) => Number.isNaN(each))
                   ? 0
                   : 1),
@@ -129,7 +129,7 @@ describe('a tally', () => {
           // A month counts what it sums.
           const inMonths = all.filter((m) => of === 'ORDERS' || m.result === 'SUCCESS');
           expect(months.reduce((count, { objects }) => count + objects, 0)).toBe(inMonths.length);
-          expect(sum(months.map(({ amount }) => amount))).toBe(sum(inMonths.map(mainOf)));
+          expect(sum(months.map(({ amount }) => amount))).toBe(sum(inMonths.map(mainAmount)));
           for (const { month } of months) expect(month).toMatch(/^2009-(10|11)$/);
           // Different currencies are never added up.
           const kinds = new Set(all.map((m) => `${m.currency}|${of === 'ORDERS' ? '' : m.result}`));

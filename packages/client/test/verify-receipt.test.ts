@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Receipt } from '../src/directory/receipt.ts';
 import { verify } from '../src/directory/verify.ts';
 import { sha256 } from './output-directory.ts';
-import { failureOf } from './scene.ts';
+import { catchFailure } from './scene.ts';
 import { faultsIn, makeDirectory } from './verify-scene.ts';
 
 function editReceipt(out: string, edit: (receipt: Receipt) => void): void {
@@ -97,6 +97,6 @@ describe('an edited receipt', () => {
   ])('a text that is not a receipt: %s', async (text) => {
     const out = await makeDirectory();
     writeFileSync(join(out, 'receipt.json'), text);
-    expect((await failureOf(verify(out), 'DIRECTORY')).message).toMatch(/receipt/);
+    expect((await catchFailure(verify(out), 'DIRECTORY')).message).toMatch(/receipt/);
   });
 });

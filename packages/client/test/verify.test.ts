@@ -14,7 +14,7 @@ import { describe, expect, test } from 'vitest';
 import { verify } from '../src/directory/verify.ts';
 import { commitMonths, JSONL, openDirectory, readState } from './directory-scene.ts';
 import { temporary } from './output-directory.ts';
-import { failureOf } from './scene.ts';
+import { catchFailure } from './scene.ts';
 import { faultsIn, FEBRUARY, JANUARY, LINES, makeDirectory, OTHER_LINES } from './verify-scene.ts';
 
 describe('a sound directory', () => {
@@ -219,12 +219,12 @@ describe('a directory that is not complete', () => {
   });
 
   test('where nothing was pulled: says what to do', async () => {
-    expect((await failureOf(verify(temporary()), 'DIRECTORY')).hint).toMatch(/pull/);
-    expect((await failureOf(verify('/no/such/directory'), 'DIRECTORY')).hint).toMatch(/pull/);
+    expect((await catchFailure(verify(temporary()), 'DIRECTORY')).hint).toMatch(/pull/);
+    expect((await catchFailure(verify('/no/such/directory'), 'DIRECTORY')).hint).toMatch(/pull/);
   });
 
   test('a signal ends it', async () => {
     const out = await makeDirectory();
-    await failureOf(verify(out, { signal: AbortSignal.abort() }), 'INTERRUPTED');
+    await catchFailure(verify(out, { signal: AbortSignal.abort() }), 'INTERRUPTED');
   });
 });

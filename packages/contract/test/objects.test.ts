@@ -98,14 +98,14 @@ const NESTED: Record<string, string[]> = {
   taxRates: named<TaxRate>({ id: true, name: true, rate: true, taxAmount: true }),
 };
 
-const innerOf = (member: Member): Members | undefined =>
+const findInner = (member: Member): Members | undefined =>
   typeof member === 'string' ? undefined : 'object' in member ? member.object : member.elements;
 
 /** Every member that loading checks is one of its type. */
 function expectNamed(members: Members, names: readonly string[]): void {
   for (const [name, member] of Object.entries(members)) {
     expect(names).toContain(name);
-    const inner = innerOf(member);
+    const inner = findInner(member);
     if (inner) expectNamed(inner, NESTED[name] ?? REF);
   }
 }

@@ -13,7 +13,7 @@ const START = Date.UTC(2026, 0, 1);
 const good = { type: 'ORDERS', startTime: START, endTime: START + DAY_MS };
 
 /** The details of a refusal; fails when it is none. */
-function detailsOf(body: unknown): string {
+function describeRefusal(body: unknown): string {
   const parsed = parseExportRequest(body);
   if (parsed.ok) throw new Error(`accepted: ${JSON.stringify(parsed.value)}`);
   return parsed.details;
@@ -92,11 +92,11 @@ describe('refused', () => {
     ],
     ['a range that ends before it starts', START - 1, 'endTime must be later than startTime'],
   ])('%s', (_name, endTime, message) => {
-    expect(detailsOf({ ...good, endTime })).toContain(message);
+    expect(describeRefusal({ ...good, endTime })).toContain(message);
   });
 
   test('the whole of time', () => {
-    expect(detailsOf({ ...good, startTime: 0, endTime: MAX_TIME_MS })).toContain(
+    expect(describeRefusal({ ...good, startTime: 0, endTime: MAX_TIME_MS })).toContain(
       `got ${MAX_TIME_MS} ms`,
     );
   });
@@ -132,34 +132,40 @@ describe('refused', () => {
       const body = JSON.parse(
         JSON.stringify(good).replace(new RegExp(`("${member}":)\\d+`), `$1${json}`),
       );
-      expect(detailsOf(body)).toBe(`${member} ${allowed}`);
+      expect(describeRefusal(body)).toBe(`${member} ${allowed}`);
     }
   });
 
   test.each(['type', 'startTime', 'endTime'])('no %s', (member) => {
     const { [member as 'type']: _, ...rest } = good;
-    expect(detailsOf(rest)).toMatch(new RegExp(`^${member} must be .*; got nothing$`));
+    expect(describeRefusal(rest)).toMatch(new RegExp(`^${member} must be .*; got nothing$`));
   });
 
   test.each(['"orders"', '"ORDERS "', '"REFUNDS"', '["ORDERS"]', 'null', '0', '"toString"', '""'])(
     'the type %s',
     (type) => {
       const body = JSON.stringify(good).replace('"ORDERS"', type);
-      expect(detailsOf(JSON.parse(body))).toBe(`type must be "ORDERS" or "PAYMENTS"; got ${type}`);
+      expect(describeRefusal(JSON.parse(body))).toBe(
+        `type must be "ORDERS" or "PAYMENTS"; got ${type}`,
+      );
     },
   );
 
   test.each(['null', '[]', '"ORDERS"', '1', 'true', `[${JSON.stringify(good)}]`])(
     'the body %s',
     (json) => {
-      expect(detailsOf(JSON.parse(json))).toMatch(/^the body must be a JSON object .*; got /);
+      expect(describeRefusal(JSON.parse(json))).toMatch(/^the body must be a JSON object .*; got /);
     },
   );
 
   test('members that are inherited, also by way of `__proto__`', () => {
-    expect(detailsOf(JSON.parse(`{"__proto__":${JSON.stringify(good)}}`))).toContain('got nothing');
-    expect(detailsOf(Object.create(good))).toContain('type must be');
-    expect(detailsOf({ ...Object.create(null), ...good, endTime: undefined })).toContain('endTime');
+    expect(describeRefusal(JSON.parse(`{"__proto__":${JSON.stringify(good)}}`))).toContain(
+      'got nothing',
+    );
+    expect(describeRefusal(Object.create(good))).toContain('type must be');
+    expect(describeRefusal({ ...Object.create(null), ...good, endTime: undefined })).toContain(
+      'endTime',
+    );
   });
 });
 
@@ -237,7 +243,7 @@ describe('a value in a message', () => {
   test('is cut after 80 characters', () => {
     expect(shown('x'.repeat(78))).toBe(`"${'x'.repeat(78)}"`);
     expect(shown('x'.repeat(79))).toBe(`"${'x'.repeat(79)}...`);
-    expect(detailsOf({ ...good, type: 'x'.repeat(1e6) }).length).toBeLessThan(200);
+    expect(describeRefusal({ ...good, type: 'x'.repeat(1e6) }).length).toBeLessThan(200);
   });
 
   test('may be nested without end, or deeper than the stack', () => {

@@ -1,7 +1,7 @@
 /** Converts objects to CSV and to DuckDB, which must agree. */
 
 import { expect } from 'vitest';
-import { bothTables, rangeOf, temporary } from './formats-fixture.ts';
+import { bothTables, findRange, temporary } from './formats-fixture.ts';
 
 export const ORDER = { id: 'O1', createdTime: 1_767_225_600_001, modifiedTime: 1_767_225_600_002 };
 
@@ -12,19 +12,19 @@ export const PAYMENT = {
 };
 
 /** Orders and payments in both forms, which must be equal. */
-export async function tablesOf(
+export async function readTables(
   orders: readonly (object | string)[],
   payments: readonly object[] = [],
 ) {
   await using folder = await temporary();
   const ranges = [
-    await rangeOf(folder.path, 'ORDERS', orders),
-    await rangeOf(folder.path, 'PAYMENTS', payments),
+    await findRange(folder.path, 'ORDERS', orders),
+    await findRange(folder.path, 'PAYMENTS', payments),
   ];
   const { csv, duckdb } = await bothTables(folder.path, ranges);
   expect(duckdb).toEqual(csv);
   return csv;
 }
 
-export const firstOf = async (orders: readonly (object | string)[]) =>
-  (await tablesOf(orders)).orders?.[0];
+export const readFirst = async (orders: readonly (object | string)[]) =>
+  (await readTables(orders)).orders?.[0];

@@ -5,7 +5,7 @@ import { resolveColumns } from '../src/columns.ts';
 import { convert } from '../src/index.ts';
 import { quotePattern } from '../src/quote.ts';
 import { listColumns, TABLES } from '../src/tables.ts';
-import { conversionOf, query, rangeOf, temporary } from './formats-fixture.ts';
+import { makeConversion, query, findRange, temporary } from './formats-fixture.ts';
 import { ORDER_WITH_MODIFICATIONS, SAMPLE_ORDERS, SAMPLE_PAYMENTS } from './formats-sample.ts';
 
 test('a column without a table is one of orders and payments', () => {
@@ -67,8 +67,11 @@ test.each([
 test('CSV has the chosen columns in their order, and no other file', async () => {
   await using folder = await temporary();
   const months = [
-    await rangeOf(folder.path, 'ORDERS', [...SAMPLE_ORDERS.slice(0, 1), ORDER_WITH_MODIFICATIONS]),
-    await rangeOf(folder.path, 'PAYMENTS', SAMPLE_PAYMENTS.slice(0, 1)),
+    await findRange(folder.path, 'ORDERS', [
+      ...SAMPLE_ORDERS.slice(0, 1),
+      ORDER_WITH_MODIFICATIONS,
+    ]),
+    await findRange(folder.path, 'PAYMENTS', SAMPLE_PAYMENTS.slice(0, 1)),
   ];
   const columns = resolveColumns('csv', [
     'orders.total',
@@ -77,7 +80,7 @@ test('CSV has the chosen columns in their order, and no other file', async () =>
     'line_item_modifications.position',
     'payments.id',
   ]);
-  const made = await convert('csv', conversionOf(folder.path, months, { columns, csvBom: true }));
+  const made = await convert('csv', makeConversion(folder.path, months, { columns, csvBom: true }));
   expect(made).toEqual([
     { path: 'orders/2026-01.csv', table: 'orders', rows: 2 },
     {
@@ -100,11 +103,11 @@ test('CSV has the chosen columns in their order, and no other file', async () =>
 test('Parquet has the chosen columns and lists in their order', async () => {
   await using folder = await temporary();
   const months = [
-    await rangeOf(folder.path, 'ORDERS', [ORDER_WITH_MODIFICATIONS]),
-    await rangeOf(folder.path, 'PAYMENTS', SAMPLE_PAYMENTS),
+    await findRange(folder.path, 'ORDERS', [ORDER_WITH_MODIFICATIONS]),
+    await findRange(folder.path, 'PAYMENTS', SAMPLE_PAYMENTS),
   ];
   const columns = resolveColumns('parquet', ['orders.line_items', 'orders.id', 'payments.amount']);
-  await convert('parquet', conversionOf(folder.path, months, { columns }));
+  await convert('parquet', makeConversion(folder.path, months, { columns }));
   const path = (name: string) =>
     `read_parquet(${quotePattern(join(folder.path, name))}, hive_partitioning = false)`;
   const names = async (name: string) =>

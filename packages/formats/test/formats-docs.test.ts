@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { convert } from '../src/index.ts';
 import { TABLES, listColumns, type Table } from '../src/tables.ts';
-import { conversionOf, query, rangeOf, temporary } from './formats-fixture.ts';
+import { makeConversion, query, findRange, temporary } from './formats-fixture.ts';
 import { SAMPLE_ORDERS, SAMPLE_PAYMENTS } from './formats-sample.ts';
 
 const docs = readFileSync(join(import.meta.dirname, '../../../docs/formats.md'), 'utf8');
 
 /** The section of docs/formats.md about a table: when this test fails, put its output there. */
-function sectionOf(table: Table): string {
+function writeSection(table: Table): string {
   const keys = table.primaryKey.join(', ');
   const lines = listColumns(table).map((column) => {
     const from = table.keys.includes(column) ? column.from : `\`${column.from}\``;
@@ -29,7 +29,7 @@ function sectionOf(table: Table): string {
 }
 
 test.each(TABLES)('docs/formats.md describes every column of $name', (table) => {
-  expect(docs).toContain(sectionOf(table));
+  expect(docs).toContain(writeSection(table));
 });
 
 /** The SQL in a section of the documentation, one statement each. */
@@ -62,11 +62,11 @@ const FLAT_WHITES = {
 test('the queries in docs/formats.md give what they say', async () => {
   await using folder = await temporary();
   const months = [
-    await rangeOf(folder.path, 'ORDERS', [...SAMPLE_ORDERS, FLAT_WHITES]),
-    await rangeOf(folder.path, 'PAYMENTS', SAMPLE_PAYMENTS),
+    await findRange(folder.path, 'ORDERS', [...SAMPLE_ORDERS, FLAT_WHITES]),
+    await findRange(folder.path, 'PAYMENTS', SAMPLE_PAYMENTS),
   ];
   for (const format of ['csv', 'parquet', 'duckdb'] as const)
-    await convert(format, conversionOf(folder.path, months));
+    await convert(format, makeConversion(folder.path, months));
   // The folder's name is not a pattern, as it is in the documentation.
   const prefix = folder.path.replaceAll(/[[*?]/g, '[$&]').replaceAll("'", "''");
   const inFolder = (sql: string): string =>

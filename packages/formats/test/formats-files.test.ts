@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { quotePattern } from '../src/quote.ts';
 import { convert } from '../src/index.ts';
-import { conversionOf, query, rangeOf, temporary } from './formats-fixture.ts';
+import { makeConversion, query, findRange, temporary } from './formats-fixture.ts';
 
 const orders = (count: number, more: object = {}) =>
   Array.from({ length: count }, (_, index) => ({
@@ -22,13 +22,13 @@ const fromParquet = (path: string) => `read_parquet(${literal(path)}, hive_parti
 test('Parquet: one file a month, what is nested as lists', async () => {
   await using folder = await temporary();
   const ranges = [
-    await rangeOf(folder.path, 'ORDERS', orders(3, { z: [1] })),
-    await rangeOf(folder.path, 'ORDERS', [], { month: '2026-03' }),
-    await rangeOf(folder.path, 'PAYMENTS', [
+    await findRange(folder.path, 'ORDERS', orders(3, { z: [1] })),
+    await findRange(folder.path, 'ORDERS', [], { month: '2026-03' }),
+    await findRange(folder.path, 'PAYMENTS', [
       { id: 'P1', createdTime: 1, amount: 5, tender: { label: 'Cash' } },
     ]),
   ];
-  const made = await convert('parquet', conversionOf(folder.path, ranges));
+  const made = await convert('parquet', makeConversion(folder.path, ranges));
   expect(made).toEqual([
     { path: 'orders/2026-01.parquet', table: 'orders', rows: 3 },
     { path: 'orders/2026-03.parquet', table: 'orders', rows: 0 },
@@ -60,8 +60,8 @@ test('Parquet: one file a month, what is nested as lists', async () => {
 test('DuckDB: keys, comments and the view, whatever the file is called', async () => {
   await using folder = await temporary();
   const ranges = [
-    await rangeOf(folder.path, 'ORDERS', orders(2)),
-    await rangeOf(folder.path, 'PAYMENTS', [
+    await findRange(folder.path, 'ORDERS', orders(2)),
+    await findRange(folder.path, 'PAYMENTS', [
       {
         id: 'P1',
         createdTime: 1_767_225_600_000,
@@ -74,7 +74,7 @@ test('DuckDB: keys, comments and the view, whatever the file is called', async (
       { id: 'P2', createdTime: 1_767_225_600_000, currency: 'USD', amount: 9, result: 'FAIL' },
     ]),
   ];
-  await convert('duckdb', conversionOf(folder.path, ranges));
+  await convert('duckdb', makeConversion(folder.path, ranges));
   expect((await readdir(folder.path)).filter((name) => name.startsWith('sales'))).toEqual([
     'sales.duckdb',
   ]);
@@ -128,8 +128,8 @@ test('DuckDB: keys, comments and the view, whatever the file is called', async (
 
 test('DuckDB: the same order twice', async () => {
   await using folder = await temporary();
-  const range = await rangeOf(folder.path, 'ORDERS', [...orders(1), ...orders(1)]);
-  await expect(convert('duckdb', conversionOf(folder.path, [range]))).rejects.toMatchObject({
+  const range = await findRange(folder.path, 'ORDERS', [...orders(1), ...orders(1)]);
+  await expect(convert('duckdb', makeConversion(folder.path, [range]))).rejects.toMatchObject({
     code: 'DUPLICATE_ID',
     message: expect.stringContaining('O0') as unknown,
   });
@@ -141,9 +141,9 @@ test.each(['csv', 'parquet', 'duckdb'] as const)(
     await using folder = await temporary();
     const out = join(folder.path, 'out');
     await mkdir(out);
-    const range = await rangeOf(folder.path, 'ORDERS', orders(30_000));
+    const range = await findRange(folder.path, 'ORDERS', orders(30_000));
     const controller = new AbortController();
-    const conversion = conversionOf(out, [range], {
+    const conversion = makeConversion(out, [range], {
       signal: controller.signal,
       onProgress: () => controller.abort(),
     });
@@ -157,8 +157,8 @@ test.each(['csv', 'parquet', 'duckdb'] as const)(
     await using folder = await temporary();
     const seen: number[] = [];
     const ranges = [
-      await rangeOf(folder.path, 'ORDERS', orders(9000)),
-      await rangeOf(
+      await findRange(folder.path, 'ORDERS', orders(9000)),
+      await findRange(
         folder.path,
         'ORDERS',
         orders(20).map((order) => ({ ...order, id: `x${order.id}`, z: 1 })),
@@ -166,7 +166,7 @@ test.each(['csv', 'parquet', 'duckdb'] as const)(
       ),
     ];
     const onProgress = (fraction: number) => void seen.push(fraction);
-    await convert(format, conversionOf(folder.path, ranges, { onProgress }));
+    await convert(format, makeConversion(folder.path, ranges, { onProgress }));
     expect(seen).toEqual(seen.toSorted((a, b) => a - b));
     expect(seen.at(-1)).toBe(1);
   },
@@ -181,7 +181,7 @@ test('CSV needs no package; the others say which', async () => {
   for (const name of ['client', 'contract'])
     await symlink(join(import.meta.dirname, '../..', name), join(scope, name));
   await writeFile(join(folder.path, 'package.json'), '{"type":"module"}');
-  const range = await rangeOf(folder.path, 'ORDERS', orders(2));
+  const range = await findRange(folder.path, 'ORDERS', orders(2));
   const script = `
     import { convert } from './src/index.ts';
     for (const format of ['csv', 'parquet', 'duckdb']) {
@@ -204,7 +204,7 @@ test('times carry their zone, and days are those of the directory', async () => 
   await using folder = await temporary();
   // Half past seven in the evening in New York, on the last day of 2025.
   const createdTime = Date.UTC(2026, 0, 1, 0, 30, 0, 123);
-  const range = await rangeOf(folder.path, 'ORDERS', [
+  const range = await findRange(folder.path, 'ORDERS', [
     { id: 'A', createdTime, currency: 'KWD', total: 1250 },
     { id: 'B', createdTime, currency: 'JPY', total: 1250 },
     { id: 'C', createdTime, currency: 'XAU', total: 1250 },
@@ -213,7 +213,7 @@ test('times carry their zone, and days are those of the directory', async () => 
   ]);
   const timezone = 'America/New_York';
   for (const format of ['parquet', 'duckdb'] as const)
-    await convert(format, conversionOf(folder.path, [range], { timezone }));
+    await convert(format, makeConversion(folder.path, [range], { timezone }));
   const parquet = join(folder.path, 'orders/2026-01.parquet');
   expect(
     await query(

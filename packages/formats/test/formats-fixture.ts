@@ -29,7 +29,7 @@ export interface RangeOptions {
 }
 
 /** A month of JSON lines below `folder`; `lines` are objects, or texts as they are. */
-export async function rangeOf(
+export async function findRange(
   folder: string,
   type: ExportType,
   lines: readonly (object | string)[],
@@ -45,7 +45,7 @@ export async function rangeOf(
   return { type, month, path, gzip, objects: lines.length, bytes: data.length };
 }
 
-export function conversionOf(
+export function makeConversion(
   out: string,
   months: readonly LinesFile[],
   more: Partial<Conversion> = {},
@@ -100,7 +100,7 @@ export async function csvTables(out: string): Promise<Tables> {
       header = records[0] ?? [];
       rows.push(...records.slice(1));
     }
-    const times = new Set(timesOf(table));
+    const times = new Set(listTimes(table));
     tables[table.name] = rows.map((row) => {
       if (row.length !== header.length) throw new Error(`${row.length} fields in ${table.name}`);
       return Object.fromEntries(
@@ -115,7 +115,7 @@ export async function csvTables(out: string): Promise<Tables> {
   return tables;
 }
 
-const timesOf = (table: Table) =>
+const listTimes = (table: Table) =>
   listColumns(table)
     .filter(({ type }) => type === 'TIMESTAMPTZ')
     .map(({ name }) => name);
@@ -137,7 +137,7 @@ export async function duckdbTables(out: string): Promise<Tables> {
   const tables: Tables = {};
   for (const table of TABLES) {
     const columns = [...listColumns(table).map(({ name }) => name), 'other'];
-    const times = new Set(timesOf(table));
+    const times = new Set(listTimes(table));
     const cells = columns.map(
       (name) => `CAST(${times.has(name) ? `epoch_ms(${name})` : name} AS VARCHAR) AS ${name}`,
     );
@@ -151,7 +151,7 @@ export async function duckdbTables(out: string): Promise<Tables> {
 
 /** Both forms of the same ranges. */
 export async function bothTables(out: string, ranges: readonly LinesFile[]) {
-  await convert('csv', conversionOf(out, ranges));
-  await convert('duckdb', conversionOf(out, ranges));
+  await convert('csv', makeConversion(out, ranges));
+  await convert('duckdb', makeConversion(out, ranges));
   return { csv: await csvTables(out), duckdb: await duckdbTables(out) };
 }

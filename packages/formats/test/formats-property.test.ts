@@ -5,9 +5,9 @@ import type { Column, Rows } from '../src/tables.ts';
 import { convert } from '../src/index.ts';
 import {
   bothTables,
-  conversionOf,
+  makeConversion,
   csvTables,
-  rangeOf,
+  findRange,
   temporary,
   type Json,
   type JsonObject,
@@ -139,7 +139,7 @@ function pruned(
     const elements = isObject(wrapper) ? wrapper.elements : undefined;
     if (isObject(wrapper) && Array.isArray(elements) && elements.every(isObject)) {
       wrapper.elements = elements.map((element) =>
-        pruned(element, inner, [...outer, idOf(source)]),
+        pruned(element, inner, [...outer, readId(source)]),
       );
     }
     drop(
@@ -151,7 +151,7 @@ function pruned(
 }
 
 /** An id that a reference can name: a text. */
-function idOf({ id }: JsonObject): string | undefined {
+function readId({ id }: JsonObject): string | undefined {
   return typeof id === 'string' ? id : undefined;
 }
 
@@ -184,7 +184,7 @@ const LINE_ITEM_TABLES: Record<string, string> = {
 function rebuiltAll(tables: Tables, type: 'ORDERS' | 'PAYMENTS'): JsonObject[] {
   const key = type === 'ORDERS' ? 'order_id' : 'payment_id';
   const source = type === 'ORDERS' ? 'order' : 'payment';
-  const tableOf: Record<string, string> =
+  const tableByMember: Record<string, string> =
     type === 'ORDERS'
       ? {
           line_items: 'line_items',
@@ -201,7 +201,7 @@ function rebuiltAll(tables: Tables, type: 'ORDERS' | 'PAYMENTS'): JsonObject[] {
   return (tables[type.toLowerCase()] ?? []).map((cells) => {
     const object = rebuilt(cells, ROWS[type].columns);
     for (const { name: list, from, rows } of ROWS[type].lists) {
-      const all = (tables[tableOf[list] as string] ?? []).filter(
+      const all = (tables[tableByMember[list] as string] ?? []).filter(
         (row) => row[key] === cells.id && (row.source ?? source) === source,
       );
       const mine = all.filter((row) => (row.line_item_position ?? null) === null);
@@ -258,10 +258,10 @@ test('CSV: columns and other hold all of every object', async () => {
     some('PAYMENTS', 4),
     async (orders, payments) => {
       const ranges = [
-        await rangeOf(folder.path, 'ORDERS', orders),
-        await rangeOf(folder.path, 'PAYMENTS', payments),
+        await findRange(folder.path, 'ORDERS', orders),
+        await findRange(folder.path, 'PAYMENTS', payments),
       ];
-      await convert('csv', conversionOf(folder.path, ranges));
+      await convert('csv', makeConversion(folder.path, ranges));
       check(await csvTables(folder.path), orders, payments);
     },
   );
@@ -275,8 +275,8 @@ test('DuckDB: the same rows as CSV, of usual and unusual lines', async () => {
     async (orders, payments) => {
       await using folder = await temporary();
       const { csv, duckdb } = await bothTables(folder.path, [
-        await rangeOf(folder.path, 'ORDERS', [...orders, { id: 'usual', createdTime: 1 }]),
-        await rangeOf(folder.path, 'PAYMENTS', payments, { gzip: true }),
+        await findRange(folder.path, 'ORDERS', [...orders, { id: 'usual', createdTime: 1 }]),
+        await findRange(folder.path, 'PAYMENTS', payments, { gzip: true }),
       ]);
       expect(duckdb).toEqual(csv);
       duckdb.orders?.pop();

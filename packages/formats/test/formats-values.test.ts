@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { firstOf, ORDER, PAYMENT, tablesOf } from './both-formats.ts';
+import { readFirst, ORDER, PAYMENT, readTables } from './both-formats.ts';
 
 test('texts of every kind', async () => {
   const texts = [
@@ -16,13 +16,13 @@ test('texts of every kind', async () => {
     "o'",
   ];
   const orders = texts.map((title, index) => ({ ...ORDER, id: `O${index}`, title }));
-  const tables = await tablesOf(orders);
+  const tables = await readTables(orders);
   expect(tables.orders?.map(({ title }) => title)).toEqual(texts);
 });
 
 test('a note of 5 MB', async () => {
   const note = 'é"\n'.repeat(1_300_000);
-  const rows = await tablesOf([
+  const rows = await readTables([
     { ...ORDER, note },
     { ...ORDER, id: 'O2' },
     { ...ORDER, id: 'O3', note, x: note },
@@ -32,7 +32,7 @@ test('a note of 5 MB', async () => {
 }, 60_000);
 
 test('nulls, zeros and absence', async () => {
-  const tables = await tablesOf(
+  const tables = await readTables(
     [{ ...ORDER, state: null, total: 0, lineItems: null, employee: null, unknown: null }],
     [
       { ...PAYMENT, tipAmount: 0 },
@@ -54,7 +54,7 @@ test('numbers are exact, or kept aside', async () => {
     '-0': '0',
     '9007199254740993.0': '9007199254740993',
   };
-  const { orders = [] } = await tablesOf(
+  const { orders = [] } = await readTables(
     [...good, ...Object.keys(unusual), ...bad].map((total, index) =>
       line(total).replace(/"id":"[^,]*",/, `"id":"O${index}",`),
     ),
@@ -76,7 +76,7 @@ test('times are whole numbers, however they are written', async () => {
     '{"id":"F2","createdTime":1.767225602e12,"modifiedTime":1.767225602e12,"total":1.25e3}',
     '{"id":"F3","createdTime":1767225603000,"modifiedTime":1767225603000,"total":1250}',
   ];
-  const { orders = [] } = await tablesOf(lines);
+  const { orders = [] } = await readTables(lines);
   expect(orders.map((row) => [row['created_time'], row['total'], row['other']])).toEqual(
     [1, 2, 3].map((second) => [`176722560${second}000`, '1250', null]),
   );
@@ -86,7 +86,7 @@ test('times outside the years 0 to 9999 are kept aside', async () => {
   const times = [
     -62_167_219_200_000, 253_402_300_799_999, -62_167_219_200_001, 253_402_300_800_000,
   ];
-  const { orders = [] } = await tablesOf(
+  const { orders = [] } = await readTables(
     times.map((modifiedTime, index) => ({ ...ORDER, id: `O${index}`, modifiedTime })),
   );
   expect(orders.map(({ modified_time }) => modified_time)).toEqual([
@@ -100,7 +100,7 @@ test('times outside the years 0 to 9999 are kept aside', async () => {
 
 test('unknown members at every level', async () => {
   const big = `[123456789012345678901234567890.10,1e400]`;
-  const tables = await tablesOf([
+  const tables = await readTables([
     `{"id":"O1","createdTime":5,"big":${big},"employee":{"id":"E","href":"h"},"Total":1,"other":7,
       "lineItems":{"href":"x","elements":[
         {"id":"L1","orderRef":{"id":"O1","z":1},"item":{"id":"I","code":2},"a":[],
@@ -144,7 +144,7 @@ test('unknown members at every level', async () => {
 });
 
 test('collections that are none are kept whole', async () => {
-  const tables = await tablesOf([
+  const tables = await readTables([
     {
       ...ORDER,
       lineItems: { elements: [{ id: 'L1' }, 5] },
@@ -164,11 +164,14 @@ test('collections that are none are kept whole', async () => {
 
 test('names in escapes, names that come twice, halves of pairs', async () => {
   const escaped = String.raw`{"id":"O1","createdTime":1,"t\u006ftal":5,"x\u00e9":1}`;
-  expect(await firstOf([escaped])).toMatchObject({ total: '5', other: String.raw`{"x\u00e9":1}` });
+  expect(await readFirst([escaped])).toMatchObject({
+    total: '5',
+    other: String.raw`{"x\u00e9":1}`,
+  });
   const twice = '{"id":"O1","createdTime":1,"total":5,"total":6}';
-  expect(await firstOf([twice])).toMatchObject({ total: '5', other: '{"total":6}' });
+  expect(await readFirst([twice])).toMatchObject({ total: '5', other: '{"total":6}' });
   const halves = String.raw`{"id":"O1","createdTime":1,"title":"\ud83c","note":"\ud83c\udf5c","z":"\\ud800"}`;
-  expect(await firstOf([halves])).toMatchObject({
+  expect(await readFirst([halves])).toMatchObject({
     title: null,
     note: '🍜',
     other: String.raw`{"title":"\\ud83c","z":"\\ud800"}`,

@@ -3,25 +3,25 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { convert } from '../src/index.ts';
 import { listColumns, TABLES } from '../src/tables.ts';
-import { ORDER, PAYMENT, tablesOf } from './both-formats.ts';
+import { ORDER, PAYMENT, readTables } from './both-formats.ts';
 import {
   bothTables,
-  conversionOf,
+  makeConversion,
   query,
-  rangeOf,
+  findRange,
   type Tables,
   temporary,
 } from './formats-fixture.ts';
 import { ORDER_WITH_MODIFICATIONS, SAMPLE_ORDERS, SAMPLE_PAYMENTS } from './formats-sample.ts';
 
 test('nothing gives headers alone', async () => {
-  const tables = await tablesOf([]);
+  const tables = await readTables([]);
   expect(Object.keys(tables)).toEqual(TABLES.map(({ name }) => name));
   expect(Object.values(tables).flat()).toEqual([]);
 });
 
 test('all that generated trade has finds a column', async () => {
-  const tables = await tablesOf(
+  const tables = await readTables(
     SAMPLE_ORDERS,
     SAMPLE_PAYMENTS.map((line) => JSON.parse(line) as object),
   );
@@ -42,7 +42,7 @@ test('all that generated trade has finds a column', async () => {
 });
 
 test('modifications are rows, numbered through their order', async () => {
-  const tables = await tablesOf([ORDER_WITH_MODIFICATIONS]);
+  const tables = await readTables([ORDER_WITH_MODIFICATIONS]);
   const item = { order_id: '5Q1J0F7XKHTQ2', other: null };
   const first = { ...item, line_item_id: '39VQ6TPMZ4KQW', line_item_position: '1' };
   const none = { modifier_id: null, alternate_name: null };
@@ -89,7 +89,7 @@ test('every refund is in the table of its list; the view has each once, from the
   // Two without an id, and one id twice: no money is left out.
   const elements = [refund, { amount: 7 }, { amount: 8 }, { ...refund, amount: 9 }];
   const payment = { ...PAYMENT, order: { id: 'O1' }, refunds: { elements } };
-  const tables = await tablesOf([order], [payment]);
+  const tables = await readTables([order], [payment]);
   const amounts = (rows: Tables[string] = []): (string | null | undefined)[] =>
     rows.map(({ amount }) => amount);
   expect(amounts(tables['order_refunds'])).toEqual(['4', '1']);
@@ -97,10 +97,10 @@ test('every refund is in the table of its list; the view has each once, from the
 
   await using folder = await temporary();
   const months = [
-    await rangeOf(folder.path, 'ORDERS', [order]),
-    await rangeOf(folder.path, 'PAYMENTS', [payment]),
+    await findRange(folder.path, 'ORDERS', [order]),
+    await findRange(folder.path, 'PAYMENTS', [payment]),
   ];
-  await convert('duckdb', conversionOf(folder.path, months));
+  await convert('duckdb', makeConversion(folder.path, months));
   const sql = 'SELECT source, id, amount::VARCHAR AS amount FROM refunds ORDER BY amount';
   expect(await query(join(folder.path, 'sales.duckdb'), sql)).toEqual([
     { source: 'order', id: 'R2', amount: '1' },
@@ -115,14 +115,17 @@ test('gzip of several members, several ranges, in their order', async () => {
   await using folder = await temporary();
   const ids = ['b', 'a', 'c', 'B'];
   const ranges = [
-    await rangeOf(
+    await findRange(
       folder.path,
       'ORDERS',
       ids.map((id) => ({ ...ORDER, id, y: 1 })),
       { gzip: true },
     ),
-    await rangeOf(folder.path, 'ORDERS', [{ ...ORDER, id: 'A' }], { month: '2026-02', gzip: true }),
-    await rangeOf(folder.path, 'ORDERS', [], { month: '2026-03', gzip: true }),
+    await findRange(folder.path, 'ORDERS', [{ ...ORDER, id: 'A' }], {
+      month: '2026-02',
+      gzip: true,
+    }),
+    await findRange(folder.path, 'ORDERS', [], { month: '2026-03', gzip: true }),
   ];
   const { csv, duckdb } = await bothTables(folder.path, ranges);
   expect(duckdb).toEqual(csv);
@@ -131,10 +134,10 @@ test('gzip of several members, several ranges, in their order', async () => {
 
 test('CSV ends its lines with CRLF, and DuckDB reads it', async () => {
   await using folder = await temporary();
-  const range = await rangeOf(folder.path, 'ORDERS', [
+  const range = await findRange(folder.path, 'ORDERS', [
     { ...ORDER, title: '', note: 'a"b\r\nc,ü', z: 1 },
   ]);
-  const made = await convert('csv', conversionOf(folder.path, [range]));
+  const made = await convert('csv', makeConversion(folder.path, [range]));
   expect(made.find(({ table }) => table === 'orders')).toEqual({
     path: 'orders/2026-01.csv',
     table: 'orders',
@@ -159,8 +162,8 @@ test.each(['csv', 'parquet', 'duckdb'] as const)(
   async (format) => {
     for (const line of ['[]', '{"id":"O1"', '{"id":"O1"}x', '{"id"}', 'nonsense']) {
       await using folder = await temporary();
-      const range = await rangeOf(folder.path, 'ORDERS', [ORDER, line]);
-      await expect(convert(format, conversionOf(folder.path, [range]))).rejects.toMatchObject({
+      const range = await findRange(folder.path, 'ORDERS', [ORDER, line]);
+      await expect(convert(format, makeConversion(folder.path, [range]))).rejects.toMatchObject({
         code: 'BAD_FILE',
         message: expect.stringContaining('line 2') as unknown,
       });

@@ -63,7 +63,7 @@ describe('one process', () => {
     await query(first, 'CREATE TABLE kept AS SELECT 42 AS answer');
     await first[Symbol.asyncDispose]();
     await first[Symbol.asyncDispose]();
-    expect(await processesOf(first.home)).toEqual([]);
+    expect(await listProcesses(first.home)).toEqual([]);
 
     await using second = await openEmbeddedPostgres({ dataDir });
     expect(await query(second, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
@@ -171,7 +171,7 @@ describe('one process', () => {
     );
     await writeFile(file, text.replace(/"password": "..../, '"password": "XXXX'));
     await expect(openEmbeddedPostgres({ dataDir })).rejects.toThrow(/does not accept the password/);
-    expect(await processesOf(open.home)).toEqual([]);
+    expect(await listProcesses(open.home)).toEqual([]);
     await writeFile(file, text);
   });
 
@@ -194,7 +194,7 @@ describe('one process', () => {
     else expect(outcome).toBe(reason);
     expect(performance.now() - began).toBeLessThan(ms + 2_000);
     const home = join(dataDir, 'postgres');
-    expect(await processesOf(home)).toEqual([]);
+    expect(await listProcesses(home)).toEqual([]);
     expect((await readdir(home).catch(() => [])).filter((name) => name.startsWith('new.'))).toEqual(
       [],
     );
@@ -216,7 +216,7 @@ describe('several processes', () => {
     expect(await query(three, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
     expect(await postmasterPid(home)).toBe(pid);
     await three[Symbol.asyncDispose]();
-    expect(await processesOf(home)).toEqual([]);
+    expect(await listProcesses(home)).toEqual([]);
   });
 
   test('after SIGKILL the next one adopts the orphan and stops it when it leaves', async () => {
@@ -230,7 +230,7 @@ describe('several processes', () => {
     expect(await postmasterPid(home)).toBe(pid);
     await expect(removeEmbeddedPostgres(dataDir)).rejects.toThrow(/is running/);
     await open[Symbol.asyncDispose]();
-    expect(await processesOf(home)).toEqual([]);
+    expect(await listProcesses(home)).toEqual([]);
   });
 
   test('coming and going at the same time never fails', async () => {
@@ -242,7 +242,7 @@ describe('several processes', () => {
       }
     });
     await Promise.all(visits);
-    expect(await processesOf(join(dataDir, 'postgres'))).toEqual([]);
+    expect(await listProcesses(join(dataDir, 'postgres'))).toEqual([]);
   });
 });
 
@@ -265,7 +265,7 @@ describe('paths that PostgreSQL cannot use', () => {
     expect(await query(open, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
     expect((await readdir(open.home)).filter((name) => name.startsWith('new.'))).toEqual([]);
     await Promise.all([open[Symbol.asyncDispose](), other[Symbol.asyncDispose]()]);
-    expect(await processesOf(open.home)).toEqual([]);
+    expect(await listProcesses(open.home)).toEqual([]);
   });
 
   test.skipIf(!isRoot)(
@@ -283,7 +283,7 @@ describe('paths that PostgreSQL cannot use', () => {
       const second = await openEmbeddedPostgres({ dataDir });
       expect(await query(second, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
       await second[Symbol.asyncDispose]();
-      expect(await processesOf(first.home)).toEqual([]);
+      expect(await listProcesses(first.home)).toEqual([]);
       await removeEmbeddedPostgres(dataDir);
       await expect(stat(first.home)).rejects.toThrow('ENOENT');
     },
@@ -355,7 +355,7 @@ async function postmasterPid(home: string): Promise<number> {
 }
 
 /** Postmasters of this home that are alive; zombies have no arguments. */
-async function processesOf(home: string): Promise<string[]> {
+async function listProcesses(home: string): Promise<string[]> {
   const { stdout } = await promisify(execFile)('ps', ['-eo', 'pid,args']);
   return stdout.split('\n').filter((line) => line.includes(join(home, 'data')));
 }

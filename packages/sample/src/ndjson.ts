@@ -23,20 +23,20 @@ function* chunks(objects: Iterable<object>): Generator<Uint8Array, void, void> {
   if (used > 0) yield chunk.subarray(0, used);
 }
 
-function* ordersOf(trades: Iterable<Trade>): Generator<Order> {
+function* generateOrders(trades: Iterable<Trade>): Generator<Order> {
   for (const { order } of trades) yield order;
 }
 
-function* paymentsOf(trades: Iterable<Trade>): Generator<Payment> {
+function* generatePayments(trades: Iterable<Trade>): Generator<Payment> {
   for (const { payments } of trades) yield* payments;
 }
 
 /** The orders of `generateTrade`, one a line, in chunks of about 256 kB that end at a line's end. */
 export function ordersNdjson(options: SampleOptions): Generator<Uint8Array, void, void> {
-  return chunks(ordersOf(generateTrade(options)));
+  return chunks(generateOrders(generateTrade(options)));
 }
 
 /** The payments of `generateTrade`, in the order of their orders. */
 export function paymentsNdjson(options: SampleOptions): Generator<Uint8Array, void, void> {
-  return chunks(paymentsOf(generateTrade(options)));
+  return chunks(generatePayments(generateTrade(options)));
 }

@@ -38,7 +38,7 @@ function text(chunks: Iterable<Uint8Array>): string {
   return Buffer.concat([...chunks]).toString('utf8');
 }
 
-function idsOf({ order, payments: paid }: Trade): string[] {
+function listIds({ order, payments: paid }: Trade): string[] {
   const nested = [...(order.lineItems?.elements ?? []), ...(order.refunds?.elements ?? [])];
   return [order, ...paid, ...nested].map(({ id = '' }) => id);
 }
@@ -80,7 +80,7 @@ describe('count, bounds and identity', () => {
             expect(order.createdTime).toBeLessThan(to);
             expect(order.modifiedTime).toBeLessThan(to);
           }
-          const ids = made.flatMap(idsOf);
+          const ids = made.flatMap(listIds);
           expect(new Set(ids).size).toBe(ids.length);
         },
       ),
@@ -110,7 +110,7 @@ describe('count, bounds and identity', () => {
       { ...few, to: few.to + 1 },
       { ...few, seed: 8 },
     ];
-    const runs = [few, ...others].map((each) => [...generateTrade(each)].flatMap(idsOf));
+    const runs = [few, ...others].map((each) => [...generateTrade(each)].flatMap(listIds));
     const ids = runs.flat();
     expect(new Set(ids).size).toBe(ids.length);
     for (const id of ids) expect(id).toMatch(/^[0-9A-HJKMNP-TV-Z]{13}$/);

@@ -1,6 +1,6 @@
 import { ConfigError, readConfig } from '../src/config/config.ts';
 
-export function faultsOf(environment: Record<string, string>): readonly string[] {
+export function findFaults(environment: Record<string, string>): readonly string[] {
   try {
     readConfig(environment);
   } catch (error) {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readConfig } from '../src/config/config.ts';
-import { faultsOf } from './config-faults.ts';
+import { findFaults } from './config-faults.ts';
 
 /** Each variable with values that must be refused; the message names the variable and the value. */
 const INTEGERS: [string, number, number][] = [
@@ -60,7 +60,7 @@ const BAD: [string, string[]][] = [
 
 describe.each(BAD)('%s', (name, values) => {
   test.each(values)('refuses %j', (value) => {
-    const faults = faultsOf({ [name]: value });
+    const faults = findFaults({ [name]: value });
     expect(faults).toHaveLength(1);
     expect(faults[0]).toMatch(new RegExp(`^${name}: `));
     // Hours and storage say what is wrong in the part that is wrong.
@@ -69,8 +69,8 @@ describe.each(BAD)('%s', (name, values) => {
 });
 
 test.each(INTEGERS)('%s from %i to %i', (name, min, max) => {
-  expect(faultsOf({ [name]: String(min) })).toEqual([]);
-  expect(faultsOf({ [name]: String(max) })).toEqual([]);
+  expect(findFaults({ [name]: String(min) })).toEqual([]);
+  expect(findFaults({ [name]: String(max) })).toEqual([]);
 });
 
 test.each([
@@ -84,7 +84,7 @@ test.each([
 
 test('every fault is reported at once', () => {
   const environment = Object.fromEntries(BAD.map(([name, [value = '']]) => [name, value]));
-  const faults = faultsOf({
+  const faults = findFaults({
     ...environment,
     DATABASE_URL: 'mysql://host/db',
     TILLROLL_SIGNING_KEY: 'short',

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { readConfig, storageDirectory } from '../src/config/config.ts';
 import { settingsHelp, settingsTable } from '../src/config/describe.ts';
 import { SETTINGS } from '../src/config/settings.ts';
-import { faultsOf } from './config-faults.ts';
+import { findFaults } from './config-faults.ts';
 
 test('the defaults', () => {
   const config = readConfig({});
@@ -135,7 +135,7 @@ describe('durations', () => {
           const environment = { TILLROLL_RETENTION: `${value}${unit}` };
           if (ms >= 1000 && ms <= 366 * DAY_MS)
             expect(readConfig(environment).retentionMs).toBe(ms);
-          else expect(faultsOf(environment)).toHaveLength(1);
+          else expect(findFaults(environment)).toHaveLength(1);
         },
       ),
     );
@@ -160,16 +160,16 @@ describe('PUBLIC_URL', () => {
   test.each(['0.0.0.0', '::', '192.168.1.4', 'exports.example.com', '127.0.0.1.example.com'])(
     'is required on %s',
     (host) => {
-      const faults = faultsOf({ HOST: host });
+      const faults = findFaults({ HOST: host });
       expect(faults).toHaveLength(1);
       expect(faults[0]).toMatch(/^TILLROLL_PUBLIC_URL: required /);
       expect(faults[0]).toContain(host);
-      expect(faultsOf({ HOST: host, TILLROLL_PUBLIC_URL: 'https://e.example' })).toEqual([]);
+      expect(findFaults({ HOST: host, TILLROLL_PUBLIC_URL: 'https://e.example' })).toEqual([]);
     },
   );
 
   test.each(['127.0.0.1', '127.1.2.3', 'localhost', '::1'])('is not on %s', (host) => {
-    expect(faultsOf({ HOST: host })).toEqual([]);
+    expect(findFaults({ HOST: host })).toEqual([]);
   });
 
   test.each([
@@ -193,7 +193,7 @@ describe('secrets are never repeated', () => {
     `host=db password=${SECRET}`,
     SECRET,
   ])('DATABASE_URL=%s', (text) => {
-    const faults = faultsOf({ DATABASE_URL: text, PORT: 'x' });
+    const faults = findFaults({ DATABASE_URL: text, PORT: 'x' });
     expect(faults).toHaveLength(2);
     expect(faults.join('\n')).toContain('DATABASE_URL: must look like postgres://');
     expect(faults.join('\n')).not.toContain(SECRET);
@@ -205,7 +205,7 @@ describe('secrets are never repeated', () => {
     'hunter2-0123456789,',
     ',hunter2-0123456789',
   ])('TILLROLL_SIGNING_KEY=%s', (text) => {
-    const faults = faultsOf({ TILLROLL_SIGNING_KEY: text });
+    const faults = findFaults({ TILLROLL_SIGNING_KEY: text });
     expect(faults).toEqual(['TILLROLL_SIGNING_KEY: each key needs at least 16 characters']);
   });
 });

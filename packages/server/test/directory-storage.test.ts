@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DirectoryStorage } from '../src/storage/directory.ts';
 import { fileKey } from '../src/storage/keys.ts';
 import { canMount, mountSmall } from './small-disk.ts';
-import { contentOf, ONE, storageContract, TWO } from './storage-contract.ts';
+import { makeContent, ONE, storageContract, TWO } from './storage-contract.ts';
 
 let parent: string;
 
@@ -99,7 +99,7 @@ describe('a directory', () => {
     async () => {
       const root = newRoot();
       const key = fileKey(ONE, 1, 0);
-      await new DirectoryStorage(root).write(key, contentOf(Buffer.from('x')), signal);
+      await new DirectoryStorage(root).write(key, makeContent(Buffer.from('x')), signal);
       expect((await stat(join(root, key))).mode & 0o077).toBe(0);
       expect((await stat(join(root, ONE))).mode & 0o077).toBe(0);
       expect((await stat(root)).mode & 0o077).toBe(0);
@@ -109,7 +109,7 @@ describe('a directory', () => {
   test('lists nothing but attempts, whatever else lies there', async () => {
     const root = newRoot();
     const storage = new DirectoryStorage(root);
-    await storage.write(fileKey(ONE, 1, 0), contentOf(Buffer.from('x')), signal);
+    await storage.write(fileKey(ONE, 1, 0), makeContent(Buffer.from('x')), signal);
     await mkdir(join(root, 'lost+found', '1'), { recursive: true });
     await mkdir(join(root, ONE, 'not-an-attempt'));
     await mkdir(join(root, ONE.toLowerCase(), '1'), { recursive: true });
@@ -129,14 +129,14 @@ describe('a directory', () => {
     await writeFile(root, 'a file, not a directory');
     const storage = new DirectoryStorage(root);
     await expect(
-      storage.write(fileKey(ONE, 1, 0), contentOf(Buffer.from('x')), signal),
+      storage.write(fileKey(ONE, 1, 0), makeContent(Buffer.from('x')), signal),
     ).rejects.toThrow(/ENOTDIR|EEXIST/);
     await expect(access(join(root, ONE))).rejects.toThrow();
   });
 
   test('a reader that goes away closes its file', async () => {
     const storage = new DirectoryStorage(newRoot());
-    await storage.write(fileKey(ONE, 1, 0), contentOf(randomBytes(3_000_000)), signal);
+    await storage.write(fileKey(ONE, 1, 0), makeContent(randomBytes(3_000_000)), signal);
     const reading = await storage.read(fileKey(ONE, 1, 0));
     await new Promise((resolve) => {
       reading.once('data', resolve);

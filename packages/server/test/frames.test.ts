@@ -38,12 +38,12 @@ function field(bytes: Buffer | null): Buffer {
   return bytes === null ? int32(-1) : Buffer.concat([int32(bytes.length), bytes]);
 }
 
-function rowOf(...fields: (Buffer | null)[]): Buffer {
+function makeRow(...fields: (Buffer | null)[]): Buffer {
   return Buffer.concat([int16(fields.length), ...fields.map(field)]);
 }
 
 function encode(rows: readonly Row[]): Buffer {
-  const body = rows.map(({ createdTime, object }) => rowOf(int64(createdTime), object));
+  const body = rows.map(({ createdTime, object }) => makeRow(int64(createdTime), object));
   return Buffer.concat([HEADER, ...body, TRAILER]);
 }
 
@@ -183,19 +183,19 @@ describe('FrameDecoder', () => {
   });
 
   test.each([
-    ['no created_time', rowOf(null, Buffer.from('{"id":"A"}'))],
-    ['no created_time and no object', rowOf(null, null)],
-    ['no object', rowOf(int64(1), null)],
-    ['a created_time of four bytes', rowOf(int32(1), Buffer.from('{"id":"A"}'))],
-    ['one field', rowOf(int64(1))],
-    ['three fields', rowOf(int64(1), Buffer.from('{}'), Buffer.from('{}'))],
-    ['no fields', rowOf()],
+    ['no created_time', makeRow(null, Buffer.from('{"id":"A"}'))],
+    ['no created_time and no object', makeRow(null, null)],
+    ['no object', makeRow(int64(1), null)],
+    ['a created_time of four bytes', makeRow(int32(1), Buffer.from('{"id":"A"}'))],
+    ['one field', makeRow(int64(1))],
+    ['three fields', makeRow(int64(1), Buffer.from('{}'), Buffer.from('{}'))],
+    ['no fields', makeRow()],
     ['an impossible count of fields', Buffer.concat([int16(-2), Buffer.alloc(30)])],
   ])('a row with %s is broken', (_what, row) => {
     const stream = Buffer.concat([HEADER, row, TRAILER]);
     expect(() => decode([stream])).toThrow(BrokenStream);
     expect(() => decode(cut(stream, [1]))).toThrow(BrokenStream);
-    const after = rowOf(int64(2), Buffer.from('{"id":"B"}'));
+    const after = makeRow(int64(2), Buffer.from('{"id":"B"}'));
     expect(() => decode([Buffer.concat([HEADER, row, after, TRAILER])])).toThrow(BrokenStream);
   });
 

@@ -136,17 +136,17 @@ describe('requests under way of one client address', () => {
       raw.send(get(path, `X-Forwarded-For: ${forwarded}\r\nAuthorization: Bearer ${TOKEN}\r\n`));
       return raw;
     };
-    const statusOf = async (forwarded: string, from: string): Promise<number> =>
+    const fetchStatus = async (forwarded: string, from: string): Promise<number> =>
       (await (await ask(forwarded, from)).answer()).status;
     for (const claimed of ['1.1.1.1', 'garbage, 1.1.1.1', '9.9.9.9,1.1.1.1, 10.1.1.1'])
       await ask(claimed, '127.0.0.2', EXPORTS);
     await until('three wait', () => turns.waiting === 3);
     for (const claimed of ['1.1.1.1', ' , ,,, 1.1.1.1', '2.2.2.2, 1.1.1.1:4711', '::ffff:1.1.1.1'])
-      expect(await statusOf(claimed, '127.0.0.3'), claimed).toBe(503);
-    expect(await statusOf('1.1.1.1, 2.2.2.2', '127.0.0.2')).toBe(200);
-    expect(await statusOf('1.1.1.1, garbage', '127.0.0.2')).toBe(200);
+      expect(await fetchStatus(claimed, '127.0.0.3'), claimed).toBe(503);
+    expect(await fetchStatus('1.1.1.1, 2.2.2.2', '127.0.0.2')).toBe(200);
+    expect(await fetchStatus('1.1.1.1, garbage', '127.0.0.2')).toBe(200);
     // Nobody believes a peer that is not a proxy.
-    expect(await statusOf('1.1.1.1', '127.0.0.9')).toBe(200);
+    expect(await fetchStatus('1.1.1.1', '127.0.0.9')).toBe(200);
     release();
   });
 

@@ -13,7 +13,7 @@ function* inChunks(body: Buffer, sizes: readonly number[]): Generator<Buffer> {
   }
 }
 
-function linesOf(
+function readLines(
   body: Buffer | string,
   sizes: readonly number[] = [body.length || 1],
   limits = LIMITS,
@@ -63,9 +63,9 @@ describe('lines of a body', () => {
           .map(({ text }, i): [number, string] => [i + 1, text])
           .filter(([, text]) => /[^\t\r ]/.test(text));
         const body = Buffer.from((bom ? '\ufeff' : '') + joined);
-        expect(linesOf(body, chunkSizes)).toEqual(expected);
-        expect(linesOf(body, [1])).toEqual(expected);
-        expect(linesOf(body)).toEqual(expected);
+        expect(readLines(body, chunkSizes)).toEqual(expected);
+        expect(readLines(body, [1])).toEqual(expected);
+        expect(readLines(body)).toEqual(expected);
       }),
       { numRuns: 300 },
     );
@@ -105,12 +105,12 @@ describe('lines of a body', () => {
     ['white space around an object stays', '  {} \n', [[1, '  {} ']]],
     ['one CR of several', 'a\r\r\n', [[1, 'a\r']]],
   ])('%s', (_what, body, expected) => {
-    expect(linesOf(body)).toEqual(expected);
-    expect(linesOf(body, [1])).toEqual(expected);
+    expect(readLines(body)).toEqual(expected);
+    expect(readLines(body, [1])).toEqual(expected);
   });
 
   test('a byte order mark counts only at the start', () => {
-    expect(linesOf('a\n\ufeffb')).toEqual([
+    expect(readLines('a\n\ufeffb')).toEqual([
       [1, 'a'],
       [2, '\ufeffb'],
     ]);
@@ -137,9 +137,9 @@ describe('limits', () => {
     ['with CRLF', `${full}\r\n`],
     ['with a byte order mark', `\ufeff${full}\r\n`],
   ])('a line of the limit passes, %s', (_what, body) => {
-    expect(linesOf(body)).toEqual([[1, full]]);
-    expect(linesOf(body, [1])).toEqual([[1, full]]);
-    expect(linesOf(body, [7])).toEqual([[1, full]]);
+    expect(readLines(body)).toEqual([[1, full]]);
+    expect(readLines(body, [1])).toEqual([[1, full]]);
+    expect(readLines(body, [7])).toEqual([[1, full]]);
   });
 
   test.each([
@@ -149,15 +149,15 @@ describe('limits', () => {
     ['with a byte order mark', `\ufeff${full}x\r\n`],
   ])('one byte more does not, %s', (_what, body) => {
     for (const chunkSizes of [[body.length * 2], [1], [7]]) {
-      expect(tooLarge(() => linesOf(body, chunkSizes))).toMatch(/^line 1: longer than 100 bytes/);
+      expect(tooLarge(() => readLines(body, chunkSizes))).toMatch(/^line 1: longer than 100 bytes/);
     }
   });
 
   test('the number of the line is named', () => {
     for (const chunkSizes of [[10_000], [1], [7]]) {
       const body = `a\n\nb\n${full}xxxxxxxxxx`;
-      expect(tooLarge(() => linesOf(body, chunkSizes))).toMatch(/^line 4: longer than 100 bytes/);
-      expect(tooLarge(() => linesOf(`${body}\nc\n`, chunkSizes))).toMatch(/^line 4: /);
+      expect(tooLarge(() => readLines(body, chunkSizes))).toMatch(/^line 4: longer than 100 bytes/);
+      expect(tooLarge(() => readLines(`${body}\nc\n`, chunkSizes))).toMatch(/^line 4: /);
     }
   });
 
@@ -175,15 +175,15 @@ describe('limits', () => {
     const limits = { line: 100, body: 1000 };
     const body = `${'x'.repeat(99)}\n`.repeat(10);
     for (const chunkSizes of [[5000], [1], [7]]) {
-      expect(linesOf(body, chunkSizes, limits)).toHaveLength(10);
-      expect(tooLarge(() => linesOf(`${body}\n`, chunkSizes, limits))).toMatch(
+      expect(readLines(body, chunkSizes, limits)).toHaveLength(10);
+      expect(tooLarge(() => readLines(`${body}\n`, chunkSizes, limits))).toMatch(
         /^the body is larger than 1000 bytes/,
       );
     }
   });
 
   test('a body of empty lines alone is limited as well', () => {
-    expect(tooLarge(() => linesOf('\n'.repeat(1001), [64], { line: 100, body: 1000 }))).toMatch(
+    expect(tooLarge(() => readLines('\n'.repeat(1001), [64], { line: 100, body: 1000 }))).toMatch(
       /^the body is larger/,
     );
   });

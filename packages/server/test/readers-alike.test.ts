@@ -7,9 +7,9 @@ import type { Members as Scanned } from '../../client/src/json/members.ts';
 import { ObjectReader } from '../../client/src/json/object-reader.ts';
 import {
   bothTables,
-  conversionOf,
+  makeConversion,
   query,
-  rangeOf,
+  findRange,
   temporary,
   type Tables,
 } from '../../formats/test/formats-fixture.ts';
@@ -155,7 +155,7 @@ function scanned(text: string, layout: 'elements' | 'lines'): Scanned {
 }
 
 /** No -0: it is the same amount as 0. */
-const amountOf = (value: unknown): unknown =>
+const readAmount = (value: unknown): unknown =>
   value === undefined ? null : typeof value === 'number' ? value + 0 : value;
 
 /** The client's reading of an object. */
@@ -168,7 +168,7 @@ function expectClient(text: string, object: Parsed, type: ExportType): void {
     expect(members.currency).toBe(object['currency'] ?? null);
     const sums = type === 'ORDERS' ? ['total'] : ['amount', 'tipAmount', 'taxAmount'];
     for (const name of sums) {
-      expect(members[name as 'total']).toBe(amountOf(object[name]));
+      expect(members[name as 'total']).toBe(readAmount(object[name]));
     }
     if (type === 'PAYMENTS') expect(members.result).toBe(object['result'] ?? null);
   }
@@ -262,12 +262,12 @@ test.each(['ORDERS', 'PAYMENTS'] as const)(
     expect(refused).toBeGreaterThan(150);
 
     await using folder = await temporary();
-    const range = await rangeOf(folder.path, type, accepted);
+    const range = await findRange(folder.path, type, accepted);
     const objects = accepted.map((line) => JSON.parse(line) as Parsed);
     const { csv, duckdb } = await bothTables(folder.path, [range]);
     expectTables(csv, objects, type);
     expectTables(duckdb, objects, type);
-    await convert('parquet', conversionOf(folder.path, [range]));
+    await convert('parquet', makeConversion(folder.path, [range]));
     const name = type.toLowerCase();
     const [file = ''] = await readdir(join(folder.path, name));
     const money = type === 'ORDERS' ? 'total' : 'amount';

@@ -10,7 +10,7 @@ export const ONE = '0123456789ABC';
 
 export const TWO = 'ZYXWVTSRQPNMK';
 
-export function contentOf(bytes: Buffer, chunk = 64 * 1024): Readable {
+export function makeContent(bytes: Buffer, chunk = 64 * 1024): Readable {
   return Readable.from(
     (function* () {
       for (let at = 0; at < bytes.length; at += chunk) yield bytes.subarray(at, at + chunk);
@@ -37,7 +37,7 @@ export function storageContract(
     afterEach(() => dispose());
 
     const write = (key: string, bytes: Buffer): Promise<number> =>
-      storage.write(key, contentOf(bytes), signal);
+      storage.write(key, makeContent(bytes), signal);
     const read = async (key: string, range?: { start: number; end: number }): Promise<Buffer> =>
       buffer(await storage.read(key, range));
     const attempts = async (): Promise<string[]> => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { bodyOf } from '../src/http/body.ts';
+import { streamBody } from '../src/http/body.ts';
 import { SpoolBudget } from '../src/ingest/budget.ts';
 import { CheckThread } from '../src/ingest/check-thread.ts';
 import { CheckThreads } from '../src/ingest/check-threads.ts';
@@ -16,7 +16,9 @@ const NEVER = new AbortController().signal;
 const ignore = (): void => undefined;
 const order = (id: string): string => `{"id":"${id}","createdTime":1767225600000}\n`;
 
-async function* chunksOf(...chunks: readonly (string | Promise<never>)[]): AsyncGenerator<Buffer> {
+async function* streamChunks(
+  ...chunks: readonly (string | Promise<never>)[]
+): AsyncGenerator<Buffer> {
   for (const chunk of chunks) yield Buffer.from(await chunk);
 }
 
@@ -38,7 +40,7 @@ describe('a thread that checks', () => {
   test('takes one upload after another, also behind one that it refused', async () => {
     const thread = new CheckThread();
     try {
-      const once = (text: string) => thread.run(target, chunksOf(text), ignore, NEVER);
+      const once = (text: string) => thread.run(target, streamChunks(text), ignore, NEVER);
       expect(await once(order('A'))).toMatchObject({ rows: 1 });
       await expect(once('[1]')).rejects.toThrow(BadBody);
       await expect(once('x'.repeat(9_000_000))).rejects.toThrow(TooLarge);
@@ -55,9 +57,9 @@ describe('a thread that checks', () => {
     const thread = new CheckThread();
     try {
       const silent = new Promise<never>(ignore);
-      await expect(thread.run(target, chunksOf('[1]\n', silent), ignore, NEVER)).rejects.toThrow(
-        BadBody,
-      );
+      await expect(
+        thread.run(target, streamChunks('[1]\n', silent), ignore, NEVER),
+      ).rejects.toThrow(BadBody);
       expect(thread.isUsable).toBe(true);
     } finally {
       await thread.close();
@@ -91,7 +93,7 @@ describe('a thread that checks', () => {
       parentPort.on('message', () => { for (let i = 0; ; i++) kept.push({ a: i, b: [i] }); });`;
     const thread = new CheckThread(new URL(`data:text/javascript,${encodeURIComponent(source)}`));
     const error: unknown = await thread
-      .run(target, chunksOf(order('A')), ignore, NEVER)
+      .run(target, streamChunks(order('A')), ignore, NEVER)
       .catch((cause: unknown) => cause);
     expect(error).toBeInstanceOf(NoRoom);
     expect(error).toMatchObject({ cause: { code: 'ERR_WORKER_OUT_OF_MEMORY' } });
@@ -102,7 +104,7 @@ describe('a thread that checks', () => {
     const thread = new CheckThread();
     try {
       await expect(
-        thread.run({ ...target, fd: 9_999 }, chunksOf(order('A')), ignore, NEVER),
+        thread.run({ ...target, fd: 9_999 }, streamChunks(order('A')), ignore, NEVER),
       ).rejects.toMatchObject({ code: 'EBADF' });
     } finally {
       await thread.close();
@@ -115,9 +117,9 @@ describe('a thread that checks', () => {
       const broken = Promise.reject<never>(new BadBody('broken'));
       broken.catch(ignore);
       await expect(
-        threads.check(target, chunksOf(order('A'), broken), ignore, NEVER),
+        threads.check(target, streamChunks(order('A'), broken), ignore, NEVER),
       ).rejects.toThrow('broken');
-      expect(await threads.check(target, chunksOf(order('A')), ignore, NEVER)).toMatchObject({
+      expect(await threads.check(target, streamChunks(order('A')), ignore, NEVER)).toMatchObject({
         rows: 1,
       });
     } finally {
@@ -131,7 +133,7 @@ describe('the least rate of an upload', () => {
 
   async function read(body: Readable, pauseMs = 0): Promise<number> {
     let bytes = 0;
-    for await (const chunk of bodyOf(body as IncomingMessage, least)) {
+    for await (const chunk of streamBody(body as IncomingMessage, least)) {
       bytes += chunk.length;
       await sleep(pauseMs);
     }

@@ -35,7 +35,7 @@ export class Source implements AsyncIterable<TestRow[]> {
   }
 }
 
-export function* batchesOf(objects: Iterable<Buffer>, size: number): Generator<TestRow[]> {
+export function* makeBatches(objects: Iterable<Buffer>, size: number): Generator<TestRow[]> {
   let batch: TestRow[] = [];
   let number = 0;
   for (const object of objects) {

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { PIECE_BYTES } from '../src/sink/cutter.ts';
 import { IN_FLIGHT_BYTES, StorageError, writeFiles } from '../src/sink/write-files.ts';
 import {
-  batchesOf,
+  makeBatches,
   gate,
   ignorePosition,
   Memory,
@@ -31,7 +31,7 @@ describe('the manifest', () => {
           const memory = new Memory();
           const positions: number[] = [];
           const manifest = await writeFiles(
-            new Source(batchesOf(objects, batch)),
+            new Source(makeBatches(objects, batch)),
             memory.store(),
             (createdTime) => positions.push(createdTime),
           );
@@ -60,7 +60,7 @@ describe('the manifest', () => {
     const memory = new Memory();
     // Later files end first: the manifest keeps the order of the files all the same.
     const store = memory.store((position) => wait(100 - 30 * position));
-    const manifest = await writeFiles(new Source(batchesOf(objects, 100)), store, ignorePosition);
+    const manifest = await writeFiles(new Source(makeBatches(objects, 100)), store, ignorePosition);
     expect(memory.mostActive).toBeGreaterThan(1);
     expect(manifest.map((file) => file.objects)).toEqual([1000, 1000, 1000, 200]);
     const hashes = memory.files.map((file) =>
@@ -75,7 +75,7 @@ describe('the manifest', () => {
     const [object = Buffer.alloc(0)] = noise(1, IN_FLIGHT_BYTES + 3 * PIECE_BYTES);
     const memory = new Memory();
     const manifest = await writeFiles(
-      new Source(batchesOf([object], 1)),
+      new Source(makeBatches([object], 1)),
       memory.store(),
       ignorePosition,
     );
@@ -112,7 +112,7 @@ describe('a store that fails', () => {
     ],
   ])('for the second file, %s: rejects, and nothing is left pending', async (_what, before) => {
     const memory = new Memory();
-    const source = new Source(batchesOf(noise(5000, 1000), 100));
+    const source = new Source(makeBatches(noise(5000, 1000), 100));
     const error: unknown = await writeFiles(source, memory.store(before), ignorePosition).then(
       () => null,
       (reason: unknown) => reason,
@@ -131,7 +131,7 @@ describe('a store that fails', () => {
     const store = memory.store((position) =>
       position === 1 ? Promise.reject(full) : Promise.resolve(),
     );
-    const source = new Source(batchesOf(noise(1001, 100), 100));
+    const source = new Source(makeBatches(noise(1001, 100), 100));
     await expect(writeFiles(source, store, ignorePosition)).rejects.toThrow(StorageError);
     expect(memory.active).toBe(0);
   });
@@ -141,7 +141,7 @@ describe('a store that fails', () => {
     const store = memory.store((position) =>
       position === 1 ? Promise.reject(full) : Promise.resolve(),
     );
-    const source = new Source(batchesOf(noise(Infinity, 1000), 100));
+    const source = new Source(makeBatches(noise(Infinity, 1000), 100));
     await expect(writeFiles(source, store, ignorePosition)).rejects.toThrow(StorageError);
     expect(source.closed).toBe(true);
     // The failing file begins at 1 MB; what may be in flight can follow it.
@@ -154,7 +154,7 @@ describe('a source that fails', () => {
     const broken = new Error('the link broke');
     const memory = new Memory();
     const batches = async function* (): AsyncGenerator<TestRow[]> {
-      yield* batchesOf(noise(2500, 1000), 100);
+      yield* makeBatches(noise(2500, 1000), 100);
       throw broken;
     };
     const slow = memory.store(() => wait(50));
@@ -180,7 +180,7 @@ describe('a slow store holds the source back', () => {
   test('large objects: by the bytes in flight', async () => {
     const { opened, open } = gate();
     const memory = new Memory();
-    const source = new Source(batchesOf(noise(3000, 20_000), 10));
+    const source = new Source(makeBatches(noise(3000, 20_000), 10));
     const writing = writeFiles(
       source,
       memory.store(() => opened),
@@ -200,7 +200,7 @@ describe('a slow store holds the source back', () => {
     const { opened, open } = gate();
     const memory = new Memory();
     const object = Buffer.from('{"id":"A"}');
-    const source = new Source(batchesOf(Array<Buffer>(400_000).fill(object), 1000));
+    const source = new Source(makeBatches(Array<Buffer>(400_000).fill(object), 1000));
     const writing = writeFiles(
       source,
       memory.store(() => opened),

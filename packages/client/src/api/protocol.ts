@@ -22,8 +22,8 @@ export function parseExport(json: unknown): ExportObject {
     exported !== null &&
     typeof exported.id === 'string' &&
     EXPORT_ID.test(exported.id) &&
-    isOneOf(EXPORT_STATUSES, exported.status) &&
-    isOneOf(EXPORT_TYPES, exported.type) &&
+    isAnyOf(EXPORT_STATUSES, exported.status) &&
+    isAnyOf(EXPORT_TYPES, exported.type) &&
     (exported.exportUrls === undefined ||
       (Array.isArray(urls) && urls.every((file) => typeof file?.url === 'string'))) &&
     (exported.files === undefined || (Array.isArray(files) && files.every(isFileEntry)));
@@ -35,7 +35,7 @@ export function parseExport(json: unknown): ExportObject {
   );
 }
 
-function isOneOf(allowed: readonly unknown[], value: unknown): boolean {
+function isAnyOf(allowed: readonly unknown[], value: unknown): boolean {
   return allowed.includes(value);
 }
 

@@ -77,7 +77,7 @@ function inFiles(pieces: readonly Piece[], perFile: number): Piece[][] {
 }
 
 /** Cuts what an export of `range` holds into files: what is in it, or what the faults make of that. */
-export function contentsOf(
+export function makeContents(
   shelf: Shelf,
   range: TimeRange,
   perFile: number,

@@ -39,7 +39,7 @@ function instants(random: Random, count: number, span: TimeRange): number[] {
     const drawn = Math.floor(startTime + (i + random()) * step);
     times.push(before !== undefined && random() < 0.05 ? before : Math.min(endTime - 1, drawn));
   }
-  const bounds = [...boundsOf(span), endTime];
+  const bounds = [...findBounds(span), endTime];
   for (const [i, bound] of bounds.slice(0, -1).entries()) {
     const index = times.findIndex((time) => time >= bound);
     if (index >= 0 && (times[index] as number) < (bounds[i + 1] as number)) times[index] = bound;
@@ -48,7 +48,7 @@ function instants(random: Random, count: number, span: TimeRange): number[] {
 }
 
 /** Starts of the ranges of exports: at the span's start, and at the 1st and the 16th of each month, UTC. */
-function boundsOf({ startTime, endTime }: TimeRange): number[] {
+function findBounds({ startTime, endTime }: TimeRange): number[] {
   const bounds = [startTime];
   const first = new Date(startTime);
   for (let month = 0; ; month++)

@@ -7,7 +7,7 @@ import {
   type ExportStatus,
   type ExportType,
 } from '@tillroll/contract';
-import { contentsOf, type Piece } from './contents.ts';
+import { makeContents, type Piece } from './contents.ts';
 import type { Shelf } from './data.ts';
 import type { FaultBook, FaultKinds, Layout, Subject } from './faults.ts';
 import { layOut } from './layouts.ts';
@@ -30,7 +30,7 @@ export interface ExportRules {
 type Fate<N extends 'unfinished' | 'failed' | 'forgotten' | 'vanished'> = FaultKinds[N] | undefined;
 
 /** One export, as the fake server keeps it. Times are of the true clock. */
-export class FarExport {
+export class FakeExport {
   readonly id = exportIdFrom(randomBytes(13));
   readonly createdAt = Date.now();
   readonly request: ExportRequest;
@@ -62,7 +62,7 @@ export class FarExport {
     this.#forgotten = faults.strike('forgotten', subject);
     this.#vanished = faults.strike('vanished', subject);
     this.#layout = faults.strike('layout', subject)?.how;
-    this.files = contentsOf(shelf, request, rules.perFile, faults, subject);
+    this.files = makeContents(shelf, request, rules.perFile, faults, subject);
   }
 
   /** 0 to 1, by reads or by time, whichever is ahead. */
@@ -101,15 +101,15 @@ export class FarExport {
     return this.status === 'DONE' && !isVanished && Date.now() < this.availableUntil;
   }
 
-  bytesOf(position: number): Buffer {
+  makeBytes(position: number): Buffer {
     return layOut(this.files[position] ?? [], this.#layout);
   }
 
   /** The bytes of this file, without faults in transit. */
-  sumOf(position: number): ExportFile {
+  makeEntry(position: number): ExportFile {
     const known = this.#sums[position];
     if (known) return known;
-    const bytes = this.bytesOf(position);
+    const bytes = this.makeBytes(position);
     return (this.#sums[position] = {
       objects: this.files[position]?.length ?? 0,
       bytes: bytes.length,
@@ -171,7 +171,7 @@ export class FarExport {
   ): Pick<ExportObject, 'files'> {
     const wrong = faults.strike('manifest', subject);
     const entries = positions.map((position) => {
-      const entry = { ...this.sumOf(position) };
+      const entry = { ...this.makeEntry(position) };
       if (!wrong || (wrong.at !== undefined && wrong.at !== position)) return entry;
       if (wrong.sha256 === 'wrong')
         entry.sha256 = createHash('sha256').update(entry.sha256).digest('hex');
@@ -188,7 +188,7 @@ export class FarExport {
 
 /** All exports, and how many of them are open. */
 export class Exports {
-  readonly all: FarExport[] = [];
+  readonly all: FakeExport[] = [];
   readonly #shelves: Readonly<Record<ExportType, Shelf>>;
   readonly #rules: ExportRules;
 
@@ -201,13 +201,13 @@ export class Exports {
     return this.all.filter((one) => one.isOpen).length;
   }
 
-  create(request: ExportRequest, faults: FaultBook, subject: Subject): FarExport {
-    const made = new FarExport(request, this.#shelves[request.type], this.#rules, faults, subject);
+  create(request: ExportRequest, faults: FaultBook, subject: Subject): FakeExport {
+    const made = new FakeExport(request, this.#shelves[request.type], this.#rules, faults, subject);
     this.all.push(made);
     return made;
   }
 
-  find(id: string): FarExport | undefined {
+  find(id: string): FakeExport | undefined {
     return this.all.find((one) => one.id === id);
   }
 }

@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { refusal, type Answer } from './answer.ts';
-import type { Exports, FarExport } from './exports.ts';
+import type { Exports, FakeExport } from './exports.ts';
 import type { FaultBook, FaultKinds, Subject } from './faults.ts';
 
 export const FILES = '/v3/files/';
 
 interface Minted {
-  file: FarExport;
+  file: FakeExport;
   position: number;
   /** Epoch ms. */
   expires: number;
@@ -20,7 +20,7 @@ export class FileAddresses {
   readonly #minted = new Map<string, Minted>();
 
   /** Path and query of a file, good until `expires`. */
-  mint(file: FarExport, position: number, early?: FaultKinds['urlsExpire']): string {
+  mint(file: FakeExport, position: number, early?: FaultKinds['urlsExpire']): string {
     const expires = early ? Date.now() + early.ms : file.availableUntil;
     const signature = randomBytes(16).toString('hex');
     const target = `${FILES}${file.id}/${position}?expires=${expires}&signature=${signature}`;
@@ -42,7 +42,7 @@ export class FileAddresses {
 export function fileAt(
   exports: Exports,
   path: string,
-): { file?: FarExport | undefined; position?: number } {
+): { file?: FakeExport | undefined; position?: number } {
   const [, id, position] = /^\/v3\/files\/([^/]+)\/([0-9]+)$/.exec(path) ?? [];
   return id === undefined ? {} : { file: exports.find(id), position: Number(position) };
 }
@@ -101,7 +101,7 @@ export function fileAnswer(
   faults: FaultBook,
   subject: Subject,
 ): Answer {
-  const identity = file.bytesOf(position);
+  const identity = file.makeBytes(position);
   const served = faults.strike('altered', subject) ? alter(identity) : identity;
   const isGzip = gzip && acceptsGzip(headers['accept-encoding']);
   const whole = {
@@ -118,7 +118,7 @@ export function fileAnswer(
   };
   if (!tillroll) return whole;
   const how = faults.strike('range', subject)?.how;
-  const tag = how === 'changed' ? randomBytes(8).toString('hex') : file.sumOf(position).sha256;
+  const tag = how === 'changed' ? randomBytes(8).toString('hex') : file.makeEntry(position).sha256;
   whole.headers['accept-ranges'] = 'bytes';
   whole.headers['etag'] = `"${tag}${isGzip ? '-gzip' : ''}"`;
   const other = faults.strike('etag', subject)?.how;

@@ -1,5 +1,5 @@
 export { pretty } from './layouts.ts';
-export type { FarExport, Ready } from './exports.ts';
+export type { FakeExport, Ready } from './exports.ts';
 export type {
   Broken,
   FaultKinds,

@@ -14,7 +14,7 @@ import {
 } from '@tillroll/contract';
 import type { IncomingHttpHeaders } from 'node:http';
 import { exportNotFound, json, refusal, type Answer } from './answer.ts';
-import type { Exports, FarExport } from './exports.ts';
+import type { Exports, FakeExport } from './exports.ts';
 import { FaultBook, type FaultKinds, type RequestKind, type Subject } from './faults.ts';
 import { fileAnswer, FILES, type FileAddresses } from './files.ts';
 
@@ -53,7 +53,7 @@ const MAX_BODY_BYTES = 64 * 1024;
 type Route = { kind: RequestKind; methods: readonly string[]; exportId?: string };
 
 /** Finds the purpose of an address; undefined when there is nothing at it. */
-export function routeOf(path: string, tillroll: boolean): Route | undefined {
+export function findRoute(path: string, tillroll: boolean): Route | undefined {
   if (path.startsWith(FILES)) return { kind: 'file', methods: ['GET', 'HEAD'] };
   if (path === '/v3/availability' && tillroll) return { kind: 'availability', methods: ['GET'] };
   const [, owner, exportId] =
@@ -94,7 +94,7 @@ function fileUrl(target: string, how: FaultKinds['urls']['how'] | undefined, wor
 }
 
 /** The export object, with what the faults make of it. */
-function shown200(one: FarExport, call: Call, world: World): Answer {
+function shown200(one: FakeExport, call: Call, world: World): Answer {
   const { faults } = world;
   const { subject } = call;
   const hasUrls = subject.kind === 'read' && one.hasFiles;
@@ -144,7 +144,7 @@ function create(call: Call, world: World): Answer {
   return shown200(exports.create(wanted.value, faults, call.subject), call, world);
 }
 
-function read(one: FarExport | undefined, call: Call, world: World): Answer {
+function read(one: FakeExport | undefined, call: Call, world: World): Answer {
   if (!one || one.isForgotten) return exportNotFound();
   const answer = shown200(one, call, world);
   one.reads++;

@@ -7,11 +7,11 @@ import { DAY_MS, parseHours, RETENTION_MS, type ExportType } from '@tillroll/con
 import type { Answer } from './answer.ts';
 import { selfSigned } from './certificate.ts';
 import { generate, Shelf } from './data.ts';
-import { Exports, type FarExport, type Ready } from './exports.ts';
+import { Exports, type FakeExport, type Ready } from './exports.ts';
 import { FaultBook, type Faults, type Subject } from './faults.ts';
 import { isMarked, redirected, refused, withoutMark } from './detour.ts';
 import { FileAddresses, fileAt } from './files.ts';
-import { answerTo, routeOf, type Call, type World } from './routes.ts';
+import { answerTo, findRoute, type Call, type World } from './routes.ts';
 import type { RequestRecord } from './requests.ts';
 import { send } from './send.ts';
 import { inTransit } from './transit.ts';
@@ -144,7 +144,7 @@ export class FakeServer implements AsyncDisposable {
   }
 
   /** Oldest first. */
-  get exports(): readonly FarExport[] {
+  get exports(): readonly FakeExport[] {
     return this.#world.exports.all;
   }
 
@@ -210,7 +210,7 @@ export class FakeServer implements AsyncDisposable {
     const isBased = raw.startsWith(this.#basePath);
     const own = withoutMark(raw.slice(this.#basePath.length));
     const url = new URL(isBased ? own : '/', 'http://fake.test');
-    const route = routeOf(url.pathname, this.#world.tillroll);
+    const route = findRoute(url.pathname, this.#world.tillroll);
     const kind = route?.kind === 'create' && method === 'GET' ? 'list' : route?.kind;
     const of = fileAt(this.#world.exports, url.pathname);
     const read =

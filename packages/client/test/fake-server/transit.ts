@@ -38,7 +38,7 @@ function encoded(answer: Answer, how: FaultKinds['encoding']['how']): Answer {
 }
 
 /** gzip members one after the other are a gzip file: the same member again and again costs nothing. */
-async function* bombOf(inflatedBytes: number): AsyncGenerator<Buffer> {
+async function* streamBomb(inflatedBytes: number): AsyncGenerator<Buffer> {
   yield gzipSync('{"elements":[{"id":"BOMB000000000","createdTime":1,"modifiedTime":1,"note":"');
   const step = 64 * MEBIBYTE;
   const member = inflatedBytes >= step ? gzipSync(Buffer.alloc(step, 'a')) : Buffer.alloc(0);
@@ -48,7 +48,7 @@ async function* bombOf(inflatedBytes: number): AsyncGenerator<Buffer> {
 }
 
 /** Never ends by itself: after `bytes` it breaks off. */
-async function* endlessOf(how: 'objects' | 'space', bytes: number): AsyncGenerator<Buffer> {
+async function* streamWithoutEnd(how: 'objects' | 'space', bytes: number): AsyncGenerator<Buffer> {
   let count = 0;
   let sent = 0;
   yield Buffer.from('{"elements":[{"id":"ENDLESS000000","createdTime":1,"modifiedTime":1}');
@@ -87,13 +87,13 @@ export function inTransit(good: Answer, faults: FaultBook, subject: Subject): An
     answer = {
       status: 200,
       headers: { 'content-type': 'application/json' },
-      body: endlessOf(how, bytes),
+      body: streamWithoutEnd(how, bytes),
     };
   }
   const bomb = faults.strike('bomb', subject);
   if (bomb) {
     const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip' };
-    answer = { status: 200, headers, body: bombOf(bomb.inflatedBytes ?? 4096 * MEBIBYTE) };
+    answer = { status: 200, headers, body: streamBomb(bomb.inflatedBytes ?? 4096 * MEBIBYTE) };
   }
   const encoding = faults.strike('encoding', subject);
   return encoding ? encoded(answer, encoding.how) : answer;

@@ -140,15 +140,15 @@ export class Pool {
   }
 
   /** Returns the facts about the server of a connection of this pool. */
-  factsOf(client: ClientBase): SessionFacts {
+  readFacts(client: ClientBase): SessionFacts {
     const facts = this.#facts.get(client);
     if (!facts) throw new Error('the connection is not of this pool');
     return facts;
   }
 
   /** The first statements of a transaction on this connection. */
-  headOf(client: ClientBase): string {
-    return transactionHead(this.factsOf(client), this.#bounds);
+  makeHead(client: ClientBase): string {
+    return transactionHead(this.readFacts(client), this.#bounds);
   }
 
   /**

@@ -16,7 +16,7 @@ export async function inTransaction<T>(
     const client = await pool.connect();
     let isCommitting = false;
     try {
-      await client.query(brief(pool.headOf(client)));
+      await client.query(brief(pool.makeHead(client)));
       const result = await work(client);
       isCommitting = true;
       const { command } = await client.query('COMMIT');

@@ -27,7 +27,7 @@ export function parseEncoding(request: IncomingMessage): 'identity' | 'gzip' {
  * sender can still read why.
  * @throws HttpError: 408 when it comes too slowly, 413 in too many small parts, 400 when the connection breaks
  */
-export async function* bodyOf(
+export async function* streamBody(
   request: IncomingMessage,
   least = { bytesPerSecond: LEAST_BYTES_PER_S, windowMs: WINDOW_MS },
 ): AsyncGenerator<Buffer> {

@@ -82,7 +82,7 @@ export class RowParser {
   }
 
   #id(line: Line): string {
-    const bytes = this.#scanner.bytesOf('id');
+    const bytes = this.#scanner.findBytes('id');
     const id = bytes === null ? '' : parseText(bytes);
     const isId =
       id !== '' && Buffer.byteLength(id) <= MAX_ID_BYTES && id.isWellFormed() && !CONTROL.test(id);
@@ -97,13 +97,13 @@ export class RowParser {
   }
 
   #time(member: string): number | null {
-    const bytes = this.#scanner.bytesOf(member);
+    const bytes = this.#scanner.findBytes(member);
     return bytes === null ? null : parseInteger(bytes, 0, bytes.length);
   }
 
   /** The scanner has seen that an integer is one. */
   #value({ member, kind }: Column): string | number | null {
-    const bytes = this.#scanner.bytesOf(member);
+    const bytes = this.#scanner.findBytes(member);
     if (bytes === null) return null;
     if (kind === 'integer') return parseInteger(bytes, 0, bytes.length);
     const text = bytes[0] === QUOTE ? parseText(bytes) : null;

@@ -63,7 +63,7 @@ export class Scanner extends Tokens {
   }
 
   /** The bytes of a member of the last line, as they were written; null when it is absent or null. */
-  bytesOf(name: string): Buffer | null {
+  findBytes(name: string): Buffer | null {
     const index = this.#root.names.indexOf(name);
     const start = this.#starts[index] ?? 0;
     const { bytes } = this.line;

@@ -18,7 +18,7 @@ export function queueDatabase(connection: Connection, pool: Pool): Db {
       if (OUTSIDE.test(text)) return onOwn(pool, (client) => client.query(text, values));
       if (OWN_TRANSACTION.test(text)) {
         return onOwn(pool, (client) =>
-          client.query(text.replace(OWN_TRANSACTION, () => `${pool.headOf(client)};`)),
+          client.query(text.replace(OWN_TRANSACTION, () => `${pool.makeHead(client)};`)),
         );
       }
       return inTransaction(pool, (client) => client.query(text, values));

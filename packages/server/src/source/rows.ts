@@ -87,7 +87,7 @@ export async function* readRows(
 
 /** Begins the transaction of an export. @returns the server's side of it. */
 async function begin(pool: Pool, client: PoolClient): Promise<Backend> {
-  await client.query(exportHead(pool.factsOf(client)));
+  await client.query(exportHead(pool.readFacts(client)));
   try {
     // Some systems cannot, and some servers refuse it.
     await client.query(

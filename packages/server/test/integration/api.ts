@@ -82,7 +82,7 @@ export async function download(exported: Exported): Promise<Buffer[]> {
 }
 
 /** The ids of all objects of all files, in file order. */
-export function idsOf(files: readonly Buffer[]): string[] {
+export function parseIds(files: readonly Buffer[]): string[] {
   return files.flatMap((file) =>
     (JSON.parse(file.toString()) as { elements: { id: string }[] }).elements.map(({ id }) => id),
   );

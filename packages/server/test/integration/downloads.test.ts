@@ -38,7 +38,7 @@ async function seedLargeFile(merchant: string): Promise<void> {
   await place.load(merchant, lines.join('\n'));
 }
 
-async function exportOf(url: string, merchant: string, app = 'app'): Promise<Exported> {
+async function createExport(url: string, merchant: string, app = 'app'): Promise<Exported> {
   const api = new Api(url, merchant, await place.install(merchant, app));
   const worker = await serveHere(place, { serve: false });
   try {
@@ -48,7 +48,7 @@ async function exportOf(url: string, merchant: string, app = 'app'): Promise<Exp
   }
 }
 
-function urlOf(exported: Exported, position = 0): string {
+function pickUrl(exported: Exported, position = 0): string {
   const url = exported.exportUrls?.elements[position]?.url;
   if (url === undefined) throw new Error(`no file ${position}`);
   return url;
@@ -81,8 +81,8 @@ describe.runIf(process.platform === 'linux')('connections that do not read', () 
     await seedLargeFile('M1');
     await place.seed('M2', 10);
     const service = await startChild('serve', place.environment());
-    const hostile = urlOf(await exportOf(service.url, 'M1'));
-    const honest = await exportOf(service.url, 'M2');
+    const hostile = pickUrl(await createExport(service.url, 'M1'));
+    const honest = await createExport(service.url, 'M2');
 
     const connections: Socket[] = [];
     for (let i = 0; i < 30; i++) connections.push(await ask(hostile, 12));
@@ -103,7 +103,7 @@ describe.runIf(process.platform === 'linux')('connections that do not read', () 
   test('a download that finds no place is 503 with Retry-After; what needs no file is answered', async () => {
     await seedLargeFile('M1');
     const service = await startChild('serve', place.environment());
-    const url = urlOf(await exportOf(service.url, 'M1'));
+    const url = pickUrl(await createExport(service.url, 'M1'));
     for (let i = 0; i < 16; i++) await ask(url, 12);
     await until('the share is taken', async () => (await openFiles(service)) === 16);
 
@@ -156,8 +156,8 @@ describe('a file that cannot be read to its end', () => {
       const storage = breakingAfter(bytes);
       const service = await serveHere(place, { work: false }, {}, { storage });
       try {
-        const done = await exportOf(service.url, 'M1');
-        const socket = await ask(urlOf(done), 1, `accept-encoding: ${encoding}\r\n`);
+        const done = await createExport(service.url, 'M1');
+        const socket = await ask(pickUrl(done), 1, `accept-encoding: ${encoding}\r\n`);
         let received = '';
         socket.setEncoding('latin1').on('data', (text: string) => (received += text));
         socket.resume();
@@ -177,19 +177,19 @@ describe('file URLs and the install', () => {
     await place.seed('M1', 10);
     const service = await serveHere(place, { work: false });
     try {
-      const done = await exportOf(service.url, 'M1', 'app-a');
+      const done = await createExport(service.url, 'M1', 'app-a');
       const uninstall = ['uninstall', '--merchant', 'M1', '--app'];
       const said = await command([...uninstall, 'app-a'], place.environment());
       expect(said).toContain('1 install revoked; the tokens stop working now.');
       expect(said).toContain(`until ${new Date(done.availableUntil ?? 0).toISOString()}`);
-      expect((await fetch(urlOf(done))).status).toBe(200);
+      expect((await fetch(pickUrl(done))).status).toBe(200);
 
       await place.install('M1', 'app-b');
       expect(await command([...uninstall, 'app-b'], place.environment())).toBe(
         '1 install revoked; the tokens stop working now. No files can be downloaded.',
       );
       await command(['purge', '--merchant', 'M1'], place.environment());
-      expect((await fetch(urlOf(done))).status).toBe(410);
+      expect((await fetch(pickUrl(done))).status).toBe(410);
     } finally {
       await service.stop();
     }

@@ -33,11 +33,11 @@ async function start(
   return { url: service.url, stop };
 }
 
-async function apiOf(url: string, merchant = 'M1', app = 'app'): Promise<Api> {
+async function connectApi(url: string, merchant = 'M1', app = 'app'): Promise<Api> {
   return new Api(url, merchant, await place.install(merchant, app));
 }
 
-function urlsOf(exported: Exported): string[] {
+function listUrls(exported: Exported): string[] {
   return exported.exportUrls?.elements.map(({ url }) => url) ?? [];
 }
 
@@ -64,13 +64,13 @@ describe('expiry', () => {
   test('afterwards the record stays, the URLs are 410 and the files are gone', async () => {
     await place.seed('M1', 1200);
     const { url } = await start({}, SHORT);
-    const api = await apiOf(url);
+    const api = await connectApi(url);
     const before = Date.now();
     const done = await api.export(FROM, TO);
     const ends = done.availableUntil ?? 0;
     expect(ends).toBeGreaterThanOrEqual(before + 3000);
     expect(ends).toBeLessThanOrEqual(Date.now() + 3000);
-    const urls = urlsOf(done);
+    const urls = listUrls(done);
     expect(await statuses(urls)).toEqual([200, 200]);
     expect(await place.files()).toHaveLength(2);
 
@@ -93,7 +93,7 @@ describe('expiry', () => {
     async (job) => {
       await place.seed('M1', 10);
       const { url } = await start({ work: false });
-      const api = await apiOf(url);
+      const api = await connectApi(url);
       const first = await start({ serve: false }, SHORT);
       const done = await api.export(FROM, TO);
       await first.stop();
@@ -105,7 +105,7 @@ describe('expiry', () => {
       }
       await pastExpiry(api, done.id);
       expect(await place.files()).toHaveLength(1);
-      expect(await statuses(urlsOf(done))).toEqual([410]);
+      expect(await statuses(listUrls(done))).toEqual([410]);
 
       await start({ serve: false }, SHORT);
 
@@ -119,7 +119,7 @@ describe('expiry', () => {
 test('what a crash left in storage is swept when a worker starts; what is needed stays', async () => {
   await place.seed('M1', 1200);
   const serve = await start({ work: false });
-  const api = await apiOf(serve.url);
+  const api = await connectApi(serve.url);
   const first = await start({ serve: false });
   const done = await api.export(FROM, TO);
   await first.stop();
@@ -150,7 +150,7 @@ describe('history', () => {
   test('what ended long ago is forgotten with its files; what is open or available is not', async () => {
     await place.seed('M1', 10);
     const { url } = await start({ work: false });
-    const api = await apiOf(url);
+    const api = await connectApi(url);
     const short = await start({ serve: false }, SHORT);
     const expired = await api.export(FROM, TO);
     await until('its files are deleted', async () => (await place.row(expired.id)).filesDeleted);
@@ -187,7 +187,7 @@ describe('history', () => {
       expect((await api.fetch(`/exports/${id}`)).status).toBe(404);
     }
     expect((await place.files()).some((file) => file.startsWith(failed.id))).toBe(false);
-    expect(await statuses(urlsOf(await api.read(available.id)))).toEqual([200]);
+    expect(await statuses(listUrls(await api.read(available.id)))).toEqual([200]);
     expect((await api.ended(open.id)).status).toBe('DONE');
     const { rows } = await place.pool.query(
       'SELECT FROM tillroll.export_files WHERE export_id = $1',
@@ -217,7 +217,7 @@ test("purge deletes one merchant's objects, exports and files, and nobody else's
   for (const merchant of ['M1', 'M2', 'M1x']) {
     await place.seed(merchant, 1200);
     await place.load(merchant, `{"id":"p","createdTime":${FROM}}`, 'PAYMENTS');
-    const api = await apiOf(url, merchant);
+    const api = await connectApi(url, merchant);
     exported[merchant] = { api, done: await api.export(FROM, TO) };
   }
   const { M1 } = exported;
@@ -227,7 +227,7 @@ test("purge deletes one merchant's objects, exports and files, and nobody else's
 
   expect(printed).toBe('1201 objects and 1 exports deleted');
   expect((await M1.api.fetch(`/exports/${M1.done.id}`)).status).toBe(404);
-  expect(await statuses(urlsOf(M1.done))).toEqual([410, 410]);
+  expect(await statuses(listUrls(M1.done))).toEqual([410, 410]);
   const left = await place.pool.query<{ merchant: string; objects: number }>(
     `SELECT merchant_id AS merchant, count(*)::int AS objects FROM
        (SELECT merchant_id FROM tillroll.orders UNION ALL SELECT merchant_id FROM tillroll.payments) o
@@ -240,7 +240,7 @@ test("purge deletes one merchant's objects, exports and files, and nobody else's
   for (const merchant of ['M2', 'M1x']) {
     const other = exported[merchant];
     expect(await other?.api.read(other.done.id)).toMatchObject({ status: 'DONE' });
-    expect(await statuses(urlsOf(other?.done as Exported))).toEqual([200, 200]);
+    expect(await statuses(listUrls(other?.done as Exported))).toEqual([200, 200]);
   }
   const owners = new Set((await place.files()).map((file) => file.split('/')[0]));
   expect(owners).toEqual(new Set([exported['M2']?.done.id, exported['M1x']?.done.id]));
@@ -250,9 +250,9 @@ test("purge deletes one merchant's objects, exports and files, and nobody else's
 
 test('uninstall revokes at once, of one app or of all', async () => {
   const { url } = await start({});
-  const first = await apiOf(url, 'M1', 'app-a');
-  const second = await apiOf(url, 'M1', 'app-b');
-  const other = await apiOf(url, 'M2', 'app-a');
+  const first = await connectApi(url, 'M1', 'app-a');
+  const second = await connectApi(url, 'M1', 'app-b');
+  const other = await connectApi(url, 'M2', 'app-a');
   const look = (): Promise<number[]> =>
     Promise.all(
       [first, second, other].map(async (api) => {

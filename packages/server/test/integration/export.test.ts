@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Service } from '../../src/service.ts';
-import { Api, download, idsOf } from './api.ts';
+import { Api, download, parseIds } from './api.ts';
 import { FROM, makePlace, TO, type Place } from './place.ts';
 import { serveHere } from './service.ts';
 import { heldBy, HookedStorage, Permits } from './storages.ts';
@@ -32,13 +32,13 @@ describe('a service that exports', () => {
     await service.stop();
   });
 
-  async function apiOf(merchant: string): Promise<Api> {
+  async function connectApi(merchant: string): Promise<Api> {
     return new Api(service.url, merchant, await place.install(merchant));
   }
 
   test.for([0, 1, 999, 1000, 1001, 2000])('exactly %i objects', async (count) => {
     const merchant = `count-${count}`;
-    const api = await apiOf(merchant);
+    const api = await connectApi(merchant);
     const lines = Array.from({ length: count }, (_, i) =>
       line(`o-${String(i).padStart(5, '0')}`, FROM + i, `,"note":"${'x'.repeat(i % 50)}"`),
     );
@@ -61,7 +61,7 @@ describe('a service that exports', () => {
   });
 
   test('objects of one createdTime come in the order of their ids as bytes', async () => {
-    const api = await apiOf('ties');
+    const api = await connectApi('ties');
     // In UTF-16 the emoji sorts before U+FF5E; a locale puts a before B, and 10 near 9.
     const ids = ['10', '9', 'A', 'B', 'Z', 'a', 'b-', 'b0', 'ba', 'z', 'é', 'ÿ', '～', '😀'];
     const expected = ids.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
@@ -71,35 +71,35 @@ describe('a service that exports', () => {
 
     const files = await download(await api.export(FROM, TO));
 
-    expect(idsOf(files)).toEqual(['zz-before', ...expected, '00-after']);
+    expect(parseIds(files)).toEqual(['zz-before', ...expected, '00-after']);
   });
 
   test('ties that cross from one file into the next are neither doubled nor lost', async () => {
-    const api = await apiOf('tied-files');
+    const api = await connectApi('tied-files');
     const ids = Array.from(
       { length: 2500 },
       (_, i) => `t${String((i * 7919) % 2500).padStart(4, '0')}`,
     );
     await place.load('tied-files', ids.map((id) => line(id, FROM)).join('\n'));
 
-    expect(idsOf(await download(await api.export(FROM, FROM + 1)))).toEqual(ids.toSorted());
+    expect(parseIds(await download(await api.export(FROM, FROM + 1)))).toEqual(ids.toSorted());
   });
 
   test('a range holds its start and not its end', async () => {
-    const api = await apiOf('edges');
+    const api = await connectApi('edges');
     const [start, end] = [FROM + 1000, FROM + 2000];
     const times = [start - 1, start, start + 1, end - 1, end, end + 1];
     await place.load('edges', times.map((time) => line(`at-${time}`, time)).join('\n'));
 
-    const inside = idsOf(await download(await api.export(start, end)));
-    const next = idsOf(await download(await api.export(end, end + 1)));
+    const inside = parseIds(await download(await api.export(start, end)));
+    const next = parseIds(await download(await api.export(end, end + 1)));
 
     expect(inside).toEqual([start, start + 1, end - 1].map((time) => `at-${time}`));
     expect(next).toEqual([`at-${end}`]);
   });
 
   test('objects come back byte for byte as they were ingested', async () => {
-    const api = await apiOf('bytes');
+    const api = await connectApi('bytes');
     const head = (i: number): string =>
       `"id":"b${String(i).padStart(2, '0')}","createdTime":${FROM + i}`;
     const lines = [
@@ -124,7 +124,7 @@ describe('a service that exports', () => {
   });
 
   test('the manifest says the bytes, the SHA-256 and the objects of each file', async () => {
-    const api = await apiOf('manifest');
+    const api = await connectApi('manifest');
     await place.seed('manifest', 2_345);
     const done = await api.export(FROM, TO);
     const files = await download(done);
@@ -132,12 +132,12 @@ describe('a service that exports', () => {
     expect(files).toHaveLength(3);
     expect(done.files?.elements).toEqual(
       files.map((file) => ({
-        objects: idsOf([file]).length,
+        objects: parseIds([file]).length,
         bytes: file.length,
         sha256: createHash('sha256').update(file).digest('hex'),
       })),
     );
-    expect(new Set(idsOf(files)).size).toBe(2_345);
+    expect(new Set(parseIds(files)).size).toBe(2_345);
   });
 });
 
@@ -188,7 +188,7 @@ test('what changes while an export runs does not appear, and nothing is missing 
     });
 
     // The next export shows the changes: they were there to be seen.
-    const after = idsOf(await download(await api.export(FROM, TO)));
+    const after = parseIds(await download(await api.export(FROM, TO)));
     expect(after.filter((one) => one.startsWith('added-'))).toHaveLength(1000);
     expect(after.filter((one) => one === 'changed').length).toBe(changed.rowCount);
     expect(after).toHaveLength(count + 1000 - (deleted.rowCount ?? 0));

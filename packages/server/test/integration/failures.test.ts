@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { MAX_ERRORS, MAX_PERMANENT_ERRORS } from '../../src/exports/lifecycle.ts';
-import { download, idsOf } from './api.ts';
+import { download, parseIds } from './api.ts';
 import { failing, withPlace, withService } from './failures-scene.ts';
 import { holdHalfWay } from './held-source.ts';
 import { FROM, TO } from './place.ts';
@@ -54,7 +54,7 @@ describe.concurrent('storage', () => {
           const done = await api.ended(id);
           expect(done.status).toBe('DONE');
           expect(done).not.toHaveProperty('failure');
-          expect(new Set(idsOf(await download(done))).size).toBe(3000);
+          expect(new Set(parseIds(await download(done))).size).toBe(3000);
           expect(await place.row(id)).toMatchObject({ attempt: 2, errors: 1, interruptions: 0 });
           expect((await place.files()).map((file) => file.split('/')[1])).toEqual(['2', '2', '2']);
         },
@@ -138,7 +138,7 @@ describe.concurrent('source', () => {
         expect(done.status).toBe('DONE');
         const files = await download(done);
         expect(files).toHaveLength(2);
-        expect(idsOf(files)).toEqual(Array.from({ length: 1499 }, (_, i) => `s${i + 1}`));
+        expect(parseIds(files)).toEqual(Array.from({ length: 1499 }, (_, i) => `s${i + 1}`));
       });
     });
   });
@@ -160,7 +160,7 @@ describe.concurrent('source', () => {
 
           const done = await api.ended(id);
           expect(done.status).toBe('DONE');
-          expect(new Set(idsOf(await download(done))).size).toBe(12_000);
+          expect(new Set(parseIds(await download(done))).size).toBe(12_000);
           const row = await place.row(id);
           expect(row).toMatchObject({ errors: 0 });
           expect(row.interruptions).toBeGreaterThanOrEqual(1);

@@ -57,7 +57,7 @@ describe('over HTTP', () => {
     for (const service of services) await service.stop();
   });
 
-  async function apisOf(merchant: string): Promise<[Api, Api]> {
+  async function connectApis(merchant: string): Promise<[Api, Api]> {
     const token = await place.install(merchant);
     const [first, second] = services.map(({ url }) => new Api(url, merchant, token));
     if (!first || !second) throw new Error('two services are needed');
@@ -65,7 +65,7 @@ describe('over HTTP', () => {
   }
 
   test('overlapping loads in opposite orders end without a deadlock, the newest stored', async () => {
-    const apis = await apisOf('race');
+    const apis = await connectApis('race');
     const ids = Array.from({ length: 3000 }, (_, i) => `r${String(i).padStart(5, '0')}`);
     const version = (id: string, load: number): string =>
       `{"id":"${id}","createdTime":${FROM},"modifiedTime":${FROM + load},"load":${load}}`;
@@ -91,7 +91,7 @@ describe('over HTTP', () => {
   });
 
   test('the same file twice changes nothing', async () => {
-    const [api, other] = await apisOf('twice');
+    const [api, other] = await connectApis('twice');
     const lines = Array.from(
       { length: 1500 },
       (_, i) => `{"id":"t${i}","createdTime":${FROM + i},"total":${i}}`,
@@ -111,7 +111,7 @@ describe('over HTTP', () => {
   });
 
   test('a bad line in the middle of a large body: 400 with its number, and nothing is stored', async () => {
-    const [api] = await apisOf('bad');
+    const [api] = await connectApis('bad');
     await post(api, `{"id":"b0","createdTime":${FROM},"kept":true}`);
     const before = await stored('bad');
     const lines = Array.from(

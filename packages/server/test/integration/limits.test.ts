@@ -131,14 +131,18 @@ describe('while no worker runs', () => {
 });
 
 /** The limit that each refusal names. */
-function limitsOf({ refused }: Tally): Set<string | undefined> {
+function listLimits({ refused }: Tally): Set<string | undefined> {
   return new Set(refused.map(({ details }) => /limit is (.*?) \(/.exec(details)?.[1]));
 }
 
 describe('shares of the apps', () => {
   const LIMITS = { TILLROLL_MAX_OPEN_EXPORTS: '9' };
 
-  async function apisOf(urls: readonly string[], app: string, merchants: number): Promise<Api[]> {
+  async function connectApis(
+    urls: readonly string[],
+    app: string,
+    merchants: number,
+  ): Promise<Api[]> {
     const apis: Api[] = [];
     for (let i = 0; i < merchants; i++) {
       const token = await place.install(`M${i}`, app);
@@ -151,8 +155,8 @@ describe('shares of the apps', () => {
     const environment = place.environment(LIMITS);
     const services = await Promise.all([0, 1].map(() => startChild('serve', environment)));
     const urls = services.map(({ url }) => url);
-    const greedy = await apisOf(urls, 'greedy', 5);
-    const modest = await apisOf(urls, 'modest', 1);
+    const greedy = await connectApis(urls, 'greedy', 5);
+    const modest = await connectApis(urls, 'modest', 1);
 
     const first = await race(greedy, 60);
     expect({ ...first, refused: first.refused.length }).toEqual({
@@ -160,7 +164,7 @@ describe('shares of the apps', () => {
       refused: 55,
       other: [],
     });
-    expect(limitsOf(first)).toEqual(new Set(['5 per app over all merchants']));
+    expect(listLimits(first)).toEqual(new Set(['5 per app over all merchants']));
 
     const second = await race(modest, 20);
     expect({ ...second, refused: second.refused.length }).toEqual({
@@ -168,19 +172,19 @@ describe('shares of the apps', () => {
       refused: 16,
       other: [],
     });
-    expect(limitsOf(second)).toEqual(new Set(['9 over all merchants']));
+    expect(listLimits(second)).toEqual(new Set(['9 over all merchants']));
   });
 
   test('an app that is installed alone may have all, also once the others are gone', async () => {
     const service = await serveHere(place, { work: false }, LIMITS);
     try {
-      const apis = await apisOf([service.url], 'greedy', 3);
+      const apis = await connectApis([service.url], 'greedy', 3);
       await place.install('M9', 'other');
       expect((await race(apis, 20)).accepted).toBe(5);
       await uninstall(place.pool, 'M9', null);
       const tally = await race(apis, 20);
       expect(tally.accepted).toBe(4);
-      expect(limitsOf(tally)).toEqual(new Set(['9 over all merchants']));
+      expect(listLimits(tally)).toEqual(new Set(['9 over all merchants']));
     } finally {
       await service.stop();
     }
@@ -190,9 +194,9 @@ describe('shares of the apps', () => {
     const limits = { ...LIMITS, TILLROLL_MAX_OPEN_EXPORTS_PER_APP: '2' };
     const service = await serveHere(place, { work: false }, limits);
     try {
-      const tally = await race(await apisOf([service.url], 'greedy', 3), 20);
+      const tally = await race(await connectApis([service.url], 'greedy', 3), 20);
       expect(tally.accepted).toBe(2);
-      expect(limitsOf(tally)).toEqual(new Set(['2 per app over all merchants']));
+      expect(listLimits(tally)).toEqual(new Set(['2 per app over all merchants']));
     } finally {
       await service.stop();
     }

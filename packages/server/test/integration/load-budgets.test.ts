@@ -61,7 +61,7 @@ describe('budgets', () => {
           ...(await beginLoad(place.pool, merchantId)),
           merchantId,
           type: 'ORDERS',
-          body: bodyOf(order('A')),
+          body: streamBody(order('A')),
           encoding: 'identity',
           install: null,
           ...upload,
@@ -73,7 +73,7 @@ describe('budgets', () => {
     }
   }
 
-  async function* bodyOf(text: string, until?: Gate): AsyncGenerator<Buffer> {
+  async function* streamBody(text: string, until?: Gate): AsyncGenerator<Buffer> {
     yield Buffer.from(text);
     await until?.opened;
   }
@@ -81,7 +81,7 @@ describe('budgets', () => {
   test('one app never holds all turns; above the most there may be: 503 with a reason', async () => {
     const hold = gate();
     await withLoader({ maxUploads: 2 }, async (start) => {
-      const slow = { body: bodyOf(order('A'), hold), install: null };
+      const slow = { body: streamBody(order('A'), hold), install: null };
       const first = start({ ...slow, merchantId: 'slow1' });
       await until('it is being read', async () => (await openSpools(place.dataDir)) > 0);
       // The other turn is for another app, whatever the merchant.
@@ -112,23 +112,26 @@ describe('budgets', () => {
       );
     const MB = 1_000_000;
     await withLoader({ maxUploads: 3, maxSpoolBytes: 10 * 1024 ** 2 }, async (start) => {
-      const alone = await start({ body: bodyOf(lines(0, 8 * MB).toString()) }).catch(
+      const alone = await start({ body: streamBody(lines(0, 8 * MB).toString()) }).catch(
         (e: unknown) => e,
       );
       expect(alone).toBeInstanceOf(TooLarge);
       expect((alone as Error).message).toMatch(/^the upload takes more than 5 MiB of this machine/);
       const hold = gate();
-      const first = start({ body: bodyOf(lines(0, 3 * MB).toString(), hold), merchantId: 'first' });
+      const first = start({
+        body: streamBody(lines(0, 3 * MB).toString(), hold),
+        merchantId: 'first',
+      });
       await until('it is spooled', async () => (await spooledBytes(place.dataDir)) > 2.4 * MB);
       const same = await start({
-        body: bodyOf(lines(0, 4 * MB).toString()),
+        body: streamBody(lines(0, 4 * MB).toString()),
         merchantId: 'first',
       }).catch((error: unknown) => error);
       expect(same).toBeInstanceOf(NoRoom);
       expect((same as Error).message).toMatch(/this app's uploads for this merchant hold 5 MiB/);
       hold.open();
       expect(await first).toMatchObject({ inserted: 300 });
-      expect(await start({ body: bodyOf(lines(0, 4 * MB).toString()) })).toMatchObject({
+      expect(await start({ body: streamBody(lines(0, 4 * MB).toString()) })).toMatchObject({
         inserted: 400,
       });
       expect(await openSpools(place.dataDir)).toBe(0);
@@ -171,7 +174,7 @@ describe('budgets', () => {
       // One connection: whoever waits with it would stop the others.
       const work = async (start: (upload: Partial<Upload>) => Promise<unknown>): Promise<void> => {
         const waiting = [1, 2, 3].map((i) =>
-          start({ merchantId: 'busy', body: bodyOf(order(`busy${i}`)) }),
+          start({ merchantId: 'busy', body: streamBody(order(`busy${i}`)) }),
         );
         await until('they are checked', async () => (await openSpools(place.dataDir)) === 3);
         expect(await start({ merchantId: 'idle' })).toMatchObject({ inserted: 1 });
@@ -189,7 +192,7 @@ describe('budgets', () => {
     const hold = gate();
     let loading: Promise<unknown> = Promise.resolve();
     await withLoader({}, async (start) => {
-      loading = start({ merchantId: 'closing', body: bodyOf(order('A'), hold) }).catch(
+      loading = start({ merchantId: 'closing', body: streamBody(order('A'), hold) }).catch(
         (e: unknown) => e,
       );
       await until('it is being read', async () => (await openSpools(place.dataDir)) > 0);
@@ -202,7 +205,7 @@ describe('budgets', () => {
   test('a purge between two uploads refuses neither', async () => {
     await withLoader({}, async (start) => {
       const hold = gate();
-      const before = start({ merchantId: 'between', body: bodyOf(order('A'), hold) }).catch(
+      const before = start({ merchantId: 'between', body: streamBody(order('A'), hold) }).catch(
         (error: unknown) => error,
       );
       await until('it is being read', async () => (await openSpools(place.dataDir)) > 0);

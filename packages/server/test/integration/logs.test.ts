@@ -48,7 +48,7 @@ function request(
   });
 }
 
-function secretOf(whole: string): string {
+function findSecret(whole: string): string {
   return whole.split('_').slice(2).join('_');
 }
 
@@ -65,7 +65,7 @@ function lines(): Line[] {
     .map((line) => JSON.parse(line) as Line);
 }
 
-function lineOf(id: string): Line {
+function findLine(id: string): Line {
   const found = lines().filter((line) => line.msg === 'request' && line.request === id);
   expect(found, `lines of ${id}`).toHaveLength(1);
   return found[0] ?? {};
@@ -146,7 +146,7 @@ describe('what is secret', () => {
     await until('every request is logged', () => child.logged('request') >= answers.length);
 
     const log = child.log();
-    for (const secret of [secretOf(token), secretOf(otherToken), signature]) {
+    for (const secret of [findSecret(token), findSecret(otherToken), signature]) {
       expect(secret.length).toBeGreaterThanOrEqual(43);
       // Neither the whole of it nor a longer part.
       for (let at = 0; at + 16 <= secret.length; at++) {
@@ -176,7 +176,7 @@ describe('what is told', () => {
     for (const { id, method, path, status } of sent) {
       // A token as its own id is hidden in the line too.
       if (id === token) continue;
-      const line = lineOf(id);
+      const line = findLine(id);
       expect(line).toMatchObject({ level: 'info', method, status });
       expect(line['time']).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
       expect(line['durationMs']).toBeGreaterThanOrEqual(0);
@@ -195,7 +195,7 @@ describe('what is told', () => {
       await until('it is logged', () =>
         lines().some((line) => line.request === id && line.msg === 'request'),
       );
-      return lineOf(id);
+      return findLine(id);
     };
     const headers = { authorization: `Bearer ${token}` };
     const known = { merchant: 'M1', app: 'app-1' };

@@ -6,7 +6,7 @@ import { createExport } from '../../src/exports/create.ts';
 import { createLogger } from '../../src/log.ts';
 import { BossQueue } from '../../src/queue/boss-queue.ts';
 import { runExport } from '../../src/worker/run-export.ts';
-import { download, idsOf } from './api.ts';
+import { download, parseIds } from './api.ts';
 import { withPlace, withService } from './failures-scene.ts';
 import { FROM, type Place, TO } from './place.ts';
 import { endChildren } from './process.ts';
@@ -115,7 +115,7 @@ describe.concurrent('a link that breaks during the COMMIT that completes', () =>
       });
       expect(await place.files()).toHaveLength(2);
       await withService(place, async (api) => {
-        expect(new Set(idsOf(await download(await api.ended(id)))).size).toBe(1500);
+        expect(new Set(parseIds(await download(await api.ended(id)))).size).toBe(1500);
       });
     });
   });
@@ -129,7 +129,7 @@ describe.concurrent('a link that breaks during the COMMIT that completes', () =>
       expect(await place.row(id)).toMatchObject({ status: 'PENDING', errors: 0, interruptions: 1 });
       expect(await place.files()).toEqual([]);
       await withService(place, async (api) => {
-        expect(new Set(idsOf(await download(await api.ended(id)))).size).toBe(1500);
+        expect(new Set(parseIds(await download(await api.ended(id)))).size).toBe(1500);
       });
       expect(await place.row(id)).toMatchObject({ status: 'DONE', attempt: 2, errors: 0 });
     });

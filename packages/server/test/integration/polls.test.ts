@@ -4,7 +4,7 @@ import { poll, readFile } from '../../src/exports/sql.ts';
 import { Api, download } from './api.ts';
 import { FROM, makePlace, TO, type Place } from './place.ts';
 import { serveHere } from './service.ts';
-import { proxyOf, type RoundTrip, type WireProxy } from './wire-proxy.ts';
+import { startProxy, type RoundTrip, type WireProxy } from './wire-proxy.ts';
 
 let place: Place;
 let proxy: WireProxy;
@@ -12,7 +12,7 @@ let service: Awaited<ReturnType<typeof serveHere>>;
 
 beforeEach(async () => {
   place = await makePlace();
-  proxy = await proxyOf(place);
+  proxy = await startProxy(place);
   service = await serveHere(place, { work: false }, { DATABASE_URL: proxy.databaseUrl });
 });
 
@@ -110,7 +110,7 @@ describe('what is read', () => {
     const { rows } = await place.pool.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
       `EXPLAIN (ANALYZE, FORMAT JSON) ${readFile.replace('$1', `'${id}'`).replace('$2', '7')}`,
     );
-    const scans = nodesOf(rows[0]?.['QUERY PLAN'][0].Plan).filter(
+    const scans = listNodes(rows[0]?.['QUERY PLAN'][0].Plan).filter(
       (node) => node['Relation Name'] === 'export_files',
     );
     expect(scans.map((node) => [node['Node Type'], node['Actual Rows']])).toEqual([
@@ -156,8 +156,8 @@ interface PlanNode {
   Plans?: PlanNode[];
 }
 
-function nodesOf(node: PlanNode | undefined): PlanNode[] {
-  return node ? [node, ...(node.Plans ?? []).flatMap(nodesOf)] : [];
+function listNodes(node: PlanNode | undefined): PlanNode[] {
+  return node ? [node, ...(node.Plans ?? []).flatMap(listNodes)] : [];
 }
 
 /** A DONE export with a manifest, as a worker leaves it; the files themselves are not there. */

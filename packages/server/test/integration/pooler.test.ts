@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Api, download, idsOf } from './api.ts';
+import { Api, download, parseIds } from './api.ts';
 import { holdHalfWay } from './held-source.ts';
 import { FROM, makePlace, TO, type Place } from './place.ts';
 import { hasPooler, startPooler, type Pooler } from './pooler.ts';
@@ -72,7 +72,7 @@ describe.skipIf(!hasPooler)('behind PgBouncer in transaction mode', () => {
     for (const type of ['ORDERS', 'PAYMENTS']) {
       const done = await api.export(FROM, TO, type);
       expect(done.status).toBe('DONE');
-      const found = idsOf(await download(done));
+      const found = parseIds(await download(done));
       expect(new Set(found).size).toBe(found.length);
       if (type === 'ORDERS') expect(found).toHaveLength(3500);
     }
@@ -157,7 +157,7 @@ describe.skipIf(!hasPooler)('behind PgBouncer in transaction mode', () => {
       await source.release();
       const done = await api.ended(id, 40_000);
       expect(done.status).toBe('DONE');
-      expect(new Set(idsOf(await download(done))).size).toBe(12_000);
+      expect(new Set(parseIds(await download(done))).size).toBe(12_000);
     } finally {
       await source.release();
     }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
 import { removeEmbeddedPostgres } from '@tillroll/postgres';
-import { Api, download, idsOf, type Exported } from './api.ts';
+import { Api, download, parseIds, type Exported } from './api.ts';
 import { holdHalfWay, type HeldSource } from './held-source.ts';
 import { FROM, makePlace, TO, type Place } from './place.ts';
 import { command, endChildren, startChild, type Child } from './process.ts';
@@ -71,7 +71,7 @@ async function expectWhole(place: Place, done: Exported): Promise<void> {
     'SELECT id FROM tillroll.orders_table WHERE merchant_id = $1 ORDER BY created_time, id',
     [MERCHANT],
   );
-  expect(idsOf(files)).toEqual(rows.map(({ id }) => id));
+  expect(parseIds(files)).toEqual(rows.map(({ id }) => id));
 }
 
 /** Waits for the end and sees to it that the percentage never goes down on the way. */
@@ -87,7 +87,7 @@ async function attemptsInStorage(place: Place): Promise<string[]> {
   return [...new Set((await place.files()).map((file) => file.split('/')[1] ?? ''))];
 }
 
-async function endOf(child: Child, signal: NodeJS.Signals): Promise<number | string> {
+async function waitForEnd(child: Child, signal: NodeJS.Signals): Promise<number | string> {
   child.kill(signal);
   return child.exited;
 }
@@ -99,7 +99,7 @@ test.concurrent('SIGKILL in mid-export: another worker ends it', async () => {
     const id = await createAndReachHalf(scene);
     const second = await startChild('work', place.environment());
     const { percentComplete } = await api.read(id);
-    expect(await endOf(first, 'SIGKILL')).toBe('SIGKILL');
+    expect(await waitForEnd(first, 'SIGKILL')).toBe('SIGKILL');
     await source.release();
 
     const done = await endsSteadily(api, id, percentComplete);
@@ -107,7 +107,7 @@ test.concurrent('SIGKILL in mid-export: another worker ends it', async () => {
     await expectWhole(place, done);
     expect(await place.row(id)).toMatchObject({ attempt: 2, errors: 0, interruptions: 1 });
     expect(await attemptsInStorage(place)).toEqual(['2']);
-    expect(await endOf(second, 'SIGTERM')).toBe(0);
+    expect(await waitForEnd(second, 'SIGTERM')).toBe(0);
   });
 });
 
@@ -117,7 +117,7 @@ test.concurrent('SIGKILL of the only process: the export ends after a restart', 
     const first = await startChild('all', place.environment());
     const id = await createAndReachHalf(scene);
     const { percentComplete } = await api.read(id);
-    expect(await endOf(first, 'SIGKILL')).toBe('SIGKILL');
+    expect(await waitForEnd(first, 'SIGKILL')).toBe('SIGKILL');
     await source.release();
     const second = await startChild('all', place.environment());
 
@@ -126,7 +126,7 @@ test.concurrent('SIGKILL of the only process: the export ends after a restart', 
     await expectWhole(place, done);
     expect(await place.row(id)).toMatchObject({ attempt: 2, errors: 0, interruptions: 1 });
     expect(await attemptsInStorage(place)).toEqual(['2']);
-    expect(await endOf(second, 'SIGTERM')).toBe(0);
+    expect(await waitForEnd(second, 'SIGTERM')).toBe(0);
   });
 });
 
@@ -153,7 +153,7 @@ test.concurrent('a worker that slept through the whole take-over changes nothing
     await expectWhole(place, await api.read(id));
     expect(await attemptsInStorage(place)).toEqual(['2']);
     // Both still work.
-    for (const child of [sleeper, winner]) expect(await endOf(child, 'SIGTERM')).toBe(0);
+    for (const child of [sleeper, winner]) expect(await waitForEnd(child, 'SIGTERM')).toBe(0);
   });
 });
 
@@ -187,7 +187,7 @@ test.concurrent('a worker that wakes while the next one runs does not disturb it
     await expectWhole(place, await api.ended(id, RECOVERY_MS));
     expect(await place.row(id)).toMatchObject({ attempt: 2, errors: 0, interruptions: 1 });
     expect(await attemptsInStorage(place)).toEqual(['2']);
-    for (const child of [sleeper, winner]) expect(await endOf(child, 'SIGTERM')).toBe(0);
+    for (const child of [sleeper, winner]) expect(await waitForEnd(child, 'SIGTERM')).toBe(0);
   });
 });
 
@@ -205,7 +205,7 @@ test.concurrent('SIGTERM in mid-export: what can end in the grace does', async (
     const { place, source, api } = scene;
     const worker = await startChild('work', place.environment());
     const id = await createAndReachHalf(scene);
-    const exited = endOf(worker, 'SIGTERM');
+    const exited = waitForEnd(worker, 'SIGTERM');
     await until('it has heard', () => worker.logged('stopping'));
     await source.release();
 
@@ -224,7 +224,7 @@ test.concurrent('SIGTERM in mid-export: what cannot is handed back, and ends els
     const { percentComplete } = await api.read(id);
     const started = performance.now();
     // Held all the time: the grace of 10 s must not become the patience of the source.
-    expect(await endOf(worker, 'SIGTERM')).toBe(0);
+    expect(await waitForEnd(worker, 'SIGTERM')).toBe(0);
     expect(performance.now() - started).toBeLessThan(15_000);
 
     const handedBack = await api.read(id);
@@ -235,7 +235,7 @@ test.concurrent('SIGTERM in mid-export: what cannot is handed back, and ends els
     const next = await startChild('work', place.environment());
     await expectWhole(place, await endsSteadily(api, id, percentComplete));
     expect(await place.row(id)).toMatchObject({ attempt: 2, errors: 0, interruptions: 1 });
-    expect(await endOf(next, 'SIGTERM')).toBe(0);
+    expect(await waitForEnd(next, 'SIGTERM')).toBe(0);
   });
 });
 
@@ -248,7 +248,7 @@ test.concurrent('work that was waiting when everything stopped is done after the
     const worker = await startChild('all', place.environment());
     await expectWhole(place, await api.ended(id, RECOVERY_MS));
     expect((await api.ended(payments, RECOVERY_MS)).files).toEqual({ elements: [] });
-    expect(await endOf(worker, 'SIGTERM')).toBe(0);
+    expect(await waitForEnd(worker, 'SIGTERM')).toBe(0);
   });
 });
 
@@ -277,16 +277,16 @@ test.concurrent('SIGKILL that leaves an own PostgreSQL behind: the next start co
       const { status } = await api.read(ids[0] ?? '');
       return status !== 'PENDING';
     });
-    expect(await endOf(first, 'SIGKILL')).toBe('SIGKILL');
+    expect(await waitForEnd(first, 'SIGKILL')).toBe('SIGKILL');
 
     const second = await startChild('all', environment);
     const again = new Api(second.url, MERCHANT, token);
     for (const id of ids) {
       const done = await again.ended(id, RECOVERY_MS);
       expect(done.status).toBe('DONE');
-      expect(new Set(idsOf(await download(done))).size).toBe(12_000);
+      expect(new Set(parseIds(await download(done))).size).toBe(12_000);
     }
-    expect(await endOf(second, 'SIGTERM')).toBe(0);
+    expect(await waitForEnd(second, 'SIGTERM')).toBe(0);
   } finally {
     await removeEmbeddedPostgres(dataDir);
     await rm(dataDir, { recursive: true, force: true });

@@ -30,13 +30,13 @@ function parse(log: string): Line[] {
     .map((line) => JSON.parse(line) as Line);
 }
 
-function addressOf({ connection }: EmbeddedPostgres): string {
+function findAddress({ connection }: EmbeddedPostgres): string {
   const { host, port, user, password, database } = connection;
   return `postgres://${user}:${password}@/${database}?host=${encodeURIComponent(host)}&port=${port}`;
 }
 
 /** `export attempt` of a line about one. */
-function attemptOf(line: Line): string {
+function formatAttempt(line: Line): string {
   return `${String(line['export'])} ${String(line['attempt'])}`;
 }
 
@@ -49,7 +49,7 @@ test('a restart of PostgreSQL under running exports: each attempt has its end in
   await chmod(dataDir, 0o755);
   try {
     const before = await openEmbeddedPostgres({ dataDir: join(dataDir, 'postgres') });
-    const databaseUrl = addressOf(before);
+    const databaseUrl = findAddress(before);
     const environment = {
       DATABASE_URL: databaseUrl,
       PORT: '0',
@@ -82,7 +82,7 @@ test('a restart of PostgreSQL under running exports: each attempt has its end in
     await before[Symbol.asyncDispose]();
     await delay(OUTAGE_MS);
     const after = await openEmbeddedPostgres({ dataDir: join(dataDir, 'postgres') });
-    expect(addressOf(after)).toBe(databaseUrl);
+    expect(findAddress(after)).toBe(databaseUrl);
 
     for (const id of ids) {
       await until(
@@ -103,7 +103,7 @@ test('a restart of PostgreSQL under running exports: each attempt has its end in
     const started = lines.filter(({ msg }) => msg === 'export started');
     const ended = lines.filter(({ msg }) => /^export (done|attempt ended: )/.test(msg));
     expect(started.length).toBeGreaterThanOrEqual(2 * WORKERS);
-    expect(ended.map(attemptOf).toSorted()).toEqual(started.map(attemptOf).toSorted());
+    expect(ended.map(formatAttempt).toSorted()).toEqual(started.map(formatAttempt).toSorted());
 
     // The worker, and the one that it took over from.
     for (const line of lines) {

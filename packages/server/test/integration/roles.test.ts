@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 import pg from 'pg';
 import { SCHEMA_VERSION } from '../../src/database/migrations.ts';
-import { Api, download, idsOf } from './api.ts';
+import { Api, download, parseIds } from './api.ts';
 import { FROM, makePlace, TO, type Place } from './place.ts';
 import { command, endChildren, startChild } from './process.ts';
 
@@ -62,7 +62,7 @@ async function loadAndExport(environment: Record<string, string>): Promise<void>
   }
   const done = await api.export(FROM, TO);
   expect(done.status).toBe('DONE');
-  expect(idsOf(await download(done))).toEqual(ids);
+  expect(parseIds(await download(done))).toEqual(ids);
   expect(await command(['purge', '--merchant', 'M1'], environment)).toBe(
     '1500 objects and 1 exports deleted',
   );

@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test, vi } from 'vitest';
 import { readBackend, terminateBackend, type Backend } from '../../src/database/backend.ts';
 import { createPool, toConnection } from '../../src/database/pool.ts';
 import { readRows } from '../../src/source/rows.ts';
-import { Api, download, idsOf } from './api.ts';
+import { Api, download, parseIds } from './api.ts';
 import { FROM, makePlace, TO, type Place } from './place.ts';
 import { command, endChildren, startChild, type Child } from './process.ts';
 import { until } from './until.ts';
@@ -200,7 +200,7 @@ describe('a worker that stopped reading', () => {
       expect(seen.map((copy) => copy.pid)).not.toContain(pid);
       const done = await api.ended(id, 90_000);
       expect(done.status).toBe('DONE');
-      expect(new Set(idsOf(await download(done))).size).toBe(8_000);
+      expect(new Set(parseIds(await download(done))).size).toBe(8_000);
       expect(next.logged('statement of an ended attempt ended')).toBe(1);
       worker.kill('SIGCONT');
       await until('the sleeper has given up', () =>

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openDatabase } from '../../src/database/open.ts';
-import { Api, download, idsOf } from './api.ts';
+import { Api, download, parseIds } from './api.ts';
 import { makeNode, type Node } from './node.ts';
 import { FROM, TO } from './place.ts';
 import { command, endChildren, startChild } from './process.ts';
@@ -230,7 +230,7 @@ describe.skipIf(!hasOpenssl)('sslmode, as libpq means it', () => {
       const api = new Api(service.url, 'M1', token);
       const done = await api.export(FROM, TO);
       expect(done.status).toBe('DONE');
-      expect(new Set(idsOf(await download(done))).size).toBe(3000);
+      expect(new Set(parseIds(await download(done))).size).toBe(3000);
 
       const sessions = await encrypted.administer(
         `SELECT application_name AS name, ssl FROM pg_stat_activity JOIN pg_stat_ssl USING (pid)

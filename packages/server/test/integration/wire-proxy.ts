@@ -23,7 +23,7 @@ export interface WireProxy {
 }
 
 /** Stands between a place's database and a service. PostgreSQL's frontend protocol, version 3. */
-export async function proxyOf(place: Place): Promise<WireProxy> {
+export async function startProxy(place: Place): Promise<WireProxy> {
   const { host, port } = inject('cluster');
   const directory = await mkdtemp(join(tmpdir(), 'tillroll-wire-'));
   const sockets = new Set<Socket>();

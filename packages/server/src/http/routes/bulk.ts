@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { beginLoad } from '../../ingest/load.ts';
 import { requirePrincipal, requirePermission } from '../auth.ts';
-import { bodyOf, parseEncoding } from '../body.ts';
+import { streamBody, parseEncoding } from '../body.ts';
 import type { HttpContext } from '../context.ts';
 import { bodyTooShredded, CallerGone } from '../errors.ts';
 import { whenShredded } from '../incoming.ts';
@@ -43,7 +43,7 @@ export function bulkRoutes(app: FastifyInstance, context: HttpContext): void {
           merchantId,
           type,
           encoding,
-          body: bodyOf(request.raw),
+          body: streamBody(request.raw),
           install: { id: installId, appId },
           gone: goneSignal(request.raw),
         });
