@@ -1,14 +1,4 @@
-import {
-  chmod,
-  copyFile,
-  mkdir,
-  readFile,
-  readdir,
-  readlink,
-  rename,
-  stat,
-  symlink,
-} from 'node:fs/promises';
+import { chmod, cp, readFile, readdir, rename, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { Account } from './account.ts';
@@ -99,18 +89,15 @@ async function copyBinaries(source: Package, home: string, target: string): Prom
   }
 }
 
-/** Readable for everybody, whatever umask npm ran with; without what only a linker reads. */
+/** Copies everything but what only a linker reads. Everybody can read the copy, whatever umask npm ran with. */
 async function copyTree(from: string, to: string): Promise<void> {
-  await mkdir(to);
+  const filter = (path: string): boolean => !path.endsWith('.a');
+  await cp(from, to, { recursive: true, verbatimSymlinks: true, filter });
   await chmod(to, 0o755);
-  for (const entry of await readdir(from, { withFileTypes: true })) {
-    const [source, target] = [join(from, entry.name), join(to, entry.name)];
-    if (entry.isDirectory()) await copyTree(source, target);
-    else if (entry.isSymbolicLink()) await symlink(await readlink(source), target);
-    else if (!entry.name.endsWith('.a')) {
-      await copyFile(source, target);
-      await chmod(target, (await stat(source)).mode & 0o100 ? 0o755 : 0o644);
-    }
+  for (const entry of await readdir(to, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isDirectory() || entry.isFile())
+      await chmod(path, entry.isDirectory() || (await stat(path)).mode & 0o100 ? 0o755 : 0o644);
   }
 }
 

@@ -14,7 +14,7 @@ export interface PostmasterStatus {
   readonly port: number;
 }
 
-/** Null when there is no such file. One that speaks of another directory (a copy of a running one) has no host. */
+/** Reads postmaster.pid; null when it is missing. A file that was copied from another data directory has no host. */
 export async function readPostmasterStatus(data: string): Promise<PostmasterStatus | null> {
   const text = await readFile(join(data, 'postmaster.pid'), 'utf8').catch((error: unknown) => {
     if (hasCode(error, 'ENOENT')) return null;

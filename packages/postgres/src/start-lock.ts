@@ -1,107 +1,51 @@
-import { randomUUID } from 'node:crypto';
-import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
-import { hasCode } from './directories.ts';
 
 const POLL_MS = 25;
-/** How often the holder shows that it is alive. */
-const HEARTBEAT_MS = 1_000;
-/** How long a lock must be seen without a heartbeat before it is removed. Clocks are not compared. */
-const SILENCE_MS = 10_000;
-
-interface Holder {
-  host: string;
-  pid: number;
-  token: string;
-}
+/** SQLite's result code for a file that another connection has locked. */
+const SQLITE_BUSY = 5;
 
 /**
- * Runs `work` while no other process creates, starts or stops the PostgreSQL of a data directory. The lock is a file; one
- * whose process died is removed.
- * @throws the signal's reason while waiting.
+ * Runs `work` while no other process creates, starts or stops the PostgreSQL of a data directory. The lock is SQLite's
+ * on an empty file: the operating system releases it when its process ends, however that ends.
+ * @throws the signal's reason while waiting; Error when the file cannot be locked.
  */
 export async function withStartLock<T>(
   dataDir: string,
   signal: AbortSignal,
   work: () => Promise<T>,
 ): Promise<T> {
-  const path = join(dataDir, 'postgres.lock');
-  const token = await acquire(path, signal);
-  const heartbeat = setInterval(() => {
-    const now = new Date();
-    utimes(path, now, now).catch(() => undefined);
-  }, HEARTBEAT_MS);
-  heartbeat.unref();
+  const lock = open(join(dataDir, 'postgres.lock'));
   try {
+    signal.throwIfAborted();
+    while (!tryToLock(lock)) {
+      await delay(POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+    }
     return await work();
   } finally {
-    clearInterval(heartbeat);
-    if ((await readHolder(path))?.token === token) await rm(path, { force: true });
+    lock.close();
   }
 }
 
-async function acquire(path: string, signal: AbortSignal): Promise<string> {
-  const own: Holder = { host: hostname(), pid: process.pid, token: randomUUID() };
-  const draft = `${path}.${own.token}`;
-  await writeFile(draft, JSON.stringify(own), { mode: 0o600, flag: 'wx' });
+function open(path: string): DatabaseSync {
   try {
-    let seen = { token: '', beat: 0, since: 0 };
-    for (;;) {
-      signal.throwIfAborted();
-      try {
-        // Unlike a rename, this fails when there is a lock.
-        await link(draft, path);
-        return own.token;
-      } catch (error) {
-        if (!hasCode(error, 'EEXIST')) throw error;
-      }
-      const holder = await readHolder(path);
-      const beat = await stat(path).then(
-        ({ mtimeMs }) => mtimeMs,
-        () => 0,
-      );
-      const token = holder?.token ?? '';
-      if (seen.token !== token || seen.beat !== beat)
-        seen = { token, beat, since: performance.now() };
-      const isSilent = performance.now() - seen.since > SILENCE_MS;
-      if (isSilent || (holder && isDead(holder))) await removeLock(path, token);
-      else await delay(POLL_MS, undefined, { signal });
-    }
-  } finally {
-    await rm(draft, { force: true });
+    // For this user alone: a lock that another user holds would stop every start.
+    closeSync(openSync(path, 'a', 0o600));
+    // SQLite's own waiting would block the event loop.
+    return new DatabaseSync(path, { timeout: 0 });
+  } catch (cause) {
+    throw new Error(`${path} cannot be opened: start as the user that owns it`, { cause });
   }
 }
 
-async function readHolder(path: string): Promise<Holder | null> {
+function tryToLock(lock: DatabaseSync): boolean {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as Holder;
-  } catch {
-    return null;
-  }
-}
-
-function isDead({ host, pid }: Holder): boolean {
-  if (host !== hostname()) return false;
-  try {
-    process.kill(pid, 0);
-    return false;
+    lock.exec('BEGIN EXCLUSIVE');
+    return true;
   } catch (error) {
-    return hasCode(error, 'ESRCH');
-  }
-}
-
-/** Removes the lock of a dead holder. One that another process took meanwhile is put back. */
-async function removeLock(path: string, token: string): Promise<void> {
-  const removed = `${path}.${randomUUID()}`;
-  try {
-    await rename(path, removed);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return;
+    if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) return false;
     throw error;
   }
-  const holder = await readHolder(removed);
-  if ((holder?.token ?? '') !== token) await link(removed, path).catch(() => undefined);
-  await rm(removed, { force: true });
 }
