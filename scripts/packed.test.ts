@@ -1,53 +1,20 @@
-import { execFile, spawnSync } from 'node:child_process';
-import {
-  cp,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  realpath,
-  rm,
-  stat,
-  symlink,
-  writeFile,
-} from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
-import { promisify } from 'node:util';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { olderNode } from '../packages/server/test/older-node.ts';
+import {
+  CHECKOUT,
+  COMMAND,
+  copyWorkspace,
+  install,
+  PACKED,
+  run,
+  listImports,
+} from './packed-workspace.ts';
 
-const run = promisify(execFile);
-const CHECKOUT = join(import.meta.dirname, '..');
-const LIBRARIES = ['contract', 'client', 'formats'];
-/** The packages that users of the data install. */
-const COMMAND = [...LIBRARIES, 'cli'];
-const PACKED = [...COMMAND, 'postgres', 'sample', 'server'];
 const MINUTE = 60_000;
-/** `from "x"` and `import("x")`, of packages. */
-const IMPORTED =
-  /(?:\bfrom\s*|\bimport\s*\(\s*)["']((?:@[\w-]+\/)?[a-z][\w-]*[\w./-]*)["']\s*[;)\n]/g;
-
-/** The workspace without the packages' own changes while they are packed: a pack rewrites manifests. */
-async function copyWorkspace(to: string): Promise<void> {
-  for (const name of ['package.json', 'tsconfig.json', 'scripts', 'LICENSE']) {
-    await cp(join(CHECKOUT, name), join(to, name), { recursive: true });
-  }
-  const skipped = new Set(['node_modules', 'dist', 'test', 'data']);
-  await cp(join(CHECKOUT, 'packages'), join(to, 'packages'), {
-    recursive: true,
-    filter: (path) => !skipped.has(basename(path)),
-  });
-  await mkdir(join(to, 'node_modules/@tillroll'), { recursive: true });
-  for (const name of await readdir(join(CHECKOUT, 'node_modules'))) {
-    if (name === '@tillroll') continue;
-    await symlink(join(CHECKOUT, 'node_modules', name), join(to, 'node_modules', name));
-  }
-  for (const name of await readdir(join(to, 'packages'))) {
-    await symlink(join(to, 'packages', name), join(to, 'node_modules/@tillroll', name));
-  }
-}
-
 describe('the packages as they are published', () => {
   let directory: string;
   let workspace: string;
@@ -58,14 +25,15 @@ describe('the packages as they are published', () => {
   /** A project with the command alone. */
   let shop: string;
 
+  const listTarballs = (names: readonly string[]): string[] =>
+    names.map((name) => tarballs.get(name) ?? name);
+
   beforeAll(async () => {
     directory = await realpath(await mkdtemp(join(tmpdir(), 'tillroll-packed-')));
     workspace = join(directory, 'workspace');
     project = join(directory, 'project');
-    await mkdir(workspace);
     shop = join(directory, 'shop');
-    await mkdir(project);
-    await mkdir(shop);
+    for (const each of [workspace, project, shop]) await mkdir(each);
     await copyWorkspace(workspace);
 
     await run('npm', ['run', 'tarballs'], { cwd: workspace });
@@ -77,15 +45,8 @@ describe('the packages as they are published', () => {
     }
     expect([...tarballs.keys()].toSorted()).toEqual([...PACKED].toSorted());
 
-    const install = async (names: readonly string[], cwd: string): Promise<void> => {
-      const files = names.map((name) => tarballs.get(name) ?? name);
-      await run('npm', ['init', '-y'], { cwd });
-      await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', ...files], {
-        cwd,
-      });
-    };
-    await install(PACKED, project);
-    await install(COMMAND, shop);
+    await install(listTarballs(PACKED), project);
+    await install(listTarballs(COMMAND), shop);
   }, 10 * MINUTE);
 
   afterAll(async () => {
@@ -240,14 +201,8 @@ describe('the packages as they are published', () => {
       Record<string, string> | undefined
     >;
     const needs = { ...manifest.dependencies, ...manifest.peerDependencies };
-    const imported = new Set<string>();
-    for (const file of await readdir(join(folder, 'dist'), { recursive: true })) {
-      if (!/\.(?:js|d\.ts)$/.test(file)) continue;
-      const text = await readFile(join(folder, 'dist', file), 'utf8');
-      for (const [, found = ''] of text.matchAll(IMPORTED))
-        imported.add(/^(?:@[^/]+\/)?[^/]+/.exec(found)?.[0] ?? '');
-    }
-    const packages = [...imported].filter((each) => !each.startsWith('node:'));
+    const imported = await listImports(join(folder, 'dist'));
+    const packages = imported.filter((each) => !each.startsWith('node:'));
     expect(packages.length > 0).toBe(name !== 'contract');
     expect(packages.filter((each) => !(each in needs)).toSorted()).toEqual([]);
   });
@@ -274,20 +229,9 @@ describe('the packages as they are published', () => {
         TILLROLL_TOKEN: fake.token,
       };
       const span = ['--from', '2026-01-01', '--to', '2026-03-02', '--types', 'orders'];
-      const pull = () =>
-        run(
-          process.execPath,
-          [
-            join(prefix, 'bin/tillroll'),
-            'pull',
-            ...span,
-            '--out',
-            'global-tables',
-            '--format',
-            'parquet',
-          ],
-          { cwd: directory, env },
-        );
+      const output = ['--out', 'global-tables', '--format', 'parquet'];
+      const command = [join(prefix, 'bin/tillroll'), 'pull', ...span, ...output];
+      const pull = () => run(process.execPath, command, { cwd: directory, env });
       const { stderr } = await pull().then(
         () => expect.fail('it did not fail'),
         (error: unknown) => error as { stderr: string },

@@ -1,6 +1,7 @@
 import { ExportError } from '@tillroll/client';
 import type { TableFormat } from '@tillroll/client/files';
-import { listColumns, OTHER, ROWS, TABLES, type Column } from './tables.ts';
+import { listColumns, OTHER, ROWS, TABLES } from './tables.ts';
+import type { Column } from './table-types.ts';
 
 /** A name that `table.column` may have: the table's columns, in Parquet its lists, and `other`. */
 interface Choosable {

@@ -1,7 +1,8 @@
 import { parseWholeNumber } from '@tillroll/contract';
 import { TAPE, type CompiledTable, type Scanner } from '@tillroll/client/json';
 import { Nested, writeJson } from './nested.ts';
-import { OTHER, type ColumnType, type Rows } from './tables.ts';
+import { OTHER } from './tables.ts';
+import type { ColumnType, Rows } from './table-types.ts';
 import { Unmapped } from './unmapped.ts';
 
 /** One object: a row, and the rows below it. */

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { convert } from '../src/index.ts';
-import { TABLES, listColumns, type Table } from '../src/tables.ts';
+import { TABLES, listColumns } from '../src/tables.ts';
+import type { Table } from '../src/table-types.ts';
 import { makeConversion, query, findRange, temporary } from './formats-fixture.ts';
 import { SAMPLE_ORDERS, SAMPLE_PAYMENTS } from './formats-sample.ts';
 

@@ -7,7 +7,8 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import type { ExportType } from '@tillroll/contract';
 import type { Conversion, LinesFile } from '@tillroll/client/files';
 import { convert } from '../src/index.ts';
-import { TABLES, listColumns, type Table } from '../src/tables.ts';
+import { TABLES, listColumns } from '../src/tables.ts';
+import type { Table } from '../src/table-types.ts';
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 export type JsonObject = { [name: string]: Json };

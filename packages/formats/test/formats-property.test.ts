@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ROWS } from '../src/tables.ts';
-import type { Column, Rows } from '../src/tables.ts';
+import type { Column, Rows } from '../src/table-types.ts';
 import { convert } from '../src/index.ts';
 import {
   bothTables,

@@ -1,7 +1,7 @@
 import { MEMBERS, type Member, type MemberKind, type Members } from '@tillroll/contract';
 import { expect, test } from 'vitest';
 import { ROWS } from '../src/tables.ts';
-import type { ColumnType, Rows } from '../src/tables.ts';
+import type { ColumnType, Rows } from '../src/table-types.ts';
 
 /** The check of a member when it is loaded, so that a column of this type reads it as everyone does. */
 const KINDS: Record<ColumnType, readonly MemberKind[]> = {

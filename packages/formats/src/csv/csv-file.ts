@@ -3,7 +3,8 @@ import { dirname, join } from 'node:path';
 import { tablePath, type Conversion, type ConvertedTable } from '@tillroll/client/files';
 import { choose, chosenNames } from '../columns.ts';
 import type { Row } from '../row.ts';
-import { OTHER, type ColumnType, type Table } from '../tables.ts';
+import { OTHER } from '../tables.ts';
+import type { ColumnType, Table } from '../table-types.ts';
 import { writeField, writeValue } from './csv-text.ts';
 
 /** Characters that are gathered before they are written. */

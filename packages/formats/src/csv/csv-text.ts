@@ -1,4 +1,4 @@
-import type { ColumnType } from '../tables.ts';
+import type { ColumnType } from '../table-types.ts';
 
 /** The value of a JSON string. */
 function parseText(json: string): string {

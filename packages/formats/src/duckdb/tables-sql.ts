@@ -1,6 +1,7 @@
 import { CURRENCIES_BY_DIGITS, type ExportType } from '@tillroll/contract';
 import { quote } from '../quote.ts';
-import { OTHER, TABLES, listColumns, type Table, type TableName } from '../tables.ts';
+import { OTHER, TABLES, listColumns, type TableName } from '../tables.ts';
+import type { Table } from '../table-types.ts';
 
 /** `CREATE TABLE` and its comments. */
 export function tableStatements(table: Table): string[] {

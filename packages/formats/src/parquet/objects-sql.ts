@@ -2,7 +2,8 @@ import type { ExportType } from '@tillroll/contract';
 import { choose } from '../columns.ts';
 import { Nested } from '../nested.ts';
 import { quote, quoteName, quotePattern } from '../quote.ts';
-import { OTHER, ROWS, type Rows } from '../tables.ts';
+import { OTHER, ROWS } from '../tables.ts';
+import type { Rows } from '../table-types.ts';
 import type { ReadableLines } from './readable-lines.ts';
 
 /** A name and a type or an expression. */
