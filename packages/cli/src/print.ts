@@ -12,6 +12,11 @@ export function safeJson(value: unknown, indent?: number): string {
   );
 }
 
+/** Prints lines of text on stdout. */
+export function printLines({ stdout }: Pick<Context, 'stdout'>, lines: readonly string[]): void {
+  stdout.write(lines.map((line) => `${line}\n`).join(''));
+}
+
 /** Prints JSON on stdout: on one line for programs, indented on a terminal. */
 export function printJson({ stdout }: Pick<Context, 'stdout'>, value: unknown): void {
   stdout.write(`${safeJson(value, stdout.isTTY ? 2 : undefined)}\n`);

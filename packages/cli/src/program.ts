@@ -35,10 +35,12 @@ export function withoutValues(text: string): string {
     .replace(/^error: /, '')
     .replace(/(unknown option '[^'=]*)=[\s\S]*?'(?=\s*(\(|$))/, "$1'")
     .replace(
-      /(too many arguments for .*? but got \d+): (?:true|false|yes|no|on|off)\.?\s*$/i,
-      '$1. A switch such as --gzip takes no value: write it alone, or omit it',
-    )
-    .replace(/(too many arguments for .*? but got \d+)(?!\. A switch)[\s\S]*/, '$1');
+      /(too many arguments for .*? but got \d+)([\s\S]*)/,
+      (_all, what: string, values: string) =>
+        /^: (?:true|false|yes|no|on|off)\.?\s*$/i.test(values)
+          ? `${what}. A switch such as --gzip takes no value: write it alone, or omit it`
+          : what,
+    );
 }
 
 /** All commands. A command loads what it needs when it runs, so that `--help` is fast. */

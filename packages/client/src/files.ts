@@ -2,7 +2,7 @@
 export {
   DATABASE_FILE,
   FORMATS,
-  MONTH_TABLES,
+  listMonthTables,
   tablePath,
   type Format,
   type TableFormat,

@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import { checkLines, hasFailed } from '../doctor/check.ts';
 import { EXIT } from '../exit.ts';
 import { parseTypes } from '../parse/types.ts';
-import { printJson } from '../print.ts';
+import { printJson, printLines } from '../print.ts';
 
 interface DoctorFlags extends ConnectionFlags {
   types: string;
@@ -56,10 +56,5 @@ async function doctor(flags: DoctorFlags, context: Context): Promise<void> {
   ];
   context.exitCode = hasFailed(checks) ? EXIT.failed : EXIT.complete;
   if (flags.json) printJson(context, checks);
-  else
-    context.stdout.write(
-      checkLines(checks)
-        .map((line) => `${line}\n`)
-        .join(''),
-    );
+  else printLines(context, checkLines(checks));
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { oneLine } from '../errors.ts';
+import { printLines } from '../print.ts';
 import { table } from '../summary/table.ts';
 
 export function addProfileList(group: Command, context: Context): void {
@@ -17,6 +18,5 @@ async function list(context: Context): Promise<void> {
   const profiles = Object.entries(await readProfiles(path));
   if (profiles.length === 0) return context.note(`there are no profiles in ${path}`);
   const rows = profiles.map(([name, { url, merchant }]) => [name, url, merchant].map(oneLine));
-  for (const line of table([['NAME', 'URL', 'MERCHANT'], ...rows], []))
-    context.stdout.write(`${line}\n`);
+  printLines(context, table([['NAME', 'URL', 'MERCHANT'], ...rows], []));
 }

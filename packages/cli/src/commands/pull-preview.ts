@@ -3,7 +3,7 @@ import type { PlannedMonth, PullOptions } from '@tillroll/client/files';
 import type { Context } from '../context.ts';
 import { oneLine } from '../errors.ts';
 import { count, counted, instant } from '../format.ts';
-import { printJson } from '../print.ts';
+import { printJson, printLines } from '../print.ts';
 import { table } from '../summary/table.ts';
 
 /** `pull --dry-run`: prints what a pull would do. */
@@ -26,7 +26,7 @@ export async function printPreview(
     ...table(months.map(monthCells), []),
     `${counted(exports.length, 'export')} to create, ${count(months.filter(({ isComplete }) => !isComplete).length)} of ${counted(months.length, 'month')} to fetch. Nothing was changed.`,
   ];
-  context.stdout.write(`${lines.join('\n')}\n`);
+  printLines(context, lines);
 }
 
 function monthCells({ path, isComplete, objects, exports }: PlannedMonth): string[] {

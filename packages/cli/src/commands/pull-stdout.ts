@@ -1,31 +1,24 @@
 import { once } from 'node:events';
+import type { ExportType } from '@tillroll/contract';
 import type { ExportClient, Waiting } from '@tillroll/client';
 import type { PullOptions } from '@tillroll/client/files';
 import type { Context } from '../context.ts';
 import { startLiveArea } from '../display/live-area.ts';
+import { REPEAT_LINE_MS, SHORTEST_WAIT_MS } from '../display/plain.ts';
 import { detectTerminal, fit } from '../display/terminal.ts';
 import { waitingText } from '../display/words.ts';
 import { oneLine } from '../errors.ts';
 import { UsageError } from '../exit.ts';
 import { byteSize, counted, instant } from '../format.ts';
+import { findFlag } from '../option-names.ts';
 
 /** The value of `--out` for standard output. */
 export const STDOUT = '-';
 
-/** How much is gathered before it is written, bytes. */
+/** Bytes that are gathered before they are written. */
 const WRITE_BYTES = 64 * 1024;
-/** How often a log gets a line, and how long a wait must be to get one, in ms. */
-const AGAIN_MS = 60_000;
-const WORTH_MS = 3000;
-
-/** Options that are about a directory, with what their flags are called. */
-const OF_DIRECTORIES = {
-  sinceLast: '--since-last',
-  columns: '--columns',
-  csvBom: '--csv-bom',
-  gzip: '--gzip',
-  fileMode: '--file-mode',
-} as const;
+/** Options of the library that only a directory has. */
+const DIRECTORY_OPTIONS = ['sinceLast', 'columns', 'csvBom', 'gzip', 'fileMode'] as const;
 
 export interface StdoutFlags {
   dryRun?: boolean;
@@ -34,22 +27,24 @@ export interface StdoutFlags {
   plain?: boolean;
 }
 
-/** Checks what standard output cannot be given. @throws UsageError */
-export function checkStdoutOptions(options: PullOptions, flags: StdoutFlags): void {
-  const { types, format } = options;
-  if (types?.length !== 1)
+/** Refuses options that standard output does not have. @returns the one type to write. @throws UsageError */
+export function checkStdoutOptions(options: PullOptions, flags: StdoutFlags): ExportType {
+  const { types = [], format } = options;
+  const [type, ...more] = types;
+  if (type === undefined || more.length > 0)
     throw new UsageError(
       '--out - writes one type to standard output: add --types orders or --types payments',
     );
   if (format !== undefined && format !== 'jsonl')
     throw new UsageError(`--out - writes JSON lines; for ${format} give a directory`);
-  const unfit: string[] = Object.entries(OF_DIRECTORIES).flatMap(([option, flag]) =>
-    options[option as keyof typeof OF_DIRECTORIES] === undefined ? [] : [flag],
+  const unfit: string[] = DIRECTORY_OPTIONS.filter((option) => options[option] !== undefined).map(
+    (option) => findFlag(option) ?? option,
   );
   if (flags.dryRun) unfit.push('--dry-run');
   if (flags.json) unfit.push('--json');
   if (unfit.length > 0)
     throw new UsageError(`${unfit.join(', ')}: not with --out -. Give a directory, or omit it`);
+  return type;
 }
 
 /**
@@ -59,11 +54,11 @@ export function checkStdoutOptions(options: PullOptions, flags: StdoutFlags): vo
 export async function pullToStdout(
   context: Context,
   client: ExportClient,
-  { from, to, timezone, types }: PullOptions,
+  type: ExportType,
+  { from, to, timezone }: PullOptions,
   flags: StdoutFlags,
 ): Promise<void> {
   const { signal, stdout } = context;
-  const [type = 'ORDERS'] = types ?? [];
   const name = type.toLowerCase();
   const progress = startProgress(context, name, flags);
   context.whenInterrupted = 'interrupted: the output is not complete';
@@ -144,12 +139,12 @@ function startProgress(context: Context, name: string, flags: StdoutFlags): Prog
       found.objects++;
       found.bytes += bytes;
       found.last = createdTime;
-      if (!area && found.objects % 1000 === 0 && Date.now() - toldAt >= AGAIN_MS) tell(far());
+      if (!area && found.objects % 1000 === 0 && Date.now() - toldAt >= REPEAT_LINE_MS) tell(far());
     },
     waiting(waiting) {
       const now = Date.now();
       wait = waiting;
-      if (!area && waiting.until - now >= WORTH_MS && now - toldAt >= WORTH_MS)
+      if (!area && waiting.until - now >= SHORTEST_WAIT_MS && now - toldAt >= SHORTEST_WAIT_MS)
         tell(waitingText(waiting, now));
     },
     warning: (message) => tell(`warning: ${message}`),

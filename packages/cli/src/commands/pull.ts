@@ -142,14 +142,14 @@ function parseFlags(flags: PullFlags): { options: PullOptions; timeoutMs: number
 
 async function pull(flags: PullFlags, context: Context): Promise<void> {
   const { options, timeoutMs } = parseFlags(flags);
-  if (flags.out === STDOUT) checkStdoutOptions(options, flags);
+  const stdoutType = flags.out === STDOUT ? checkStdoutOptions(options, flags) : undefined;
   const [{ connect }, { tables }] = await Promise.all([
     import('../connection/connect.ts'),
     import('@tillroll/formats'),
   ]);
   const client = await connect(flags, context, { wait: flags.wait, timeoutMs });
-  if (flags.out === STDOUT) {
-    await pullToStdout(context, client, options, flags);
+  if (stdoutType !== undefined) {
+    await pullToStdout(context, client, stdoutType, options, flags);
     return;
   }
   if (flags.dryRun) {

@@ -5,7 +5,7 @@ import { createMeter, type MeterFlags } from '../display/meter.ts';
 import { oneLine } from '../errors.ts';
 import { EXIT } from '../exit.ts';
 import { byteSize, counted } from '../format.ts';
-import { printJson } from '../print.ts';
+import { printJson, printLines } from '../print.ts';
 
 interface VerifyFlags extends MeterFlags {
   json?: boolean;
@@ -48,8 +48,7 @@ async function verify(directory: string, flags: VerifyFlags, context: Context): 
     const lines = isVerified
       ? [`${directory}: complete and unaltered: ${amount(result)}`]
       : faultLines(directory, result);
-    if (!isVerified || !flags.quiet)
-      context.stdout.write(lines.map((line) => `${oneLine(line)}\n`).join(''));
+    if (!isVerified || !flags.quiet) printLines(context, lines.map(oneLine));
   } finally {
     meter.stop();
   }

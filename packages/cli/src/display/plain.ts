@@ -7,10 +7,10 @@ import { monthText, STAGE_NAMES, waitingText } from './words.ts';
 
 /** Stages that begin with a line of their own. The others are short, or are reported with the plan. */
 const REPORTED: readonly MonthStage[] = ['exporting', 'downloading', 'done', 'failed'];
-/** How often to repeat the line for a long stage, or for a reason to wait. */
-const AGAIN_MS = 60_000;
-/** A shorter wait is over before its line is read. */
-const WORTH_MS = 3000;
+/** Milliseconds after which the line for a long stage, or for a reason to wait, is repeated. */
+export const REPEAT_LINE_MS = 60_000;
+/** The shortest wait that gets a line, ms: a shorter one is over before its line is read. */
+export const SHORTEST_WAIT_MS = 3000;
 
 /** Lines for a log: when, what, and how far. */
 export function plainDisplay(write: (line: string) => void, now = Date.now): Display {
@@ -37,16 +37,16 @@ export function plainDisplay(write: (line: string) => void, now = Date.now): Dis
     const { name, stage } = progress;
     const isNew = stages.get(name) !== stage;
     stages.set(name, stage);
-    if (isNew ? !REPORTED.includes(stage) : at - lastAt < AGAIN_MS) return;
+    if (isNew ? !REPORTED.includes(stage) : at - lastAt < REPEAT_LINE_MS) return;
     const begins = isNew && (stage === 'exporting' || stage === 'downloading');
     const detail = begins ? '' : monthText(progress);
     line(`${name} ${STAGE_NAMES[stage]}${detail === '' ? '' : `: ${detail}`}`, at);
   }
 
   function waiting(wait: Waiting, at: number): void {
-    if (wait.until - at < WORTH_MS) return;
+    if (wait.until - at < SHORTEST_WAIT_MS) return;
     const kind = `${wait.reason} ${wait.opens ?? ''}`;
-    if (at - (waits.get(kind) ?? -Infinity) < AGAIN_MS) return;
+    if (at - (waits.get(kind) ?? -Infinity) < REPEAT_LINE_MS) return;
     waits.set(kind, at);
     line(waitingText(wait, at), at);
   }
@@ -62,7 +62,7 @@ export function plainDisplay(write: (line: string) => void, now = Date.now): Dis
         case 'waiting':
           return waiting(event, at);
         case 'converting':
-          if (event.path === lastPath && at - lastAt < AGAIN_MS) return;
+          if (event.path === lastPath && at - lastAt < REPEAT_LINE_MS) return;
           lastPath = event.path;
           return line(`writing ${event.path}: ${Math.floor(event.fraction * 100)} %`, at);
         case 'warning':

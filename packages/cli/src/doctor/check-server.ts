@@ -1,4 +1,4 @@
-import type { Availability, ExportType } from '@tillroll/contract';
+import type { ExportType } from '@tillroll/contract';
 import type { Access, ExportClient, RetryPolicy } from '@tillroll/client';
 import { isExportError } from '../errors.ts';
 import { durationInWords } from '../format.ts';
@@ -17,7 +17,7 @@ export const DOCTOR_RETRY: Partial<RetryPolicy> = {
 const CLOCK_TOLERANCE_MS = 5 * 60_000;
 
 /**
- * Checks what a server tells: that it is there, its clock and hours, and what the token may read. No export is created.
+ * Checks a server: that it answers, its clock and hours, and the permissions of the token. Creates no export.
  * @throws ExportError INTERRUPTED
  */
 export async function checkServer(
@@ -27,18 +27,10 @@ export async function checkServer(
 ): Promise<Check[]> {
   const { url, merchant } = client.source;
   const startedAt = performance.now();
+  const access: [ExportType, Access][] = [];
   let hours: Check;
   try {
-    hours = describeHours(await client.availability({ signal }));
-  } catch (error) {
-    if (!isExportError(error) || error.code === 'INTERRUPTED') throw error;
-    const { message, hint } = error;
-    if (error.code !== 'NOT_FOUND') return [{ name: 'address', outcome: 'failed', message, hint }];
-    // Another export API: hours are not among its fixed requests.
-    hours = { name: 'hours', outcome: 'warning', message: 'not published by this server' };
-  }
-  const access: [ExportType, Access][] = [];
-  try {
+    hours = await checkHours(client, signal);
     for (const type of types) access.push([type, await client.checkAccess(type, { signal })]);
   } catch (error) {
     if (!isExportError(error) || error.code === 'INTERRUPTED') throw error;
@@ -54,9 +46,17 @@ export async function checkServer(
   ];
 }
 
-function describeHours(availability: Availability): Check {
-  const message = hoursText(availability, Date.now());
-  return { name: 'hours', outcome: availability.open ? 'ok' : 'warning', message };
+async function checkHours(client: ExportClient, signal: AbortSignal): Promise<Check> {
+  const name = 'hours';
+  try {
+    const availability = await client.availability({ signal });
+    const message = hoursText(availability, Date.now());
+    return { name, outcome: availability.open ? 'ok' : 'warning', message };
+  } catch (error) {
+    if (!isExportError(error) || error.code !== 'NOT_FOUND') throw error;
+    // Another export API: hours are not among its fixed requests.
+    return { name, outcome: 'warning', message: 'not published by this server' };
+  }
 }
 
 function describeClock(aheadMs: number): Check {

@@ -3,7 +3,7 @@ import { table } from '../summary/table.ts';
 
 /** The result of checking one thing that a pull needs. */
 export interface Check {
-  /** `server`, `token`, `disk`, ... */
+  /** `address`, `token`, `permissions`, `clock`, `hours`, ... */
   name: string;
   /** `warning`: a pull works, but not at once, or not all of it. */
   outcome: 'ok' | 'warning' | 'failed';

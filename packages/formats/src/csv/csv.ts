@@ -1,11 +1,10 @@
 import type { ExportType } from '@tillroll/contract';
 import {
-  MONTH_TABLES,
+  listMonthTables,
   type Conversion,
   type ConvertedTable,
   type LinesFile,
 } from '@tillroll/client/files';
-import { chosenNames } from '../columns.ts';
 import { COMPILED, estimateBytes, scanLines } from '../lines.ts';
 import { readRow, type Row } from '../row.ts';
 import { ROWS, TABLES, type TableName } from '../tables.ts';
@@ -60,11 +59,9 @@ async function writeMonth(lines: LinesFile, conversion: Conversion): Promise<Con
   const { columns, signal, onProgress } = conversion;
   await using files = new AsyncDisposableStack();
   const byTable = new Map<TableName, CsvFile>();
+  const names = listMonthTables({ format: 'csv', columns }, type);
   for (const table of TABLES)
-    if (
-      MONTH_TABLES.csv[type].includes(table.name) &&
-      chosenNames(columns, table.name)?.length !== 0
-    )
+    if (names.includes(table.name))
       byTable.set(table.name, files.use(await CsvFile.create(table, month, conversion)));
   const add: Add = (table, row, keys) => byTable.get(table)?.add(row, keys);
   const total = estimateBytes(lines);
