@@ -9,7 +9,7 @@ type OptionName =
   | 'exportId';
 
 /**
- * How the command calls each of the library's options. A URL, a merchant and a token may come
+ * The command's name for each of the library's options. A URL, a merchant and a token may come
  * from a flag, the environment or a profile, so they are not called by their flag.
  */
 const FLAGS: Readonly<Record<OptionName, string>> = {

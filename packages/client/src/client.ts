@@ -72,7 +72,7 @@ export class ExportClient {
     return this.#api.checkAccess(type, call);
   }
 
-  /** How far the server's clock is ahead of this machine's, in ms, as its last answer showed it; 0 within two seconds. */
+  /** Milliseconds by which the server's clock is ahead of this machine's, by its last answer; 0 within two seconds. */
   get clockAheadMs(): number {
     return this.#api.clock.aheadMs;
   }

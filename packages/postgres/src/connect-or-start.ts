@@ -6,7 +6,7 @@ import { hasCode } from './directories.ts';
 import { readPostmasterStatus } from './postmaster-status.ts';
 import { openSession, type ClusterSession } from './session.ts';
 
-/** How long a postmaster that this process did not start may take: it may replay 4 GB of log. */
+/** Longest time of a postmaster that this process did not start: it may replay 4 GB of log. */
 const READY_BOUND_MS = 10 * 60_000;
 const POLL_MS = 20;
 

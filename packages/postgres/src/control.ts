@@ -12,7 +12,7 @@ import { removeSocketDirectory } from './socket.ts';
 const START_BOUND_S = 600;
 const STOP_BOUND_S = 30;
 const KILL_BOUND_S = 5;
-/** How long children of a killed postmaster may be in the way of the next one. */
+/** Longest time that children of a killed postmaster may block the next one. */
 const LEFTOVER_BOUND_MS = 15_000;
 const RETRY_MS = 100;
 const POLL_MS = 20;

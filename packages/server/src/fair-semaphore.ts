@@ -1,4 +1,4 @@
-/** How many may run at once, and how many may wait, over all keys and for each one. */
+/** Limits of those that run at once and of those that wait, over all keys and for each one. */
 export interface SemaphoreLimits {
   /** Permits in all. */
   readonly permits: number;

@@ -10,7 +10,7 @@ import { oneLine } from './errors.ts';
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 const EXIT_INTERRUPTED = 130;
-/** How long what is still open may keep the process once everything was told to close. */
+/** Longest time that open handles may keep the process once everything was told to close. */
 const EXIT_WAIT_MS = 1_000;
 
 function program(signal: AbortSignal): Command {

@@ -23,9 +23,9 @@ import type { Storage } from './storage/storage.ts';
 import { bindStore, StoreCheck } from './store.ts';
 import { startWorker } from './worker/worker.ts';
 
-/** How long running exports and requests may continue once the service is told to stop: all of them together. */
+/** Time that running exports and requests may continue once the service is told to stop: all of them together. */
 const GRACE_MS = 10_000;
-/** How long an own PostgreSQL, which writes its memory to disk when it stops, may take after that. */
+/** Time that the service's own PostgreSQL, which writes its memory to disk when it stops, may take after that. */
 const CLOSE_OWN_DATABASE_MS = 30_000;
 /** One statement of a load: the COPY of 4 GiB, or its merge. */
 const MERGE_STATEMENT_MS = 30 * 60_000;

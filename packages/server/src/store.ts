@@ -9,7 +9,7 @@ import {
 } from './database/store-identity.ts';
 import type { Storage } from './storage/storage.ts';
 
-/** How long the store may take for what is a matter of milliseconds: a network mount can hang forever. */
+/** Longest time of the store for an operation of milliseconds: a network mount can hang forever. */
 const STORE_WAIT_MS = 5_000;
 
 /** The storage is not the one in which the files of this database are. */
@@ -65,7 +65,7 @@ async function bindUnderLock(pool: Pool, storage: Storage): Promise<string> {
 }
 
 /**
- * For a command that deletes files: compares the storage with the database's store, if it has one yet.
+ * Checks the store for a command that deletes files: compares the storage with the database's store, if it has one yet.
  * @throws WrongStore with what to do.
  */
 export async function verifyBoundStore(pool: Pool, storage: Storage): Promise<void> {

@@ -14,7 +14,7 @@ import { printPreview } from './pull-preview.ts';
 import { checkStdoutOptions, pullToStdout, STDOUT } from './pull-stdout.ts';
 import { failureLines, summaryLines } from '../summary/summary.ts';
 
-/** As the library knows them; a test compares the two. */
+/** The names that the library knows; a test compares the two. */
 export const FORMAT_NAMES = ['jsonl', 'csv', 'parquet', 'duckdb'] as const satisfies Format[];
 
 interface PullFlags extends ConnectionFlags, DisplayFlags {

@@ -5,7 +5,7 @@ import { UsageError } from '../exit.ts';
 
 /** A token is short; a longer input is another file. */
 const MAX_BYTES = 64 * 1024;
-/** How long to wait for standard input before saying so. */
+/** Time to wait for standard input before saying so. */
 const SILENCE_MS = 1000;
 
 export interface Secret {

@@ -19,7 +19,7 @@ export interface Snapshot {
   converting: { path: string; fraction: number } | null;
 }
 
-/** For each stage, the share of a month's time that has passed when it begins, and the share it takes. */
+/** The share, for each stage, of a month's time that has passed when it begins, and the share it takes. */
 const STAGES: Readonly<Record<MonthStage, readonly [begin: number, takes: number]>> = {
   planned: [0, 0],
   creating: [0, 0],

@@ -32,7 +32,7 @@ export function waitingText(waiting: Waiting, now: number): string {
   }
 }
 
-/** How far a month is; empty when there is nothing to tell yet. */
+/** Describes the progress of a month; empty when there is none yet. */
 export function monthText(month: MonthProgress): string {
   const { stage, percent, files, filesTotal, objects, bytes, message } = month;
   switch (stage) {

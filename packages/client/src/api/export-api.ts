@@ -29,7 +29,7 @@ import { cloverAvailability, findCloverRegion } from './regions.ts';
 export interface ClientOptions extends ConnectionOptions {
   /** False: a create that is refused for now (503) fails at once, as UNAVAILABLE. */
   wait?: boolean | undefined;
-  /** How long one export may take from being accepted to DONE, in ms. Default 12 hours. */
+  /** Longest time that one export may take from being accepted to DONE, in ms. Default 12 hours. */
   timeoutMs?: number | undefined;
   /** Bounds of what is tried again. */
   retry?: Partial<RetryPolicy> | undefined;

@@ -8,7 +8,7 @@ const TOLERANCE_MS = 2_000;
 export class ServerClock {
   #aheadMs = 0;
 
-  /** How far it is ahead of ours, in ms; 0 within two seconds. */
+  /** Milliseconds by which it is ahead of ours; 0 within two seconds. */
   get aheadMs(): number {
     return this.#aheadMs;
   }

@@ -26,7 +26,7 @@ export class Assembly {
   readonly #zone: Zone;
   readonly #isAborted: () => boolean;
   readonly #exclude: ReadonlySet<string>;
-  /** Of all objects so far. */
+  /** Counts of all objects so far. */
   readonly #counter: Counter;
   /** The position of an export's id in this list, from 1, is the number of a source. */
   readonly #exports: string[] = [];

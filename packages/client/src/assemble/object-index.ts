@@ -17,7 +17,7 @@ export class ObjectIndex {
   #end = 0;
   readonly #createdTimes: Float64Array;
   readonly #modifiedTimes: Float64Array;
-  /** Of the objects' first bytes; one more for the end of the file. */
+  /** Offsets of the objects' first bytes; one more for the end of the file. */
   readonly #positions: Float64Array;
   readonly #sources: Uint32Array;
   readonly #ids: string[] = [];
@@ -82,7 +82,7 @@ export class ObjectIndex {
     exportName: (source: number) => string,
   ): Set<number> {
     const isDropped = new Set<number>();
-    /** Of each id the object that stays so far, and the last export that held it. */
+    /** For each id, the object kept so far and the last export that held it. */
     const found = new Map<string, { object: number; source: number }>();
     for (const [i, id] of this.#ids.entries()) {
       if (!mayRepeat(id)) continue;

@@ -13,7 +13,7 @@ import type { Month, Zone } from '../time/zone.ts';
 
 /** Sums of one currency (and one result, for payments); money in minor units, exact. */
 export interface Sums {
-  /** As the server wrote it; null where the objects have none. Those of a wrong type count as none. */
+  /** The text that the server wrote; null where the objects have none. Those of a wrong type count as none. */
   currency: string | null;
   /** Null for orders. */
   result: string | null;

@@ -7,7 +7,7 @@ import type { State } from './state.ts';
 
 /** A file that was removed, or whose length changed. */
 export interface Damage {
-  /** For `sales.duckdb`: without a meaning. */
+  /** Without a meaning for `sales.duckdb`. */
   type: ExportType;
   /** Empty for `sales.duckdb`. */
   month: string;

@@ -7,9 +7,9 @@ import { findErrno } from '../disk/errors.ts';
 import { describeSelf, findFate, parseHolder, type Holder } from './holder.ts';
 import { absolutePath, LOCK } from './layout.ts';
 
-/** How often a lease is renewed. */
+/** Interval at which a lease is renewed. */
 const INTERVAL_MS = 5000;
-/** How long a lease must be seen unchanged before it is taken over. */
+/** Time that a lease must be seen unchanged before it is taken over. */
 const PATIENCE_MS = 30_000;
 /** After a takeover: how long a contender that did the same, or the former holder, has to finish its step. */
 const TAKEOVER_PAUSE_MS = 1000;

@@ -37,7 +37,7 @@ export interface ReceiptTable extends TableRecord {
 
 /** Sums of a currency. Money is in its minor units, exact: a bigint where a number would not be. */
 interface Totals {
-  /** As the server wrote it; null for objects without one. Longer than 64 characters: its beginning and a checksum. */
+  /** The text that the server wrote; null for objects without one. Longer than 64 characters: its beginning and a checksum. */
   currency: string | null;
   objects: number;
   /** Refunds in these objects, and the sum of their amounts. */
@@ -54,7 +54,7 @@ export interface OrderTotals extends Totals {
 }
 
 export interface PaymentTotals extends Totals {
-  /** As the server wrote it; null for payments without one. */
+  /** The text that the server wrote; null for payments without one. */
   result: string | null;
   amount: Amount;
   tipAmount: Amount;
@@ -70,7 +70,7 @@ export interface MonthTotals {
   objects: number;
   /** Orders' `total`, payments' `amount`. */
   amount: Amount;
-  /** Of refunds in these objects, whenever they were made. */
+  /** Sums of the refunds in these objects, whenever they were made. */
   refundAmount: Amount;
   net: Amount;
 }

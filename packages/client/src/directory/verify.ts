@@ -29,7 +29,7 @@ export interface VerifyOptions {
 
 /** A directory is as it should be when `complete` is true and there are no faults. */
 export interface VerifyResult {
-  /** As the receipt says: whether everything that was asked for was fetched. Faults do not change it. */
+  /** The receipt's own statement: whether everything that was requested was fetched. Faults do not change it. */
   complete: boolean;
   /** True when all files are those of the receipt, unaltered, with no others beside them. */
   isSound: boolean;

@@ -29,7 +29,7 @@ export interface Part {
 /** The files of one export, on their way to disk. Disposing stops the downloads that are in flight. */
 export interface ExportParts extends AsyncDisposable {
   readonly exportId: string;
-  /** How many files the export has. */
+  /** Number of files of the export. */
   readonly count: number;
   /** The manifest's entry for a file; undefined when there is none. */
   expected(position: number): ExportFile | undefined;

@@ -22,7 +22,7 @@ export interface FetchOptions {
 
 /** Longest raw file of a service that announces no lengths, in bytes. */
 const MAX_FILE_BYTES = 512 * 1024 * 1024;
-/** How much longer than its content a gzip file may be, at least and in proportion. */
+/** Bytes by which a gzip file may be longer than its content, at least and in proportion. */
 const GZIP_SLACK_BYTES = 1024;
 const GZIP_SLACK_RATIO = 1.001;
 const MAX_REDIRECTS = 5;

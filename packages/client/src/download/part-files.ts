@@ -44,7 +44,7 @@ export async function listParts(folder: string): Promise<PartList> {
     const position = Number.parseInt(entry.name, 10);
     if (entry.name.endsWith('.part.json')) begun.add(position);
     const isGzip = entry.name.endsWith('.gz');
-    // Of two encodings of one file the gzip is kept.
+    // The gzip encoding is kept when both encodings of one file are there.
     if (WHOLE_NAME.test(entry.name) && (isGzip || !whole.has(position))) whole.set(position, path);
   }
   return { whole, begun };

@@ -1,4 +1,4 @@
-/** How a file is encoded as it is served. `identity` may still be gzip that was not announced. */
+/** Encoding of a served file. `identity` may still be gzip that was not announced. */
 export type FileEncoding = 'gzip' | 'identity';
 
 /** The headers of an answer that begins a file. */

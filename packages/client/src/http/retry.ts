@@ -11,13 +11,13 @@ export interface RetryPolicy {
   capMs: number;
   /** 429 in a row for one request. */
   rateLimited: number;
-  /** How long a create may be refused with 503. */
+  /** Longest time that a create may be refused with 503. */
   unavailableMs: number;
   /** Tries of one file whose content does not match. */
   badFile: number;
   /** Exports created in place of one that FAILED, was forgotten, or lost its files. */
   exports: number;
-  /** How long a server may be silent: until its headers, and between two chunks. */
+  /** Longest silence of a server: until its headers, and between two chunks. */
   silenceMs: number;
 }
 

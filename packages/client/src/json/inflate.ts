@@ -68,7 +68,7 @@ function outputBytes(bytes: Buffer): number {
 }
 
 /**
- * As `inflateWhole` for a stream, in memory of about 20 MB at most. Each chunk of the result belongs to the caller.
+ * Inflates a stream as `inflateWhole` does a buffer, in memory of about 20 MB at most. Each chunk of the result belongs to the caller.
  * @throws ExportError BAD_FILE as soon as it is known.
  */
 export async function* inflate(

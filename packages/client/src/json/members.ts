@@ -51,7 +51,7 @@ export const MEMBER_TABLE = compileTable(
   false,
 );
 
-/** Of an object without any member. */
+/** The members of an object without any. */
 export function emptyMembers(): Members {
   const members = {} as Members;
   clear(members);

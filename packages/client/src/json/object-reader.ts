@@ -11,7 +11,7 @@ export const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
 const MAX_ID_LENGTH = 256;
 /** A hundred times what a file holds by the contract: what is kept of each object must not grow forever. */
 const MAX_FILE_OBJECTS = 100 * OBJECTS_PER_FILE;
-/** How much of the next chunk is looked into for the end of an object that began in the last one. */
+/** Bytes of the next chunk that are searched for the end of an object that began in the last one. */
 const JOIN_BYTES = 8 * 1024;
 const LARGE_BYTES = 4 * 1024 * 1024;
 /** Blanks around the envelope that are still taken for layout. */

@@ -39,7 +39,7 @@ export type Field =
 export interface Shape {
   /** Its place in `CompiledTable.shapes`. */
   index: number;
-  /** How many rows contain the row that it belongs to. */
+  /** Number of rows that contain the row it belongs to. */
   level: number;
   /** From the row's own object; empty for that itself. */
   path: readonly string[];

@@ -76,7 +76,7 @@ export class Validator {
   hasBreaks = false;
   /** True when a string had an escape that may be half of a surrogate pair. */
   hasSurrogates = false;
-  /** Of the strings since this was last reset. Most have none, and need no decoding. */
+  /** Escapes in the strings since this was last reset. Most have none, and need no decoding. */
   protected escapes = NO_ESCAPE;
   /** The opening brackets around the present value. */
   readonly #stack = new Uint8Array(MAX_DEPTH + 1);

@@ -34,7 +34,7 @@ export class MonthExports {
   readonly #ranges: readonly RangePlan[];
   readonly #context: ExportsContext;
   readonly #onProgress: (stage: 'creating' | 'exporting', percent: number) => void;
-  /** How far the exports that were created are, in per cent. */
+  /** Progress of the exports that were created, in per cent. */
   readonly #percents = new Map<RangePlan, number>();
   #work: RangeWork[] = [];
 

@@ -18,7 +18,7 @@ const DEFAULT_OVERLAP_MS = 7 * DAY_MS;
 const DEFAULT_FILE_MODE = 0o600;
 const MAX_CONCURRENCY = 20;
 
-/** How a pull works, checked. */
+/** Checked options of a pull. */
 export interface CheckedOptions {
   concurrency: number;
   downloads: number;

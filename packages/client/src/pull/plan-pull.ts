@@ -12,7 +12,7 @@ import type { DamagedMonths } from './repair.ts';
 
 export interface EndContext {
   api: ExportApi;
-  /** Of the directory. */
+  /** Head of the directory. */
   state: Pick<State, 'types'>;
   zone: Zone;
   signal: AbortSignal;

@@ -28,7 +28,7 @@ const DATE_TIME =
 export function parseWhen(option: string, when: When, zone: Zone): number {
   const fault = (why: string, cause?: unknown): Error =>
     usageError(`must be ${ALLOWED}; got ${describeWhen(when)}${why}`, { option, cause });
-  // As milliseconds they would be before March 1973.
+  // Read as milliseconds, these numbers would be before March 1973.
   if (typeof when === 'string' && /^\d{9,11}$/.test(when.trim()))
     throw fault(`, which looks like seconds: in milliseconds it is ${when.trim()}000`);
   if (when instanceof Date || typeof when === 'number' || /^\d{9,16}$/.test(when)) {

@@ -37,7 +37,7 @@ export interface Config {
   /** Exports that this process runs at once. */
   readonly workers: number;
   readonly retentionMs: number;
-  /** How long the record of an export is kept after its end. */
+  /** Time that the record of an export is kept after its end. */
   readonly historyMs: number;
   /** Uploads that this process reads at once. */
   readonly maxUploads: number;
@@ -62,9 +62,9 @@ export interface Setting<T> {
   variable: string;
   /** The default as `--help` and docs/operating.md show it. */
   default: string;
-  /** For `--help`: a few words, without the default. */
+  /** A few words for `--help`, without the default. */
   summary: string;
-  /** For docs/operating.md, in Markdown. */
+  /** Markdown for docs/operating.md. */
   description: string;
   /** @throws Error that names the text and what is allowed. */
   parse: (text: string, environment: Environment) => T;

@@ -22,7 +22,7 @@ export async function readBackend(client: ClientBase): Promise<Backend> {
   return backend;
 }
 
-/** How long to wait until a terminated backend is gone. */
+/** Longest time to wait until a terminated backend is gone. */
 const GONE_MS = 5_000;
 
 /**

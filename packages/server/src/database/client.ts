@@ -43,7 +43,7 @@ export function clientConfig(connection: Connection): ClientConfig {
   };
 }
 
-/** How long a server may take to let a connection in. */
+/** Longest time that a server may take to accept a connection. */
 export const CONNECT_MS = 10_000;
 
 /** pg's connection below its client, which its types do not show. */

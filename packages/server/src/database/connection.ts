@@ -3,7 +3,7 @@ import type { ConnectionOptions } from 'node:tls';
 import { findErrorCode } from '../errors.ts';
 import { readEncryption, type Encryption, type SslParameters } from './tls.ts';
 
-/** How to reach the database: the parts that every pool, client and cancel request is made of. */
+/** Address of the database: the parts that every pool, client and cancel request is made of. */
 export interface Connection {
   readonly host: string;
   readonly port: number;

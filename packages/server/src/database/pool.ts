@@ -19,7 +19,7 @@ export interface Queryable {
   query<R extends QueryResultRow>(text: string, values?: unknown[]): Promise<QueryResult<R>>;
 }
 
-/** How to reach the database, or its address. */
+/** Address of the database, parsed or as text. */
 export type Target = Connection | { connectionString: string };
 
 export function toConnection(target: Target): Connection {
@@ -29,7 +29,7 @@ export function toConnection(target: Target): Connection {
 }
 
 export interface PoolOptions {
-  /** How long to wait for a free or a new connection. */
+  /** Longest time to wait for a free or a new connection. */
   waitMs?: number;
   /** The longest statement; the server ends it then, and the connection is closed soon after. */
   statementMs?: number;
@@ -43,7 +43,7 @@ export interface PoolOptions {
 }
 
 const DEFAULTS = { waitMs: 10_000, statementMs: 15_000, lockMs: 10_000 };
-/** How much later than the server this side gives up: long enough to hear the server's own error. */
+/** Time by which this side gives up later than the server: long enough to hear the server's own error. */
 const CLIENT_GRACE_MS = 2_000;
 /** A connection is replaced after so long: settings of roles change, and so do names and addresses. */
 const LIFETIME_S = 600;

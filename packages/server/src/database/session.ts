@@ -25,7 +25,7 @@ export const ASK_FACTS = `
          pg_catalog.current_setting('synchronous_commit') = 'off' AS asynchronous
   FROM pg_catalog.pg_settings s WHERE s.name = 'default_transaction_read_only'`;
 
-/** How long the parts of a transaction may take, milliseconds. */
+/** Longest times of the parts of a transaction, milliseconds. */
 export interface Bounds {
   /** One statement. */
   statementMs: number;

@@ -26,7 +26,7 @@ export type Interruption = 'shutdown' | 'lost';
 /** The state of the export afterwards. `superseded`: the attempt was no longer the current one, and nothing changed. */
 export type Ending = 'will be retried' | 'failed' | 'superseded';
 
-/** How the ends of one kind are counted, and what follows from the count. */
+/** Counts the ends of one kind, and says what follows from the count. */
 interface Rule {
   /** Adds one to the count of the export and returns it to PENDING. $1 id, $2 attempt, $3 next job. */
   statement: string;

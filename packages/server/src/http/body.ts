@@ -15,7 +15,7 @@ import { whenShredded } from './incoming.ts';
 const LEAST_BYTES_PER_S = 16_000;
 const WINDOW_MS = 30_000;
 
-/** How the body is compressed. @throws 415 */
+/** Reads how the body is compressed. @throws 415 */
 export function parseEncoding(request: IncomingMessage): 'identity' | 'gzip' {
   const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
   if (!['identity', 'gzip', 'x-gzip'].includes(encoding)) throw unsupportedEncoding(encoding);
@@ -35,7 +35,7 @@ export async function* streamBody(
   const tooSlow = bodyTooSlow(
     `less than ${least.bytesPerSecond} bytes a second were received for ${least.windowMs / 1000} s`,
   );
-  // Of the wait under way; one promise for all of them would hold every chunk that was read.
+  // Ends the wait under way; one promise for all of them would hold every chunk that was read.
   const waiting: { giveUp: (error: Error) => void } = { giveUp: () => undefined };
   let isShredded = false;
   whenShredded(request, () => {
@@ -59,7 +59,7 @@ export async function* streamBody(
       waitedMs += performance.now() - started;
       received += value.length;
       if (received >= (least.bytesPerSecond * least.windowMs) / 1000) {
-        // As much as a whole window must contain.
+        // The bytes of a whole window have been received.
         waitedMs = 0;
         received = 0;
       } else if (waitedMs >= least.windowMs) throw tooSlow;
@@ -88,7 +88,7 @@ async function within<T>(
   } finally {
     clearTimeout(timer);
     waiting.giveUp = () => undefined;
-    // If it was late, a later failure of the connection has nobody to tell.
+    // A failure of the connection after that has no reader.
     next.catch(() => undefined);
   }
 }

@@ -34,7 +34,7 @@ export interface Owner {
   readonly merchantId: string;
   readonly appId: string;
 }
-/** How often a peer's rate is looked at. */
+/** Interval at which a peer's rate is checked. */
 const WATCH_MS = 5_000;
 
 /** Answers whose peers are judged by their rate. */
@@ -53,7 +53,7 @@ export function hasLeastRate(response: ServerResponse): boolean {
 export class Downloads {
   readonly #places: FairSemaphore;
   readonly #shares: FairSemaphore;
-  /** Of a connection, not of a download: what it still holds of the one before belongs to the next. */
+  /** Rates by connection, not by download: data left in it by one download belongs to the next. */
   readonly #rates = new WeakMap<Socket, LeastRate>();
 
   constructor(places: SemaphoreLimits = PLACES, shares: SemaphoreLimits = SHARES) {

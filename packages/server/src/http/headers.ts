@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import helmet from 'helmet';
 
-/** For answers that are data: nothing in them is to be run, shown or framed. */
+/** Headers of answers that are data: nothing in them may be run, shown or framed. */
 const NOTHING = { defaultSrc: ["'none'"], frameAncestors: ["'none'"] };
 
 /**

@@ -1,9 +1,9 @@
 /** The least average rate of a peer, bytes a second. */
 const LEAST_BYTES_PER_SECOND = 16_000;
-/** How long a peer may take nothing, ms. */
+/** Longest time that a peer may take nothing, ms. */
 const PATIENCE_MS = 30_000;
 /**
- * How far ahead of that rate a peer can be, bytes. The system's buffers take megabytes at once and then
+ * Bytes that a peer can be ahead of that rate. The system's buffers take megabytes at once and then
  * nothing until a good part of them is free again: measured, a peer that read 20 kB/s showed no progress
  * for 73 s and then 1.4 MB of it. What it took before must cover that pause.
  */

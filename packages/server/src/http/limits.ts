@@ -32,7 +32,7 @@ export const MAX_HEADER_FIELDS = 100;
 /** From the connection, or the first byte of a further request on it, to the last header byte. */
 export const HEADERS_MS = 10_000;
 
-/** How often Node looks for connections that exceed `HEADERS_MS`, and so the precision of it. */
+/** Interval at which Node looks for connections that exceed `HEADERS_MS`, and so its precision. */
 export const CONNECTIONS_CHECK_MS = 2_000;
 
 /** A whole request, upload included. A body that stalls is given up long before. */

@@ -1,4 +1,4 @@
-/** How many lines at once, and how many a second after that. */
+/** Number of lines at once, and number of lines a second after that. */
 export interface LineRate {
   readonly burst: number;
   readonly perSecond: number;

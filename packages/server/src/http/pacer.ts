@@ -10,7 +10,7 @@ export class Pacer {
   readonly #queues = new Map<string, (() => void)[]>();
   #turn: NodeJS.Immediate | null = null;
   #turnedAt = 0;
-  /** How much is begun in one turn: halved after a long turn, doubled after a short one. */
+  /** Amount that is begun in one turn: halved after a long turn, doubled after a short one. */
   #perTurn = MAX_STARTS_PER_TURN;
   #left = MAX_STARTS_PER_TURN;
 

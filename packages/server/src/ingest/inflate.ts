@@ -2,7 +2,7 @@ import { createGunzip, type Gunzip } from 'node:zlib';
 import { BadBody } from './errors.ts';
 
 const CHUNK_BYTES = 64 * 1024;
-/** How a member begins. */
+/** The first bytes of a member. */
 export const GZIP_MAGIC: Buffer = Buffer.from([0x1f, 0x8b]);
 
 const NOTHING_STORED = 'nothing of this request was stored';

@@ -5,7 +5,7 @@ import { LineCutter } from './lines.ts';
 import { RowParser } from './row.ts';
 import { SpoolWriter } from './spool-writer.ts';
 
-/** How the bytes of an upload are to be read. `detect`: as gzip when they begin like it. */
+/** Encoding of the bytes of an upload. `detect`: as gzip when they begin like it. */
 export type Encoding = 'identity' | 'gzip' | 'detect';
 
 export interface IntakeTarget {

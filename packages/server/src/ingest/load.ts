@@ -17,7 +17,7 @@ export interface LoadLimits {
   readonly maxSpoolBytes: number;
   /** Free bytes of that disk below which nothing is taken in. */
   readonly minFreeBytes: number;
-  /** How long an upload waits for its turn; 30 s unless a test says otherwise. */
+  /** Longest time that an upload waits for its turn; 30 s unless a test says otherwise. */
   readonly uploadWaitMs?: number;
 }
 
@@ -47,7 +47,7 @@ const MERGE_WAIT_MS = 10 * 60_000;
 /** Senders wait with their body unread: it costs a connection, and no memory. */
 const UPLOAD_WAIT_MS = 30_000;
 const WAITING_PER_UPLOAD = 16;
-/** How much a spool may grow between two looks at the disk. */
+/** Bytes that a spool may grow between two checks of the disk. */
 const LOOK_EVERY_BYTES = 64 * 1024 * 1024;
 
 /** Asks for what an upload must know of the moment it begins. */

@@ -1,6 +1,6 @@
 import type { ExportType } from '@tillroll/contract';
 
-/** How the typed columns of a relation come out of an object. All hold text or integers. */
+/** Expressions that read the typed columns of a relation from an object. All hold text or integers. */
 export interface Column {
   /** Column of the table. */
   name: string;

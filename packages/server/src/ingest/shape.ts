@@ -27,7 +27,7 @@ export interface Shape {
   readonly names: string[];
   /** UTF-8 of `names`. */
   readonly keys: Buffer[];
-  /** For people, from the outermost object: `lineItems.elements[].price`. */
+  /** Path for people, from the outermost object: `lineItems.elements[].price`. */
   readonly paths: string[];
   readonly kinds: Kind[];
   /** The shape of an object, or of each element of a list. */

@@ -25,7 +25,7 @@ export class Spool {
     return new Spool(file);
   }
 
-  /** For the thread that writes it. Valid until `close`. */
+  /** File descriptor for the thread that writes it. Valid until `close`. */
   get fd(): number {
     return this.#file.fd;
   }

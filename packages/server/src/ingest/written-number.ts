@@ -32,7 +32,7 @@ export function isPlainInteger(bytes: Buffer, start: number, end: number): boole
 /** The allowed times, as the end of a sentence with "must be". */
 export const TIME_ALLOWED = `a whole number of epoch milliseconds from 0 to ${MAX_OBJECT_TIME_MS}, written in digits alone`;
 
-/** As milliseconds, the first months of 1970; as seconds, the years 1973 to 2286. */
+/** Numbers that are the first months of 1970 as milliseconds, and the years 1973 to 2286 as seconds. */
 const SECONDS = { from: 100_000_000, to: 10_000_000_000 };
 
 /** Why a time cannot be one of an object, as the end of a sentence with "must be"; null when it can. */

@@ -6,10 +6,10 @@ import type { Connection, Pool } from '../database/pool.ts';
 
 const CONNECT_MS = 10_000;
 const STATEMENT_MS = 5_000;
-/** How often a session that listens is asked whether it still does. */
+/** Interval at which a session that listens is checked. */
 const CHECK_EVERY_MS = 10_000;
 const RECONNECT_MS = [1_000, 2_000, 4_000, 8_000, 15_000];
-/** How long a notification may take before it counts as never delivered. */
+/** Longest time of a notification before it counts as never delivered. */
 const DELIVERY_MS = 2_000;
 
 export interface Listener {

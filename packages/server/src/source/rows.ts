@@ -33,7 +33,7 @@ export interface Source {
   readonly connection: Connection;
   /** Connections of exports alone, one for each at a time. */
   readonly pool: Pool;
-  /** How long the database may send nothing, milliseconds; by default 5 minutes. */
+  /** Longest silence of the database, milliseconds; by default 5 minutes. */
   readonly silenceMs?: number;
 }
 

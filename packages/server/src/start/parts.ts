@@ -2,7 +2,7 @@ import { Deadline } from '../deadline.ts';
 import { oneLine } from '../errors.ts';
 import type { Logger } from '../log.ts';
 
-/** How long closing itself may take, all of it together: handing back exports, ending connections. */
+/** Longest time for closing itself, all of it together: releasing exports, ending connections. */
 const CLOSE_MS = 3_000;
 
 /** A part of the service, closed when it stops. */
@@ -10,7 +10,7 @@ export interface Part {
   readonly name: string;
   /** Closes it. What still runs may continue until the deadline. */
   close(deadline: Deadline): Promise<void>;
-  /** How long closing may take, ms; unless told, all such parts have 3 s together. */
+  /** Longest time for closing, ms; unless given, all such parts have 3 s together. */
   readonly withinMs?: number;
 }
 

@@ -21,7 +21,7 @@ export interface WorkerContext {
   readonly queue: BossQueue;
   readonly storage: Storage;
   readonly retentionMs: number;
-  /** How long the records of exports are kept after their end. */
+  /** Time that the records of exports are kept after their end. */
   readonly historyMs: number;
   /** Names this process among others: host and process. */
   readonly workerName: string;
@@ -30,7 +30,7 @@ export interface WorkerContext {
   /** @throws when the store is not there, is another one, or cannot be written. */
   readonly checkStore: () => Promise<void>;
   readonly log: Logger;
-  /** For what fails again and again until its cause is gone: logs one line for each cause. */
+  /** Logs one line for each cause of failures that repeat until the cause is gone. */
   readonly warnings: Pick<RepeatedWarnings, 'warn'>;
   /** Aborts with `AttemptStopped` when the process must end: running exports are released. */
   readonly shutdown: AbortSignal;
