@@ -29,7 +29,7 @@ function program(signal: AbortSignal): Command {
 
   root
     .command('all')
-    .description('API and worker, and an own PostgreSQL when DATABASE_URL is unset')
+    .description('API and worker, and an embedded PostgreSQL when DATABASE_URL is unset')
     .action(() => runService({ serve: true, work: true }, signal));
   root
     .command('serve')

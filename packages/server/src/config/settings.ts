@@ -18,7 +18,7 @@ import {
 
 /** The service's settings, typed and checked. Times are milliseconds. */
 export interface Config {
-  /** Null: start an own PostgreSQL in `dataDir`. */
+  /** Null: start an embedded PostgreSQL in `dataDir`. */
   readonly databaseUrl: string | null;
   readonly host: string;
   /** 0 picks a free port. */
@@ -80,7 +80,7 @@ const text = (value: string): string => value;
 export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
   databaseUrl: {
     variable: 'DATABASE_URL',
-    default: 'an own PostgreSQL in TILLROLL_DATA_DIR',
+    default: 'an embedded PostgreSQL in TILLROLL_DATA_DIR',
     summary: 'postgres://...',
     description:
       '`postgres://user:password@host:5432/database`, PostgreSQL 14 or newer, encoding UTF8. See [An outside PostgreSQL](#an-outside-postgresql)',
@@ -106,8 +106,8 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
   dataDir: {
     variable: 'TILLROLL_DATA_DIR',
     default: './data',
-    summary: 'the own PostgreSQL, files, spooled uploads',
-    description: 'the own PostgreSQL, the files, spooled uploads',
+    summary: 'the embedded PostgreSQL, files, spooled uploads',
+    description: 'the embedded PostgreSQL, the files, spooled uploads',
     parse: (path) => resolve(path),
     unset: () => resolve('./data'),
   },

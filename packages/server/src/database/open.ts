@@ -13,7 +13,7 @@ export interface Database {
 }
 
 export interface DatabaseSettings extends PoolOptions {
-  /** Null: start, or join, an own PostgreSQL in `dataDir`. */
+  /** Null: start, or join, an embedded PostgreSQL in `dataDir`. */
   databaseUrl: string | null;
   dataDir: string;
   /** Connections at once. */
@@ -45,7 +45,7 @@ export async function openDatabase(settings: DatabaseSettings): Promise<Database
   return {
     connection: embedded.connection,
     pool,
-    location: embedded.notice ?? `own PostgreSQL in ${embedded.home}`,
+    location: embedded.notice ?? `embedded PostgreSQL in ${embedded.home}`,
     async close() {
       await pool.end();
       await embedded[Symbol.asyncDispose]();

@@ -252,7 +252,7 @@ test.concurrent('work that was waiting when everything stopped is done after the
   });
 });
 
-test.concurrent('SIGKILL that leaves an own PostgreSQL behind: the next start copes', async () => {
+test.concurrent('SIGKILL that leaves an embedded PostgreSQL behind: the next start copes', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'tillroll-own-'));
   await chmod(dataDir, 0o755);
   const environment = {
