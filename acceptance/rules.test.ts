@@ -58,8 +58,8 @@ describe.skipIf(target.external)(
     const post = (client: Client) =>
       client.post({ type: 'ORDERS', startTime: START, endTime: END });
 
-    /** Waits till nothing is open. @returns what is done. */
-    const settle = async (client: Client): Promise<Finished[]> => {
+    /** Waits until no export is open. @returns all that are done. */
+    const waitForOpenExports = async (client: Client): Promise<Finished[]> => {
       const { elements } = json<{ elements: ExportObject[] }>(await client.ask(client.path));
       return Promise.all(elements.map(({ id }) => client.poll(id)));
     };
@@ -135,7 +135,7 @@ describe.skipIf(target.external)(
       const [opened, closes] = [hour - HOUR, hour + 2 * HOUR];
       const client = await start({ TILLROLL_HOURS: formatHours(opened, closes) });
       expect((await post(client)).status).toBe(200);
-      await settle(client);
+      await waitForOpenExports(client);
       const availability = json<Record<string, unknown>>(await client.ask('/v3/availability'));
       expect(availability).toMatchObject({ open: true, nextClose: closes });
       expect(availability['nextOpen']).toBeGreaterThan(closes);
@@ -173,7 +173,7 @@ describe.skipIf(target.external)(
 
     test('work that was accepted goes on after a restart, also outside the hours', async () => {
       const client = await start({ TILLROLL_HOURS: 'never' });
-      const all = await settle(client);
+      const all = await waitForOpenExports(client);
       expect(all.length).toBeGreaterThanOrEqual(6);
       for (const done of all) {
         expect((await downloadAll(done)).flatMap(parseElements)).toEqual(LINES);
@@ -195,7 +195,7 @@ describe.skipIf(target.external)(
 
     test('a URL holds until availableUntil whatever credentials or keys rotate meanwhile', async () => {
       const early = await start();
-      await settle(early);
+      await waitForOpenExports(early);
       const [url = ''] = first.urls;
       expect((await download(moved(early, url))).status, 'minted by another process').toBe(200);
       await running?.stop();
