@@ -60,7 +60,7 @@ const PACKAGES: Readonly<Record<string, Package>> = {
       sink: ['storage'],
       storage: [],
       database: [],
-      config: ['database'],
+      config: ['database', 'storage'],
       'store.ts': ['storage', 'database'],
       'repeats.ts': [],
     },
@@ -94,7 +94,7 @@ const DEPENDENCIES: readonly { name: RegExp; may: May }[] = [
   { name: /^(fastify|@fastify\/.+)$/, may: ['http'] },
   { name: /^pg-boss$/, may: ['queue'] },
   { name: /^(pg|pg-copy-streams)$/, may: ['database', 'source', 'ingest', 'queue'] },
-  { name: /^@aws-sdk\/.+$/, may: { anythingBut: ['exports'] } },
+  { name: /^@aws-sdk\/.+$/, may: ['storage'] },
 ];
 
 /** Folders that meet the programs from outside, and what they know of them. */

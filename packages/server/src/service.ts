@@ -1,6 +1,5 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { storageDirectory } from './config/config.ts';
 import type { Config } from './config/settings.ts';
 import { migrate } from './database/migrations.ts';
 import { openDatabase } from './database/open.ts';
@@ -17,7 +16,7 @@ import { RepeatedWarnings } from './repeats.ts';
 import { watchDatabase, watchStore } from './start/health.ts';
 import { listen } from './start/listen.ts';
 import { Parts } from './start/parts.ts';
-import { DirectoryStorage } from './storage/directory.ts';
+import { openStorage } from './storage/open.ts';
 import { UrlSigner } from './storage/signature.ts';
 import type { Storage } from './storage/storage.ts';
 import { bindStore, StoreCheck } from './store.ts';
@@ -111,7 +110,8 @@ export async function startService(
     };
 
     await migrate(pool);
-    const storage = overrides.storage ?? new DirectoryStorage(storageDirectory(config));
+    const opened = await openStorage(config.storage);
+    const storage = overrides.storage ?? opened.storage;
     const store = new StoreCheck(storage, await bindStore(pool, storage));
     const checkStore = (): Promise<void> => store.check();
     await checkStore();
@@ -174,6 +174,7 @@ export async function startService(
       loader,
       queue,
       storage,
+      presign: config.s3Redirect ? opened.presign : null,
       signer: new UrlSigner(config.signingKeys ?? [await sharedSigningKey(pool)]),
       rules: config,
       connections: {

@@ -45,10 +45,7 @@ const BAD: [string, string[]][] = [
     'TILLROLL_HOURS',
     ['sometimes', 'mon', 'mon-fri 1-5', 'mon 25:00-26:00', 'xyz 01:00-02:00', 'mon 05:00-05:00'],
   ],
-  [
-    'TILLROLL_STORAGE_URL',
-    ['/var/files', 'files', 'http://host/files', 's3://bucket/prefix', 'file://host/share'],
-  ],
+  ['TILLROLL_STORAGE_URL', ['/var/files', 'files', 'http://host/files', 'file://host/share']],
   [
     'TILLROLL_RETENTION',
     ['24', 'h', '1.5h', '-1h', '0s', '999ms', '367d', '24 h', '1w', '24H', '9'.repeat(400) + 'd'],
@@ -64,7 +61,46 @@ describe.each(BAD)('%s', (name, values) => {
     expect(faults).toHaveLength(1);
     expect(faults[0]).toMatch(new RegExp(`^${name}: `));
     // Hours and storage say what is wrong in the part that is wrong.
-    if (name !== 'TILLROLL_HOURS' && !value.startsWith('s3:')) expect(faults[0]).toContain(value);
+    if (name !== 'TILLROLL_HOURS') expect(faults[0]).toContain(value);
+  });
+});
+
+describe('addresses of S3', () => {
+  const url = (rest: string): readonly string[] =>
+    findFaults({ TILLROLL_STORAGE_URL: `s3://${rest}` });
+  test.each([
+    ['', '"" is not the name of a bucket'],
+    ['a', '"a" is not the name of a bucket'],
+    ['bucket:9000/prefix', '"bucket:9000" is not the name of a bucket'],
+    ['bucket/a//b', '"a//b" is not a prefix'],
+    ['bucket/a%20b', '"a%20b" is not a prefix'],
+    ['bucket/../b?x', '"x" is not a parameter of s3://: endpoint, region, forcePathStyle'],
+    ['bucket?endpoint=minio:9000', 'endpoint: "minio:9000" is not an address'],
+    ['bucket?endpoint=http://h/?a=b', 'endpoint: "http://h/?a=b" is not an address'],
+    ['bucket?region=US%20East', 'region: "US East" is not a region such as us-east-1'],
+    ['bucket?forcePathStyle=yes', 'forcePathStyle: "yes" is not true or false'],
+    ['bucket?region=a&region=b', '"region" is given twice'],
+  ])('%s', (rest, said) => {
+    expect(url(rest)).toEqual([expect.stringContaining(said)]);
+  });
+
+  test.each(['AKIA:secret@bucket', 'bucket?endpoint=http://AKIA:secret@host'])(
+    'keys in an address are refused, and not repeated: %s',
+    (rest) => {
+      const [fault, ...more] = url(rest);
+      expect(more).toEqual([]);
+      expect(fault).toMatch(/^TILLROLL_STORAGE_URL: /);
+      expect(fault).not.toContain('secret');
+    },
+  );
+
+  test('redirects need one', () => {
+    expect(findFaults({ TILLROLL_S3_REDIRECT: 'true' })).toEqual([
+      'TILLROLL_S3_REDIRECT: needs an s3:// address in TILLROLL_STORAGE_URL',
+    ]);
+    expect(
+      findFaults({ TILLROLL_S3_REDIRECT: 'true', TILLROLL_STORAGE_URL: 's3://bucket' }),
+    ).toEqual([]);
   });
 });
 

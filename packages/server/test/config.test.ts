@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { DAY_MS, parseHours, REGION_HOURS } from '@tillroll/contract';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readConfig, storageDirectory } from '../src/config/config.ts';
+import { readConfig } from '../src/config/config.ts';
 import { settingsHelp, settingsTable } from '../src/config/describe.ts';
 import { SETTINGS } from '../src/config/settings.ts';
 import { findFaults } from './config-faults.ts';
@@ -18,7 +18,8 @@ test('the defaults', () => {
     publicUrl: null,
     region: 'sandbox',
     hours: parseHours('always'),
-    storageUrl: config.storageUrl,
+    storage: { kind: 'directory', path: resolve('data/files') },
+    s3Redirect: false,
     maxOpenExports: 10,
     maxOpenExportsPerMerchant: 2,
     maxOpenExportsPerApp: null,
@@ -34,7 +35,6 @@ test('the defaults', () => {
     maxConnectionsPerAddress: 1024,
     logLevel: 'info',
   });
-  expect(resolve(storageDirectory(config))).toBe(resolve('data/files'));
 });
 
 test('an empty variable counts as unset, and white space around a value is none of it', () => {
@@ -101,14 +101,39 @@ test('every value is read', () => {
     signingKeys: ['new-key-0123456789', 'old-key-0123456789'],
     logLevel: 'silent',
   });
-  expect(storageDirectory(config)).toBe('/srv/files of exports');
+  expect(config.storage).toEqual({ kind: 'directory', path: '/srv/files of exports' });
 });
 
 test('a data directory with odd characters keeps its name for the files', () => {
   const dataDir = resolve('/tmp/a b#c%20d?é');
-  expect(resolve(storageDirectory(readConfig({ TILLROLL_DATA_DIR: dataDir })))).toBe(
-    resolve(dataDir, 'files'),
-  );
+  expect(readConfig({ TILLROLL_DATA_DIR: dataDir }).storage).toEqual({
+    kind: 'directory',
+    path: resolve(dataDir, 'files'),
+  });
+});
+
+test('an address of S3', () => {
+  const read = (url: string) => readConfig({ TILLROLL_STORAGE_URL: url }).storage;
+  expect(
+    read(
+      's3://Bucket_1/a/b.c/?endpoint=https://s3.example.com:9000/x&region=eu-1&forcePathStyle=true',
+    ),
+  ).toEqual({
+    kind: 's3',
+    bucket: 'Bucket_1',
+    prefix: 'a/b.c/',
+    endpoint: 'https://s3.example.com:9000/x',
+    region: 'eu-1',
+    forcePathStyle: true,
+  });
+  expect(read('s3://bucket')).toEqual({
+    kind: 's3',
+    bucket: 'bucket',
+    prefix: '',
+    endpoint: null,
+    region: null,
+    forcePathStyle: false,
+  });
 });
 
 describe('durations', () => {

@@ -35,6 +35,7 @@ export async function listenApp(
     loader: new Loader(nowhere, '/nowhere', config),
     queue: { enqueueRun: () => Promise.resolve(), enqueueExpiry: () => Promise.resolve() },
     storage: new DirectoryStorage('/nowhere'),
+    presign: null,
     signer: new UrlSigner(['a key of sixteen characters']),
     rules: {
       region: 'sandbox',

@@ -10,7 +10,7 @@ import {
 
 const SHA256 = 'ab'.repeat(32);
 
-const FILE = { objects: 3, bytes: 1000, compressedBytes: 300, sha256: SHA256 };
+const FILE = { objects: 3, bytes: 1000, compressedBytes: 300, sha256: SHA256, storedEtag: null };
 
 function encodingFor(acceptEncoding: string | undefined): string {
   const headers = acceptEncoding === undefined ? {} : { 'accept-encoding': acceptEncoding };

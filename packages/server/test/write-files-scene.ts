@@ -76,7 +76,7 @@ export class Memory {
         for await (const chunk of content as AsyncIterable<Buffer>) chunks.push(chunk);
         const bytes = Buffer.concat(chunks);
         this.files[position] = bytes;
-        return bytes.length;
+        return { bytes: bytes.length, etag: null };
       } finally {
         this.active--;
       }

@@ -42,6 +42,7 @@ describe('the manifest', () => {
               bytes: text.length,
               compressedBytes: memory.files[i]?.length,
               sha256: createHash('sha256').update(text).digest('hex'),
+              storedEtag: null,
             })),
           );
           const joined = texts.map((text) => text.toString().slice('{"elements":['.length, -2));

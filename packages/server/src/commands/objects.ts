@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { EXPORT_TYPES, type ExportType, type LoadCounts } from '@tillroll/contract';
-import { storageDirectory } from '../config/config.ts';
 import type { Pool } from '../database/pool.ts';
 import { oneLine } from '../errors.ts';
 import { endStatement, type ExportStatement } from '../exports/statements.ts';
@@ -17,7 +16,7 @@ import { beginLoad, Loader, type Upload } from '../ingest/load.ts';
 import { purgeObjects } from '../ingest/merge.ts';
 import { BossQueue } from '../queue/boss-queue.ts';
 import { ordersNdjson, paymentsNdjson } from '@tillroll/sample';
-import { DirectoryStorage } from '../storage/directory.ts';
+import { openStorage } from '../storage/open.ts';
 import { exportPrefix } from '../storage/keys.ts';
 import { verifyBoundStore } from '../store.ts';
 import { checkedId } from './installs.ts';
@@ -137,7 +136,7 @@ export async function purgeCommand(
 ): Promise<void> {
   const merchantId = checkedId('--merchant', options.merchant);
   await withDatabase(signal, async ({ connection, pool }, config) => {
-    const storage = new DirectoryStorage(storageDirectory(config));
+    const { storage } = await openStorage(config.storage);
     await verifyBoundStore(pool, storage);
     const queue = await BossQueue.open(connection, { works: false, onError: () => undefined });
     try {

@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import type { Environment } from './parsers.ts';
 import { SETTINGS, type Config, type Setting } from './settings.ts';
 
@@ -40,11 +39,8 @@ export function readConfig(environment: Environment): Config {
     faults.push(
       `TILLROLL_PUBLIC_URL: required when HOST (${host}) is not loopback: say where clients reach this service, as in https://exports.example.com`,
     );
+  if (config.s3Redirect && config.storage?.kind === 'directory')
+    faults.push('TILLROLL_S3_REDIRECT: needs an s3:// address in TILLROLL_STORAGE_URL');
   if (faults.length > 0) throw new ConfigError(faults);
   return config as Config;
-}
-
-/** The directory of a `file:` storage address. */
-export function storageDirectory(config: Config): string {
-  return fileURLToPath(config.storageUrl);
 }

@@ -1,5 +1,4 @@
 import { isIP, SocketAddress } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { parseDatabaseUrl } from '../database/connection.ts';
 
 /** Readers of the texts that settings have. Each throws an Error that names the text and what is allowed. */
@@ -42,6 +41,10 @@ export function oneOf<T extends string>(allowed: readonly T[]): (text: string) =
   };
 }
 
+export function boolean(text: string): boolean {
+  return oneOf(['true', 'false'])(text) === 'true';
+}
+
 export function duration(text: string): number {
   const match = /^([0-9]+)(ms|s|m|h|d)$/.exec(text);
   const value = Number(match?.[1]) * (UNITS_MS[match?.[2] ?? ''] ?? Number.NaN);
@@ -75,17 +78,6 @@ export function publicUrl(text: string): string {
   let end = url.href.length;
   while (url.href[end - 1] === '/') end--;
   return url.href.slice(0, end);
-}
-
-export function storageUrl(text: string): URL {
-  const url = URL.parse(text);
-  if (url?.protocol === 'file:' && (url.host === '' || url.host === 'localhost')) {
-    // Throws for what is not a path, such as an encoded slash.
-    fileURLToPath(url);
-    return url;
-  }
-  if (url?.protocol === 's3:') throw new Error('s3:// is not built yet; use file:///a/directory');
-  throw new Error(`"${text}" is not an address such as file:///var/lib/tillroll/files`);
 }
 
 /** Checked here, so that a fault is reported with all others, and read again where it is used. */

@@ -1,7 +1,7 @@
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { join, resolve } from 'node:path';
 import { parseHours, REGION_HOURS, REGIONS, type Hours, type Region } from '@tillroll/contract';
 import {
+  boolean,
   bytes,
   cidrs,
   databaseUrl,
@@ -10,11 +10,11 @@ import {
   oneOf,
   publicUrl,
   signingKeys,
-  storageUrl,
   UNITS_BYTES,
   type Cidr,
   type Environment,
 } from './parsers.ts';
+import { parseStorageUrl, type StorageAddress } from '../storage/address.ts';
 
 /** The service's settings, typed and checked. Times are milliseconds. */
 export interface Config {
@@ -28,7 +28,9 @@ export interface Config {
   readonly publicUrl: string | null;
   readonly region: Region;
   readonly hours: Hours;
-  readonly storageUrl: URL;
+  readonly storage: StorageAddress;
+  /** Send downloads to the store itself, by a signed URL. */
+  readonly s3Redirect: boolean;
   /** PENDING and IN_PROGRESS together, over all merchants. */
   readonly maxOpenExports: number;
   readonly maxOpenExportsPerMerchant: number;
@@ -137,14 +139,23 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
     parse: parseHours,
     unset: ({ region = 'sandbox' }) => parseHours(REGION_HOURS[region]),
   },
-  storageUrl: {
+  storage: {
     variable: 'TILLROLL_STORAGE_URL',
     default: 'files in TILLROLL_DATA_DIR',
-    summary: 'file:///directory: where export files are',
+    summary: 'file:///directory or s3://bucket/prefix?endpoint=...: where export files are',
     description:
-      '`file:///a/directory`; with several machines, one that all of them mount. See [The store](#the-store)',
-    parse: storageUrl,
-    unset: ({ dataDir = '' }) => pathToFileURL(`${dataDir}/files/`),
+      '`file:///a/directory`, or `s3://bucket/prefix?endpoint=https://s3.example.com&region=us-east-1&forcePathStyle=true`. See [The store](#the-store)',
+    parse: parseStorageUrl,
+    unset: ({ dataDir = '' }) => ({ kind: 'directory', path: join(dataDir, 'files') }),
+  },
+  s3Redirect: {
+    variable: 'TILLROLL_S3_REDIRECT',
+    default: 'false',
+    summary: 'true: clients download from the S3 server itself, where they can',
+    description:
+      '`true`: a download is redirected to the S3 server, which clients must be able to reach. See [The store](#the-store)',
+    parse: boolean,
+    unset: () => false,
   },
   maxOpenExports: {
     variable: 'TILLROLL_MAX_OPEN_EXPORTS',

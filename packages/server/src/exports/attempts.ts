@@ -104,6 +104,7 @@ export async function completeExport(
       files.map((file) => file.bytes),
       files.map((file) => file.compressedBytes),
       files.map((file) => file.sha256),
+      files.map((file) => file.storedEtag),
     ]);
     await queue.enqueueExpiry(client, { exportId: attempt.exportId, at: row.availableUntil });
     return row.availableUntil;

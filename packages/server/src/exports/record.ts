@@ -12,6 +12,8 @@ import {
 export interface ManifestFile extends ExportFile {
   /** Bytes as stored, gzip. */
   compressedBytes: number;
+  /** The ETag that the store gives the file; null when it has none of its own. */
+  storedEtag: string | null;
 }
 
 /** A row of `tillroll.exports`. Times are epoch milliseconds. */

@@ -37,7 +37,8 @@ export const readFile = `
   SELECT e.merchant_id AS "merchantId", e.app_id AS "appId", e.status, e.attempt,
     e.available_until AS "availableUntil", e.files_deleted AS "filesDeleted",
     tillroll.now_ms() AS now,
-    f.objects, f.bytes, f.compressed_bytes AS "compressedBytes", f.sha256
+    f.objects, f.bytes, f.compressed_bytes AS "compressedBytes", f.sha256,
+    f.stored_etag AS "storedEtag"
   FROM tillroll.exports e
   JOIN tillroll.export_files f ON f.export_id = e.id AND f.position = $2
   WHERE e.id = $1`;
@@ -126,12 +127,13 @@ export const complete = `
   WHERE ${current('complete')}
   RETURNING available_until AS "availableUntil"`;
 
-/** $1 id, $2 objects[], $3 bytes[], $4 compressed[], $5 sha256[] */
+/** $1 id, $2 objects[], $3 bytes[], $4 compressed[], $5 sha256[], $6 the store's ETags[] */
 export const insertFiles = `
-  INSERT INTO tillroll.export_files (export_id, position, objects, bytes, compressed_bytes, sha256)
-  SELECT $1, f.position - 1, f.objects, f.bytes, f.compressed, f.sha256
-  FROM unnest($2::int[], $3::bigint[], $4::bigint[], $5::text[])
-    WITH ORDINALITY AS f(objects, bytes, compressed, sha256, position)`;
+  INSERT INTO tillroll.export_files
+    (export_id, position, objects, bytes, compressed_bytes, sha256, stored_etag)
+  SELECT $1, f.position - 1, f.objects, f.bytes, f.compressed, f.sha256, f.etag
+  FROM unnest($2::int[], $3::bigint[], $4::bigint[], $5::text[], $6::text[])
+    WITH ORDINALITY AS f(objects, bytes, compressed, sha256, etag, position)`;
 
 /** $1 id, $2 attempt, $3 the next job */
 export const retry = `

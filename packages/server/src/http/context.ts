@@ -6,6 +6,7 @@ import type { PollReader } from '../exports/poll.ts';
 import type { ExportQueue } from '../exports/queue.ts';
 import type { Loader } from '../ingest/load.ts';
 import type { Logger } from '../log.ts';
+import type { PresignFile } from '../storage/open.ts';
 import type { UrlSigner } from '../storage/signature.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { ConnectionLimits } from './connections.ts';
@@ -22,6 +23,8 @@ export interface HttpContext {
   readonly loader: Loader;
   readonly queue: ExportQueue;
   readonly storage: Storage;
+  /** Where downloads may be redirected to; null: they are all answered here. */
+  readonly presign: PresignFile | null;
   readonly signer: UrlSigner;
   readonly rules: CreateRules;
   /** The address clients use, without a trailing slash. Known once the server listens. */

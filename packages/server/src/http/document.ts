@@ -21,6 +21,7 @@ export async function openApiDocument(): Promise<object> {
     loader: new Loader(nowhere, '/nowhere', { maxUploads: 1, maxSpoolBytes: 1, minFreeBytes: 1 }),
     queue: { enqueueRun: () => Promise.resolve(), enqueueExpiry: () => Promise.resolve() },
     storage: new DirectoryStorage('/nowhere'),
+    presign: null,
     signer: new UrlSigner(['never used']),
     rules: {
       region: 'sandbox',

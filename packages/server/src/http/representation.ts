@@ -34,7 +34,12 @@ export function chooseRepresentation(
       ? 'identity'
       : new Negotiator({ headers }).encoding(['gzip', 'identity']);
   return accepted === 'gzip'
-    ? { encoding: 'gzip', size: file.compressedBytes, etag: `"${file.sha256}-gzip"` }
+    ? {
+        encoding: 'gzip',
+        size: file.compressedBytes,
+        // The store's own, where it has one: a download that began with a redirect can be resumed here.
+        etag: file.storedEtag ?? `"${file.sha256}-gzip"`,
+      }
     : { encoding: 'identity', size: file.bytes, etag: `"${file.sha256}"` };
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
+import type { StoredFile } from '../storage/storage.ts';
 
 /** A finished file. Bytes and SHA-256 are those of the identity form. */
 export interface WrittenFile {
@@ -8,10 +9,12 @@ export interface WrittenFile {
   bytes: number;
   compressedBytes: number;
   sha256: string;
+  /** The store's own ETag of the compressed file; null when it has none. */
+  storedEtag: string | null;
 }
 
-/** Writes the compressed stream somewhere; resolves with the bytes stored once they are durable. */
-export type StoreFile = (position: number, content: Readable) => Promise<number>;
+/** Writes the compressed stream somewhere; resolves once it is durable. */
+export type StoreFile = (position: number, content: Readable) => Promise<StoredFile>;
 
 /** Level 1: compression dominates the cost of an export, and higher levels gain little on JSON. */
 const GZIP_LEVEL = 1;
@@ -21,8 +24,8 @@ const GZIP_CHUNK_BYTES = 64 * 1024;
 export class FileInFlight {
   readonly #hash = createHash('sha256');
   readonly #gzip = createGzip({ level: GZIP_LEVEL, chunkSize: GZIP_CHUNK_BYTES });
-  /** The bytes as stored; rejects as soon as storing fails, long before `end` may be called. */
-  readonly stored: Promise<number>;
+  /** The file as stored; rejects as soon as storing fails, long before `end` may be called. */
+  readonly stored: Promise<StoredFile>;
   #bytes = 0;
 
   constructor(position: number, store: StoreFile) {
@@ -41,8 +44,9 @@ export class FileInFlight {
 
   async end(objects: number): Promise<WrittenFile> {
     this.#gzip.end();
-    const compressedBytes = await this.stored;
-    return { objects, bytes: this.#bytes, compressedBytes, sha256: this.#hash.digest('hex') };
+    const { bytes: compressedBytes, etag: storedEtag } = await this.stored;
+    const sha256 = this.#hash.digest('hex');
+    return { objects, bytes: this.#bytes, compressedBytes, sha256, storedEtag };
   }
 
   /** Resolves once nothing of this file is written any more. */

@@ -17,11 +17,10 @@ import { dirname, join, relative, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { EXPORT_ID } from '@tillroll/contract';
 import { findErrorCode } from '../errors.ts';
-import { FileMissing, type Storage, type StoredAttempt } from './storage.ts';
+import { formatIdentity, IDENTITY_FILE, parseIdentity } from './identity.ts';
+import { FileMissing, type Storage, type StoredAttempt, type StoredFile } from './storage.ts';
 
 const BLOCK_BYTES = 256 * 1024;
-/** Says which database the directory belongs to; moves along with the files. */
-const IDENTITY_FILE = 'tillroll-store.json';
 /** One name for all processes: whatever happens to one of them, no files accumulate. */
 const PROBE_FILE = '.probe';
 
@@ -34,7 +33,7 @@ export class DirectoryStorage implements Storage {
     this.location = this.#root;
   }
 
-  async write(key: string, content: Readable, signal: AbortSignal): Promise<number> {
+  async write(key: string, content: Readable, signal: AbortSignal): Promise<StoredFile> {
     const file = await create(join(this.#root, key));
     try {
       let bytes = 0;
@@ -47,7 +46,7 @@ export class DirectoryStorage implements Storage {
       }
       // The manifest promises these bytes: they must outlive a power cut.
       await file.datasync();
-      return bytes;
+      return { bytes, etag: null };
     } finally {
       await file.close();
     }
@@ -103,7 +102,7 @@ export class DirectoryStorage implements Storage {
     // never replaces a file that another process made first.
     const draft = join(this.#root, `.${IDENTITY_FILE}-${randomUUID()}`);
     try {
-      await writeFile(draft, `${JSON.stringify({ store: id })}\n`, { mode: 0o600, flush: true });
+      await writeFile(draft, formatIdentity(id), { mode: 0o600, flush: true });
       await publish(draft, join(this.#root, IDENTITY_FILE));
     } catch (error) {
       if (findErrorCode(error) === 'EEXIST') return false;
@@ -137,19 +136,6 @@ async function publish(draft: string, path: string): Promise<void> {
     if (!NO_LINKS.has(findErrorCode(error) ?? '')) throw error;
     await copyFile(draft, path, constants.COPYFILE_EXCL);
   });
-}
-
-function parseIdentity(path: string, text: string): string {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    parsed = null;
-  }
-  const id: unknown =
-    typeof parsed === 'object' && parsed !== null ? Reflect.get(parsed, 'store') : null;
-  if (typeof id === 'string' && id !== '') return id;
-  throw new Error(`${path} is damaged: restore it from a backup of the directory`);
 }
 
 async function* names(directory: string): AsyncIterable<string> {

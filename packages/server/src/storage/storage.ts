@@ -10,13 +10,13 @@ import type { Readable } from 'node:stream';
 export interface Storage {
   /** Its directory or address for people, never with a secret. */
   readonly location: string;
-  /** Writes a whole file and makes it durable. @returns its bytes as stored. */
-  write(key: string, content: Readable, signal: AbortSignal): Promise<number>;
+  /** Writes a whole file and makes it durable. */
+  write(key: string, content: Readable, signal: AbortSignal): Promise<StoredFile>;
   /** Makes the names of all files below a prefix durable; once, after the last of them. */
   syncDirectories(prefix: string): Promise<void>;
   /** The bytes `start..end` of a file, both inclusive. @throws FileMissing */
   read(key: string, range?: { start: number; end: number }): Promise<Readable>;
-  /** Removes everything under a prefix; removing what is not there is no error. */
+  /** Removes everything under a prefix; removing what is not there does nothing. */
   removePrefix(prefix: string): Promise<void>;
   /** The attempts that have anything stored. */
   listAttempts(): AsyncIterable<StoredAttempt>;
@@ -26,6 +26,14 @@ export interface Storage {
   createIdentity(id: string): Promise<boolean>;
   /** Writes something and takes it back; leaves nothing. @throws with the reason when files cannot be written. */
   check(): Promise<void>;
+}
+
+/** A file once it is durable. */
+export interface StoredFile {
+  /** Bytes as stored. */
+  readonly bytes: number;
+  /** The ETag that the store itself gives the file, with its quotes; null when the store has none. */
+  readonly etag: string | null;
 }
 
 export interface StoredAttempt {

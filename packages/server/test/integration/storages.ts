@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { DirectoryStorage } from '../../src/storage/directory.ts';
-import type { Storage, StoredAttempt } from '../../src/storage/storage.ts';
+import type { Storage, StoredAttempt, StoredFile } from '../../src/storage/storage.ts';
 import type { Place } from './place.ts';
 
 /** A place's real storage whose writes do something of the test's first. */
@@ -15,7 +15,7 @@ export class HookedStorage implements Storage {
     this.#beforeWrite = beforeWrite;
   }
 
-  async write(key: string, content: Readable, signal: AbortSignal): Promise<number> {
+  async write(key: string, content: Readable, signal: AbortSignal): Promise<StoredFile> {
     await this.#beforeWrite(key, signal);
     return this.#inner.write(key, content, signal);
   }

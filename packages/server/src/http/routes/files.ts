@@ -33,6 +33,26 @@ const FILE: Record<string, unknown> = {
   properties: { elements: { type: 'array', items: {} } },
 };
 
+/** For the OpenAPI document. */
+const REDIRECTED: Record<string, unknown> = {
+  description: 'With `TILLROLL_S3_REDIRECT`: the same file at the store itself, for a minute',
+  type: 'null',
+};
+const REDIRECT = { 'cache-control': 'no-store', vary: 'Accept-Encoding, Authorization, Range' };
+
+/**
+ * Tells whether a client can be sent to the store: not with a token, which some clients carry along, nor
+ * with a range, whose If-Range the store may read otherwise; and what the store has is gzip.
+ */
+function mayRedirect({ method, headers }: FastifyRequest, encoding: string): boolean {
+  return (
+    method === 'GET' &&
+    encoding === 'gzip' &&
+    headers.authorization === undefined &&
+    headers.range === undefined
+  );
+}
+
 /** Downloads. The URL authorises itself, so there is no token here. */
 export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
   const { pool, signer } = context;
@@ -103,6 +123,14 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
       etag,
     };
     if (isCurrent(headers['if-none-match'], etag)) return reply.code(304).headers(common).send();
+    if (context.presign && mayRedirect(request, encoding)) {
+      const url = await context.presign(key, file.now);
+      // The address is good for a minute, and for anybody: nothing may keep it.
+      return reply
+        .code(302)
+        .headers({ ...REDIRECT, location: url })
+        .send();
+    }
     const range = chooseRange(headers, representation);
     if (range === 'unsatisfiable') throw rangeNotSatisfiable(size);
     const part = range === 'whole' ? null : range;
@@ -130,6 +158,7 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
           'Needs neither a header nor a token: the URL, from `exportUrls`, is signed. Range and If-Range, If-None-Match and Accept-Encoding (gzip) are honoured.',
         response: {
           200: FILE,
+          302: REDIRECTED,
           ...errors(403, 410, 416, 503),
         },
       },
