@@ -49,7 +49,7 @@ async function bindUnderLock(pool: Pool, storage: Storage): Promise<string> {
   const found = await inTime(storage, storage.readIdentity());
   if (found !== null && found !== known?.id) {
     throw new WrongStore(
-      `${storage.location} belongs to another database (store ${found}): choose an empty directory in TILLROLL_STORAGE_URL, or delete its tillroll-store.json if no database uses those files any more`,
+      `${storage.location} belongs to another database (store ${found}): choose an empty directory or prefix in TILLROLL_STORAGE_URL, or delete its tillroll-store.json if no database uses those files any more`,
     );
   }
   const id = found ?? randomUUID();
@@ -86,7 +86,7 @@ async function compareIdentity(storage: Storage, id: string): Promise<void> {
   if (found === id) return;
   if (found === null) {
     throw new WrongStore(
-      `${storage.location} is not the store of this database, its tillroll-store.json is missing: mount or restore the directory with the files (TILLROLL_STORAGE_URL), ${NEW_STORE}`,
+      `${storage.location} is not the store of this database, its tillroll-store.json is missing: mount the directory, or correct or restore the place of the files (TILLROLL_STORAGE_URL), ${NEW_STORE}`,
     );
   }
   throw new WrongStore(

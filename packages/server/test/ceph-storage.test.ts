@@ -1,10 +1,8 @@
-import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, vi } from 'vitest';
-import { hasCeph, startCeph, type Ceph } from '../../../scripts/ceph.ts';
+import { hasCeph, type Ceph } from '../../../scripts/ceph.ts';
 import { parseStorageUrl, type S3Address } from '../src/storage/address.ts';
-import { createS3Client } from '../src/storage/s3-client.ts';
 import { S3Storage } from '../src/storage/s3.ts';
-import { credentials, storageUrl } from './s3-server.ts';
+import { credentials, startCephWithBucket, storageUrl } from './s3-server.ts';
 import { storageContract } from './storage-contract.ts';
 
 /** A real S3 server; on a machine without it these tests are skipped. */
@@ -13,9 +11,8 @@ describe.skipIf(!hasCeph())('Ceph', () => {
   let made = 0;
 
   beforeAll(async () => {
-    ceph = await startCeph();
+    ceph = await startCephWithBucket();
     for (const [name, value] of Object.entries(credentials(ceph))) vi.stubEnv(name, value);
-    await createS3Client(addressAt('')).send(new CreateBucketCommand({ Bucket: 'tillroll' }));
   }, 120_000);
 
   afterAll(async () => {

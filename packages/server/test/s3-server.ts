@@ -1,7 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import S3rver from '@20minutes/s3rver';
+import { startCeph, type Ceph } from '../../../scripts/ceph.ts';
 
 /** An S3 server with one bucket, and the keys for it. */
 export interface S3Server extends AsyncDisposable {
@@ -35,6 +37,20 @@ export async function startS3rver(): Promise<S3Server> {
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Starts Ceph's gateway, with the bucket. */
+export async function startCephWithBucket(): Promise<Ceph> {
+  const ceph = await startCeph();
+  const { accessKeyId, secretAccessKey } = ceph;
+  const client = new S3Client({
+    endpoint: ceph.endpoint,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    credentials: { accessKeyId, secretAccessKey },
+  });
+  await client.send(new CreateBucketCommand({ Bucket: BUCKET }));
+  return ceph;
 }
 
 /** The environment through which the SDK, in this process or another, finds the keys. */
