@@ -52,14 +52,19 @@ export async function recordAttemptEnd(
   const { statement, limit, code, delayMs } = chooseRule(end, errorDelayMs);
   return inTransaction(pool, async (client) => {
     const jobId = randomUUID();
-    const { rows } = await client.query<{ count: number }>(statement, [exportId, number, jobId]);
+    const { rows } = await client.query<{ count: number; turnTime: number }>(statement, [
+      exportId,
+      number,
+      jobId,
+    ]);
     const [row] = rows;
     if (!row) return 'superseded';
     if (row.count >= limit) {
       await client.query(sql.fail, [exportId, number, code]);
       return 'failed';
     }
-    await queue.enqueueRun(client, { jobId, exportId, delayMs: delayMs(row.count) });
+    const { count, turnTime } = row;
+    await queue.enqueueRun(client, { jobId, exportId, turnTime, delayMs: delayMs(count) });
     return 'will be retried';
   });
 }

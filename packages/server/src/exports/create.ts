@@ -41,6 +41,12 @@ export class Unavailable extends Error {
   }
 }
 
+/**
+ * Merchants take turns: each further open export of a merchant stands as if it had been created so much later
+ * than the one before. Another merchant's first export is ahead of it, and yet it is never overtaken for longer.
+ */
+const TURN_MS = 3_600_000;
+
 const RETRY_AFTER_MIN_S = 1;
 const RETRY_AFTER_MAX_S = 60;
 /** Said when nothing is running whose pace could be measured. */
@@ -164,7 +170,7 @@ export async function createExport(
     await refuseAboveLimit(client, rules, owner, open);
     const exportId = exportIdFrom(randomBytes(13));
     const jobId = randomUUID();
-    const { rows } = await client.query<ExportRecord>(sql.insert, [
+    const { rows } = await client.query<ExportRecord & { turnTime: number }>(sql.insert, [
       exportId,
       owner.merchantId,
       owner.appId,
@@ -172,10 +178,12 @@ export async function createExport(
       request.startTime,
       request.endTime,
       jobId,
+      TURN_MS,
     ]);
-    const [record] = rows;
-    if (!record) throw new Error('the export was not inserted');
-    await queue.enqueueRun(client, { jobId, exportId, delayMs: 0 });
+    const [row] = rows;
+    if (!row) throw new Error('the export was not inserted');
+    const { turnTime, ...record } = row;
+    await queue.enqueueRun(client, { jobId, exportId, turnTime, delayMs: 0 });
     return record;
   });
 }

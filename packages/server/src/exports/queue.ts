@@ -1,15 +1,22 @@
 import type { PoolClient } from '../database/pool.ts';
 
+/** The job that runs an export. */
+export interface QueuedRun {
+  jobId: string;
+  exportId: string;
+  /** The export's place among those that wait, epoch milliseconds: the smallest is next. */
+  turnTime: number;
+  /** How long the job waits before a worker may take it, ms. */
+  delayMs: number;
+}
+
 /**
  * The queue as the life cycle needs it. Every method runs inside the caller's transaction: an export
  * and its job are committed together or not at all.
  */
 export interface ExportQueue {
-  /** @param delayMs how long the job waits before a worker may take it. */
-  enqueueRun(
-    client: PoolClient,
-    job: { jobId: string; exportId: string; delayMs: number },
-  ): Promise<void>;
+  /** Workers take the jobs that wait in the order of their turns. */
+  enqueueRun(client: PoolClient, job: QueuedRun): Promise<void>;
   /** @param at epoch milliseconds. */
   enqueueExpiry(client: PoolClient, job: { exportId: string; at: number }): Promise<void>;
 }

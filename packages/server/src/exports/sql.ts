@@ -75,13 +75,16 @@ export const openProgress = `
   WHERE status = 'IN_PROGRESS' AND started_time IS NOT NULL
     AND ($1::text IS NULL OR merchant_id = $1) AND ($2::text IS NULL OR app_id = $2)`;
 
-/** $1 id, $2 merchant, $3 app, $4 type, $5 start, $6 end, $7 job */
+/** $1 id, $2 merchant, $3 app, $4 type, $5 start, $6 end, $7 job, $8 time between the turns of a merchant in ms */
 export const insert = `
   INSERT INTO tillroll.exports AS e
-    (id, merchant_id, app_id, type, status, start_time, end_time, created_time, modified_time, job_id)
-  SELECT $1, $2, $3, $4, 'PENDING', $5, $6, clock.now, clock.now, $7
+    (id, merchant_id, app_id, type, status, start_time, end_time, created_time, modified_time, job_id, turn_time)
+  SELECT $1, $2, $3, $4, 'PENDING', $5, $6, clock.now, clock.now, $7,
+    greatest(clock.now, (
+      SELECT max(turn_time) + $8::bigint FROM tillroll.exports
+      WHERE merchant_id = $2 AND status IN ('PENDING', 'IN_PROGRESS')))
   FROM (SELECT tillroll.now_ms() AS now) clock
-  RETURNING ${RECORD}`;
+  RETURNING e.turn_time AS "turnTime", ${RECORD}`;
 
 /**
  * $1 id, $2 job, $3 worker. A take-over of an attempt that never ended counts as a loss. The statement
@@ -139,13 +142,13 @@ export const insertFiles = `
 export const retry = `
   UPDATE tillroll.exports e SET
     status = ${target('retry')}, errors = errors + 1, job_id = $3, modified_time = tillroll.now_ms()
-  WHERE ${current('retry')} RETURNING errors AS count`;
+  WHERE ${current('retry')} RETURNING errors AS count, turn_time AS "turnTime"`;
 
 /** $1 id, $2 attempt, $3 the next job */
 export const release = `
   UPDATE tillroll.exports e SET
     status = ${target('release')}, interruptions = interruptions + 1, job_id = $3, modified_time = tillroll.now_ms()
-  WHERE ${current('release')} RETURNING interruptions AS count`;
+  WHERE ${current('release')} RETURNING interruptions AS count, turn_time AS "turnTime"`;
 
 /** $1 id, $2 attempt, $3 code */
 export const fail = `

@@ -161,7 +161,7 @@ export class BossQueue {
 
   async enqueueRun(
     client: PoolClient,
-    job: { jobId: string; exportId: string; delayMs: number },
+    job: { jobId: string; exportId: string; turnTime: number; delayMs: number },
   ): Promise<void> {
     await this.#boss.send(
       RUN,
@@ -169,6 +169,7 @@ export class BossQueue {
       {
         id: job.jobId,
         db: inside(client),
+        priority: toPriority(job.turnTime),
         ...(job.delayMs > 0 && { startAfter: Math.ceil(job.delayMs / 1000) }),
       },
     );
@@ -242,6 +243,14 @@ export class BossQueue {
     await this.#boss.stop({ graceful: true, close: true, timeout: timeoutMs });
     await this.#pool.end();
   }
+}
+
+/** The zero of priorities, which are 32-bit seconds: they suffice until 2088. */
+const PRIORITY_EPOCH_MS = Date.UTC(2020, 0, 1);
+
+/** pg-boss takes the highest priority first: that of the earliest turn. */
+function toPriority(turnTime: number): number {
+  return -Math.floor((turnTime - PRIORITY_EPOCH_MS) / 1000);
 }
 
 /** pg-boss appends which of its pollers met an error: the cause of all of them is one. */
