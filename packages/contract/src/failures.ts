@@ -4,6 +4,8 @@ import type { ExportFailure } from './wire.ts';
 export const FAILURES = {
   SOURCE_UNAVAILABLE:
     "The platform's database could not be read. Create the export again; if it fails again, tell the platform.",
+  SOURCE_BEHIND:
+    'The copy of the database that exports are read from was too far behind. Create the export again; if it fails again, tell the platform.',
   STORAGE_UNAVAILABLE:
     "The export's files could not be written. Create the export again; if it fails again, tell the platform.",
   OBJECT_TOO_LARGE:

@@ -6,6 +6,7 @@ import { openDatabase } from './database/open.ts';
 import { createPool, type Pool, type PoolOptions } from './database/pool.ts';
 import { Pulse } from './database/pulse.ts';
 import { sharedSigningKey } from './database/signing-key.ts';
+import { openSourceDatabase, type SourceDatabase } from './database/source-database.ts';
 import { retryDelayMs } from './exports/lifecycle.ts';
 import { PollReader } from './exports/poll.ts';
 import { Turns } from './http/turns.ts';
@@ -57,6 +58,8 @@ export interface Overrides {
   storage?: Storage;
   graceMs?: number;
   retryDelayMs?: (errors: number) => number;
+  /** Longest wait for a source that is behind. */
+  behindMs?: number;
 }
 
 /**
@@ -109,6 +112,20 @@ export async function startService(
       return opened;
     };
 
+    const openSource = (): SourceDatabase => {
+      const source = openSourceDatabase(
+        config.sourceDatabaseUrl,
+        database.connection,
+        config.workers,
+        (error) => warnings.warn('connection for exports lost', error),
+      );
+      parts.addStanding({ name: 'connections for exports', close: () => source.pool.end() });
+      if (source.isSeparate) log.info({ location: source.location }, 'exports are read from');
+      // Its own failover is its own affair.
+      else pools.push(source.pool);
+      return source;
+    };
+
     await migrate(pool);
     const opened = await openStorage(config.storage);
     const storage = overrides.storage ?? opened.storage;
@@ -142,8 +159,8 @@ export async function startService(
         {
           pool,
           source: {
-            connection: database.connection,
-            pool: openPool('connections for exports', config.workers, { readOnly: true }),
+            ...openSource(),
+            ...(overrides.behindMs !== undefined && { behindMs: overrides.behindMs }),
           },
           queue,
           storage,

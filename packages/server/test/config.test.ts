@@ -12,6 +12,7 @@ test('the defaults', () => {
   const config = readConfig({});
   expect(config).toEqual({
     databaseUrl: null,
+    sourceDatabaseUrl: null,
     host: '127.0.0.1',
     port: 8080,
     dataDir: resolve('data'),

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { EXPORT_TYPES, type ExportType, type LoadCounts } from '@tillroll/contract';
-import type { Pool } from '../database/pool.ts';
+import type { Config } from '../config/settings.ts';
+import type { Database } from '../database/open.ts';
+import { openSourceDatabase } from '../database/source-database.ts';
 import { oneLine } from '../errors.ts';
 import { endStatement, type ExportStatement } from '../exports/statements.ts';
 import {
@@ -135,14 +137,15 @@ export async function purgeCommand(
   signal: AbortSignal,
 ): Promise<void> {
   const merchantId = checkedId('--merchant', options.merchant);
-  await withDatabase(signal, async ({ connection, pool }, config) => {
+  await withDatabase(signal, async (database, config) => {
+    const { connection, pool } = database;
     const { storage } = await openStorage(config.storage);
     await verifyBoundStore(pool, storage);
     const queue = await BossQueue.open(connection, { works: false, onError: () => undefined });
     try {
       const objects = await purgeObjects(pool, merchantId);
       // An export that began before has a snapshot of what is gone now.
-      await endStatements(pool, await cancelMerchant(pool, merchantId));
+      await endStatements(database, config, await cancelMerchant(pool, merchantId));
       const exports = await listMerchantExports(pool, merchantId);
       await untilIdle(queue, exports, signal);
       // Files before records: what is interrupted still finds what is left.
@@ -175,25 +178,35 @@ async function untilIdle(
 }
 
 export async function cancelCommand(exportId: string, signal: AbortSignal): Promise<void> {
-  await withDatabase(signal, async ({ pool }) => {
-    const statements = await cancelExport(pool, exportId);
+  await withDatabase(signal, async (database, config) => {
+    const statements = await cancelExport(database.pool, exportId);
     if (!statements) {
       throw new Error(
         `no open export ${JSON.stringify(exportId.slice(0, 80))}: it is unknown or has ended already`,
       );
     }
-    await endStatements(pool, statements);
+    await endStatements(database, config, statements);
     await print(`${exportId} canceled\n`);
   });
 }
 
 /** Ends what reads for exports that were canceled; the workers may be stopped, or gone. */
-async function endStatements(pool: Pool, statements: readonly ExportStatement[]): Promise<void> {
-  for (const statement of statements) {
-    await endStatement(pool, statement).catch((error: unknown) => {
-      process.stderr.write(
-        `tillroll-server: a statement of export ${statement.exportId} may still run: ${oneLine(error)}\n`,
-      );
-    });
+async function endStatements(
+  { connection, pool }: Database,
+  { sourceDatabaseUrl }: Config,
+  statements: readonly ExportStatement[],
+): Promise<void> {
+  // Faults are reported by the statement that meets them.
+  const source = openSourceDatabase(sourceDatabaseUrl, connection, 1, () => undefined);
+  try {
+    for (const statement of statements) {
+      await endStatement(pool, source.pool, statement).catch((error: unknown) => {
+        process.stderr.write(
+          `tillroll-server: a statement of export ${statement.exportId} may still run: ${oneLine(error)}\n`,
+        );
+      });
+    }
+  } finally {
+    await source.pool.end();
   }
 }

@@ -20,6 +20,8 @@ import { parseStorageUrl, type StorageAddress } from '../storage/address.ts';
 export interface Config {
   /** Null: start an embedded PostgreSQL in `dataDir`. */
   readonly databaseUrl: string | null;
+  /** Where exports are read; null: in the same database. */
+  readonly sourceDatabaseUrl: string | null;
   readonly host: string;
   /** 0 picks a free port. */
   readonly port: number;
@@ -86,6 +88,15 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
     summary: 'postgres://...',
     description:
       '`postgres://user:password@host:5432/database`, PostgreSQL 14 or newer, encoding UTF8. See [An outside PostgreSQL](#an-outside-postgresql)',
+    parse: databaseUrl,
+    unset: () => null,
+  },
+  sourceDatabaseUrl: {
+    variable: 'TILLROLL_SOURCE_DATABASE_URL',
+    default: 'the same database',
+    summary: 'postgres://...: a standby, or another database, that exports are read from',
+    description:
+      'where exports read orders and payments: a standby of `DATABASE_URL`, or another database. See [Exports from another database](#exports-from-another-database)',
     parse: databaseUrl,
     unset: () => null,
   },

@@ -78,3 +78,11 @@ export function isTransient(error: unknown): boolean {
 export function isConflict(error: unknown): boolean {
   return ['40001', '40P01', '23505'].includes(findErrorCode(error) ?? '');
 }
+
+/**
+ * A standby ended a statement that stood in the way of replaying (PostgreSQL documentation, "Handling Query
+ * Conflicts"). A statement that only reads has no other reason for this code.
+ */
+export function isRecoveryConflict(error: unknown): boolean {
+  return findErrorCode(error) === '40001';
+}

@@ -99,6 +99,10 @@ export const claim = `
   WHERE e.id = $1 AND e.job_id = $2 AND e.status IN ${states('claim')}
   RETURNING e.interruptions, before.worker AS "takenOverFrom", ${STATEMENT}, ${RECORD}`;
 
+/** $1 id, $2 attempt: whether a copy of the database has it by now. */
+export const hasAttempt = `
+  SELECT EXISTS (SELECT FROM tillroll.exports WHERE id = $1 AND attempt >= $2) AS found`;
+
 /** $1 id, $2 attempt, $3 pid, $4 start: what the current attempt is about to read with. */
 export const recordStatement = `
   UPDATE tillroll.exports e SET source_pid = $3, source_started = $4

@@ -39,11 +39,16 @@ export async function recordStatement(
 
 /**
  * Ends a statement, whatever became of the process that began it, and forgets it.
+ * @param sourcePool leads to the server that exports read from.
  * @returns whether it was still running. @throws when it may still run: the right is missing (42501).
  */
-export async function endStatement(pool: Pool, statement: ExportStatement): Promise<boolean> {
+export async function endStatement(
+  pool: Pool,
+  sourcePool: Pool,
+  statement: ExportStatement,
+): Promise<boolean> {
   const { exportId, backend } = statement;
-  const wasRunning = await terminateBackend(pool, backend);
+  const wasRunning = await terminateBackend(sourcePool, backend);
   await write(pool, sql.forgetStatement, [exportId, backend.pid, backend.started]);
   return wasRunning;
 }

@@ -1,6 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { readBackend, type Backend } from '../database/backend.ts';
 import { cancelStatement } from '../database/cancel.ts';
-import { isConnectionLoss } from '../database/faults.ts';
+import { isConnectionLoss, isRecoveryConflict } from '../database/faults.ts';
 import type { Connection, Pool, PoolClient } from '../database/pool.ts';
 import { exportHead } from '../database/session.ts';
 import { CopyOut } from './copy-out.ts';
@@ -17,13 +18,22 @@ export class SourceDisordered extends SourceError {
   override name = 'SourceDisordered';
 }
 
-/** The link to the database broke: not the fault of the export. */
+/** The source is a copy of the database that does not have this export yet. */
+export class SourceBehind extends SourceError {
+  override name = 'SourceBehind';
+}
+
+/** The link to the database broke, or a standby ended the statement: not the fault of the export. */
 export class SourceLost extends Error {
   override name = 'SourceLost';
 }
 
 /** A source that is silent for so long is given up. A first sort of a big range may take a while. */
 const SILENCE_MS = 5 * 60_000;
+
+/** A copy that is behind for so long is given up for now. */
+const BEHIND_MS = 60_000;
+const BEHIND_POLL_MS = 250;
 
 /** The server ends a statement whose client has gone away within this. */
 const CHECK_CLIENT_SECONDS = 2;
@@ -35,20 +45,27 @@ export interface Source {
   readonly pool: Pool;
   /** Longest silence of the database, milliseconds; by default 5 minutes. */
   readonly silenceMs?: number;
+  /** Longest wait for a snapshot that is accepted, milliseconds; by default one minute. */
+  readonly behindMs?: number;
 }
+
+/**
+ * Asked at the beginning of each snapshot, before its rows are read. @param backend the server's side of it.
+ * @returns false when it is too old: a later one is tried. It throws to stop the reading.
+ */
+export type AcceptSnapshot = (snapshot: PoolClient, backend: Backend) => Promise<boolean>;
 
 /**
  * Every object of a selection, in order of `createdTime` and id, from one snapshot, in batches as they
  * come off the socket. Reads only as far as it is asked to: a slow reader slows PostgreSQL down. The
  * statement ends with the reading: a cancel request comes first, then the connection is closed.
- * @param record told of the server's side of the statement before it begins; it throws to stop it.
- * @throws SourceError, SourceLost, ObjectTooLarge; the signal's reason when aborted; what `record` throws.
+ * @throws SourceError, SourceLost, ObjectTooLarge; the signal's reason when aborted; what `accept` throws.
  */
 export async function* readRows(
-  { connection, pool, silenceMs = SILENCE_MS }: Source,
+  { connection, pool, silenceMs = SILENCE_MS, behindMs = BEHIND_MS }: Source,
   selection: Selection,
   signal: AbortSignal,
-  record: (backend: Backend) => Promise<void>,
+  accept: AcceptSnapshot,
 ): AsyncGenerator<RowFrame[]> {
   signal.throwIfAborted();
   const client = await pool.connect().catch((cause: unknown) => {
@@ -57,12 +74,21 @@ export async function* readRows(
   const link = watchLink(client);
   let isCopying = false;
   let failure: unknown = new Error('the rows were not read to their end');
-  try {
+  const acceptNext = async (): Promise<boolean> => {
     const backend = await begin(pool, client);
-    await record(backend).catch((cause: unknown) => {
+    return accept(client, backend).catch((cause: unknown) => {
       failure = cause;
       throw cause;
     });
+  };
+  try {
+    const until = performance.now() + behindMs;
+    while (!(await acceptNext())) {
+      if (performance.now() > until)
+        throw new SourceBehind(`the source has been behind for ${behindMs / 1000} s`);
+      await client.query('ROLLBACK');
+      await delay(BEHIND_POLL_MS, undefined, { signal });
+    }
     isCopying = true;
     const copy = client.query(new CopyOut(copyStatement(selection)));
     yield* inOrder(withDeadline(copy, silenceMs, signal), selection);
@@ -75,6 +101,9 @@ export async function* readRows(
     if (error instanceof ObjectTooLarge || error instanceof SourceError) throw error;
     if (link.isBroken() || isConnectionLoss(error)) {
       throw new SourceLost('the link to the database broke', { cause: error });
+    }
+    if (isRecoveryConflict(error)) {
+      throw new SourceLost('the standby ended the statement', { cause: error });
     }
     throw new SourceError('reading the objects failed', { cause: error });
   } finally {

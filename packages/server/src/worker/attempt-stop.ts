@@ -2,7 +2,7 @@ import { isConnectionLoss } from '../database/faults.ts';
 import type { Fault, Interruption } from '../exports/attempt-end.ts';
 import { StorageError } from '../sink/write-files.ts';
 import { ObjectTooLarge } from '../source/frames.ts';
-import { SourceDisordered, SourceError, SourceLost } from '../source/rows.ts';
+import { SourceBehind, SourceDisordered, SourceError, SourceLost } from '../source/rows.ts';
 
 /** `superseded`: the export was canceled, or another attempt is the current one. */
 export type Cause = Fault | Interruption | 'superseded';
@@ -30,6 +30,7 @@ export function classify(error: unknown): Cause {
   if (error instanceof AttemptStopped) return error.because;
   if (error instanceof SourceLost) return 'lost';
   if (error instanceof SourceDisordered) return { code: SOURCE, isPermanent: true };
+  if (error instanceof SourceBehind) return { code: 'SOURCE_BEHIND', isPermanent: false };
   if (error instanceof SourceError) return { code: SOURCE, isPermanent: false };
   if (error instanceof StorageError) return { code: 'STORAGE_UNAVAILABLE', isPermanent: false };
   if (error instanceof ObjectTooLarge) return { code: 'OBJECT_TOO_LARGE', isPermanent: true };

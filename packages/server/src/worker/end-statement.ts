@@ -2,6 +2,7 @@ import type { Pool } from '../database/pool.ts';
 import { oneLine } from '../errors.ts';
 import { endStatement, type ExportStatement } from '../exports/statements.ts';
 import type { Logger } from '../log.ts';
+import type { Source } from '../source/rows.ts';
 
 /**
  * Ends a statement that reads, or may still read, for an attempt that is over. Where the right to is
@@ -9,14 +10,14 @@ import type { Logger } from '../log.ts';
  * seconds where it checks, and by TCP keep-alive elsewhere.
  */
 export async function endFormerStatement(
-  pool: Pool,
+  { pool, source }: { pool: Pool; source: Pick<Source, 'pool'> },
   statement: ExportStatement | null,
   log: Logger,
 ): Promise<void> {
   if (!statement) return;
   const { exportId, backend } = statement;
   try {
-    if (await endStatement(pool, statement)) {
+    if (await endStatement(pool, source.pool, statement)) {
       log.info({ export: exportId, backend: backend.pid }, 'statement of an ended attempt ended');
     }
   } catch (error) {

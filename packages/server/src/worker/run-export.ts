@@ -1,14 +1,21 @@
-import type { Pool } from '../database/pool.ts';
+import { readDatabaseIdentity } from '../database/database-identity.ts';
+import type { Pool, Queryable } from '../database/pool.ts';
 import { oneLine } from '../errors.ts';
 import { recordAttemptEnd, type Ending } from '../exports/attempt-end.ts';
-import { claimExport, completeExport, reportProgress, type Attempt } from '../exports/attempts.ts';
+import {
+  claimExport,
+  completeExport,
+  hasAttempt,
+  reportProgress,
+  type Attempt,
+} from '../exports/attempts.ts';
 import { recordStatement, type ExportStatement } from '../exports/statements.ts';
 import { findRetainedAttempt } from '../exports/upkeep.ts';
 import type { Logger } from '../log.ts';
 import type { BossQueue, RunJob } from '../queue/boss-queue.ts';
 import type { RepeatedWarnings } from '../repeats.ts';
 import { StorageError, writeFiles } from '../sink/write-files.ts';
-import { readRows, type Source } from '../source/rows.ts';
+import { readRows, type AcceptSnapshot, type Source } from '../source/rows.ts';
 import { attemptPrefix, fileKey } from '../storage/keys.ts';
 import type { Storage } from '../storage/storage.ts';
 import { AttemptStopped, classify } from './attempt-stop.ts';
@@ -17,7 +24,8 @@ import { ProgressReporter } from './progress.ts';
 
 export interface WorkerContext {
   readonly pool: Pool;
-  readonly source: Source;
+  /** isSeparate: exports are read from another address than the rest. */
+  readonly source: Source & { readonly isSeparate: boolean };
   readonly queue: BossQueue;
   readonly storage: Storage;
   readonly retentionMs: number;
@@ -62,7 +70,7 @@ export async function runExport(context: WorkerContext, job: RunJob): Promise<vo
   const { type, takenOverFrom } = attempt;
   log.info({ type, ...(takenOverFrom !== null && { takenOverFrom }) }, 'export started');
   try {
-    await endFormerStatement(context.pool, attempt.former, log);
+    await endFormerStatement(context, attempt.former, log);
     await removeEarlierAttempts(context.storage, attempt).catch((cause: unknown) => {
       // No reason to fail: nothing points to those files, and the sweep comes by.
       log.warn({ error: oneLine(cause) }, 'files of an earlier attempt could not be removed');
@@ -110,9 +118,10 @@ async function attemptExport(
 ): Promise<{ files: number; objects: number; bytes: number }> {
   const { pool, source, queue, storage } = context;
   let statement: ExportStatement | null = null;
-  const record = async (backend: ExportStatement['backend']): Promise<void> => {
+  const accept: AcceptSnapshot = async (snapshot, backend) => {
     if (!(await recordStatement(pool, attempt, backend))) throw new AttemptStopped('superseded');
     statement = { exportId: attempt.exportId, backend };
+    return !(await isCopy(context, snapshot)) || hasAttempt(snapshot, attempt);
   };
   const stop = new AbortController();
   const onJobLost = (): void => stop.abort(new AttemptStopped('lost'));
@@ -126,7 +135,7 @@ async function attemptExport(
   try {
     await checkStore(context);
     const files = await writeFiles(
-      readRows(source, attempt, signal, record),
+      readRows(source, attempt, signal, accept),
       (position, content) =>
         storage.write(fileKey(attempt.exportId, attempt.number, position), content, signal),
       (createdTime) => progress.at(createdTime),
@@ -144,13 +153,20 @@ async function attemptExport(
       bytes: files.reduce((sum, file) => sum + file.bytes, 0),
     };
   } catch (error) {
-    await endFormerStatement(pool, statement, log);
+    await endFormerStatement(context, statement, log);
     // Whatever broke after an abort broke because of it.
     throw signal.aborted ? signal.reason : error;
   } finally {
     await progress.stop();
     jobSignal.removeEventListener('abort', onJobLost);
   }
+}
+
+/** Tells whether exports read a copy of the database, which may be behind; another system is not waited for. */
+async function isCopy({ pool, source }: WorkerContext, snapshot: Queryable): Promise<boolean> {
+  if (!source.isSeparate) return false;
+  // Asked each time: either address may lead to another server by now.
+  return (await readDatabaseIdentity(snapshot)) === (await readDatabaseIdentity(pool));
 }
 
 async function syncDirectories(storage: Storage, attempt: Attempt): Promise<void> {

@@ -56,7 +56,7 @@ export async function sweep(context: WorkerContext): Promise<void> {
   }
   for (const statement of await leftStatements(pool)) {
     await attemptTo(`ending a statement of export ${statement.exportId}`, () =>
-      endFormerStatement(pool, statement, log),
+      endFormerStatement(context, statement, log),
     );
   }
   await attemptTo('using the store of the files', () => sweepStore());

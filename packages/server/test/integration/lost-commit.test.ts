@@ -74,6 +74,7 @@ describe.concurrent('a link that breaks during the COMMIT that completes', () =>
           source: {
             connection: toConnection({ connectionString: place.databaseUrl }),
             pool: place.pool,
+            isSeparate: false,
           },
           queue: breaking,
           storage: new HookedStorage(place, () => Promise.resolve()),

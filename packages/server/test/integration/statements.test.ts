@@ -125,9 +125,9 @@ describe('the source says nothing for too long', () => {
         { connection, pool, silenceMs: 500 },
         { merchantId: 'M1', type: 'ORDERS', startTime: FROM, endTime: TO },
         new AbortController().signal,
-        (backend) => {
+        (_, backend) => {
           recorded.push(backend);
-          return Promise.resolve();
+          return Promise.resolve(true);
         },
       );
       await expect(rows.next()).rejects.toThrow('the database sent nothing for 0.5 s');
