@@ -51,7 +51,7 @@ describe('a file is kept as it came', () => {
 });
 
 describe('refused', () => {
-  test.each([401, 403, 404, 410])('%i: the URL is renewed', async (code) => {
+  test.each([401, 403, 404, 410])('%i: the URL is refreshed', async (code) => {
     await using server = await FileServer.begin(status(code), serve(BODY));
     const urls = fixedUrls(`${server.url}/old`, [`${server.url}/new`]);
     const { bytes, waits } = await fetchFrom(server, { urls });
@@ -60,7 +60,7 @@ describe('refused', () => {
     expect(waits).toEqual([]);
   });
 
-  test('for ever: two renewals, then GONE', async () => {
+  test('for ever: two refreshes, then GONE', async () => {
     await using server = await FileServer.begin(status(403));
     const error = await catchFailure(fetchFrom(server), 'GONE');
     expect(error).toMatchObject({ status: 403 });

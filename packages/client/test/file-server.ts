@@ -95,13 +95,13 @@ export function status(code: number, headers: Record<string, string> = {}): Hand
   return (_request, response) => void response.writeHead(code, headers).end();
 }
 
-/** URLs that are known, and that are never renewed. */
-export function fixedUrls(url: string, renewed: string[] = []): FileUrls {
-  const next = [...renewed];
+/** URLs that are known, and that are never refreshed. */
+export function fixedUrls(url: string, refreshed: string[] = []): FileUrls {
+  const next = [...refreshed];
   let now = url;
   return {
     find: async () => now,
-    renew: async () => (now = next.shift() ?? now),
+    refresh: async () => (now = next.shift() ?? now),
   } as unknown as FileUrls;
 }
 

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { ExportError, type ErrorCode } from '../errors.ts';
 import type { Refusal } from '../http/answer.ts';
-import { findHeader } from '../http/request.ts';
+import { findHeader } from '../http/headers.ts';
 import { parseRetryAfter } from '../http/retry-after.ts';
 
 const WRONG_ADDRESS = 'Check that this is the address of an export API';

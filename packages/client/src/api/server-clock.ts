@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { findHeader } from '../http/request.ts';
+import { findHeader } from '../http/headers.ts';
 
 /** `Date` has whole seconds: within two of them the clocks agree. */
 const TOLERANCE_MS = 2_000;

@@ -1,6 +1,7 @@
 import type { ExportApi } from '../api/export-api.ts';
 import { ExportError, type ErrorCode } from '../errors.ts';
-import { findHeader, type HttpAnswer } from '../http/request.ts';
+import { findHeader, isGzipAnnounced } from '../http/headers.ts';
+import type { HttpAnswer } from '../http/request.ts';
 import { withRetry, type OnWaiting } from '../http/retry.ts';
 import { parseRetryAfter } from '../http/retry-after.ts';
 import type { FileEntry } from './file-list.ts';
@@ -123,14 +124,14 @@ class FileFetch {
     }
   }
 
-  /** Opens the file; a URL that expired is renewed by reading the export again. */
+  /** Opens the file; a URL that expired is refreshed by reading the export again. */
   async #openWithFreshUrl(from: number): Promise<HttpAnswer> {
     let url = await this.#whileRefreshing(this.#urls.find(this.#file.key));
     for (;;) {
       const answer = await this.#open(url, from);
       if (!EXPIRED.has(answer.status) || ++this.#urlRefreshes > MAX_URL_REFRESHES) return answer;
       answer.discard();
-      url = await this.#whileRefreshing(this.#urls.renew(this.#file.key, url));
+      url = await this.#whileRefreshing(this.#urls.refresh(this.#file.key, url));
     }
   }
 
@@ -210,7 +211,7 @@ class FileFetch {
       throw this.#notResumable(`byte ${from} was asked for, and "${range}" came`);
     if (total !== '*' && typeof head?.length === 'number' && Number(total) !== head.length)
       throw this.#notResumable(`its length was ${head.length}, and is ${total}`);
-    if (isAnnouncedGzip(answer) !== (head?.encoding === 'gzip'))
+    if (isGzipAnnounced(answer.headers) !== (head?.encoding === 'gzip'))
       throw this.#notResumable('the range is of another encoding');
     if (etag !== undefined && etag !== head?.etag)
       throw this.#notResumable('the range is of another file');
@@ -236,10 +237,6 @@ class FileFetch {
   }
 }
 
-function isAnnouncedGzip({ headers }: HttpAnswer): boolean {
-  return /^(x-)?gzip$/i.test((findHeader(headers, 'content-encoding') ?? '').trim());
-}
-
 /**
  * @param first bytes of the body. They tell whether it is gzip: proxies inflate and keep the header. A file that is gzip
  * without a header, and an encoding that nobody asked for, are left to the check of the content.
@@ -249,7 +246,7 @@ function parseHead(answer: HttpAnswer, first: Buffer): FileHead {
   const length = findHeader(answer.headers, 'content-length') ?? '';
   return {
     etag: /^"[^"]*"$/.test(etag) ? etag : null,
-    encoding: isAnnouncedGzip(answer) && first[0] === 0x1f ? 'gzip' : 'identity',
+    encoding: isGzipAnnounced(answer.headers) && first[0] === 0x1f ? 'gzip' : 'identity',
     length: /^\d{1,15}$/.test(length) ? Number(length) : null,
   };
 }

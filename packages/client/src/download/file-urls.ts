@@ -8,7 +8,7 @@ export class FileUrls {
   readonly #exportId: string;
   readonly #call: CallOptions;
   #urls: ReadonlyMap<string, string> | undefined;
-  /** Several files whose URLs expired together share one reading. */
+  /** Several files whose URLs expired together share one reading of the export. */
   #reading: Promise<void> | undefined;
 
   /** @param files undefined: the export is read when a URL is needed. */
@@ -33,7 +33,7 @@ export class FileUrls {
   }
 
   /** Finds a URL other than `stale`, which expired. @throws ExportError GONE */
-  async renew(key: string, stale: string): Promise<string> {
+  async refresh(key: string, stale: string): Promise<string> {
     if (this.#urls?.get(key) === stale) await this.#read();
     return this.find(key);
   }

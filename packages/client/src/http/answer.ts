@@ -2,7 +2,8 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { ErrorBody } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';
-import { findHeader, type HttpAnswer } from './request.ts';
+import { findHeader, isGzipAnnounced } from './headers.ts';
+import type { HttpAnswer } from './request.ts';
 
 /** More than any export object: 10,000 files of 500 bytes each, three times. */
 const MAX_JSON_BYTES = 16 * 1024 * 1024;
@@ -53,7 +54,7 @@ export async function readJson(answer: HttpAnswer, address: string): Promise<unk
     const { status, headers } = answer;
     const type = findHeader(headers, 'content-type') ?? 'no type';
     const encoding = findHeader(headers, 'content-encoding') ?? 'identity';
-    const isKnown = /^(?:identity|(?:x-)?gzip)$/i.test(encoding);
+    const isKnown = /^identity$/i.test(encoding) || isGzipAnnounced(headers);
     throw new ExportError(
       'PROTOCOL',
       isKnown

@@ -60,7 +60,7 @@ export interface RetryContext {
 export interface RetryOptions extends RetryContext {
   /** Tries without progress; asked after each failure. */
   attempts: () => number;
-  /** Called after each failure: whether the try came further than all before it, which renews the budget. */
+  /** Called after each failure: whether the try came further than all before it, which resets the budget. */
   hasProgressed?: () => boolean;
   /** Called at each 429. */
   onRateLimited?: () => void;
@@ -80,7 +80,7 @@ export interface RetryOptions extends RetryContext {
  * | polling an export | ExportApi.wait | `timeoutMs` |
  * | an export that FAILED, was forgotten or lost its files | obtainExport, its callers | `exports` |
  * | a file whose content does not match | openExportParts, orders() | `badFile` |
- * | a file URL that expired | fetchFile | 2 renewals |
+ * | a file URL that expired | fetchFile | 2 refreshes |
  * | redirects of a file | fetchFile | 5 |
  * @throws ExportError the last failure, when the budget of its kind is used up.
  */

@@ -163,8 +163,8 @@ export class MonthExports {
     for (const work of this.#work) work.isGone ||= work.parts === gone;
   }
 
-  /** Asks for other exports in place of those whose files are gone, and opens all of them. */
-  async renew(): Promise<number> {
+  /** Asks for new exports in place of those whose files are gone, and opens all of them. @returns the number of files. */
+  async replaceGone(): Promise<number> {
     // Files opened earlier are on disk as far as they were received.
     await this.close();
     for (const work of this.#work.filter(({ isGone }) => isGone)) {

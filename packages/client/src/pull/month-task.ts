@@ -124,7 +124,7 @@ export class MonthTask {
         if (!(error instanceof ExportError) || error.code !== 'GONE') throw error;
         if (attempt >= api.retry.exports) throw error;
         warn(`${this.#progress.name}: ${error.message}; it is exported again`);
-        this.#reportOpened(await this.#exports.renew());
+        this.#reportOpened(await this.#exports.replaceGone());
       }
     }
   }
