@@ -15,10 +15,10 @@ import {
   type ListOptions,
   type WaitOptions,
 } from './api/export-api.ts';
-import type { IterateOptions } from './download/objects.ts';
+import type { IterateOptions } from './download/iterate-objects.ts';
 import type { RawFilesOptions, RawFilesResult } from './download/raw-files.ts';
 import { interrupted } from './http/retry.ts';
-import type { PullOptions, PullResult } from './pull/events.ts';
+import type { PullOptions, PullResult } from './pull/types.ts';
 import type { LinesOptions, ObjectLine } from './pull/iterate-lines.ts';
 import type { PullPreview } from './pull/preview.ts';
 
@@ -79,13 +79,13 @@ export class ExportClient {
 
   /** The orders of any span, each once, by `createdTime` and `id` where the service orders them so. */
   async *orders(options: IterateOptions): AsyncGenerator<Order, void, void> {
-    const { iterateObjects, parseObject } = await import('./download/objects.ts');
+    const { iterateObjects, parseObject } = await import('./download/iterate-objects.ts');
     yield* iterateObjects<Order>(this.#api, 'ORDERS', options, parseObject);
   }
 
   /** The payments of any span, each once. */
   async *payments(options: IterateOptions): AsyncGenerator<Payment, void, void> {
-    const { iterateObjects, parseObject } = await import('./download/objects.ts');
+    const { iterateObjects, parseObject } = await import('./download/iterate-objects.ts');
     yield* iterateObjects<Payment>(this.#api, 'PAYMENTS', options, parseObject);
   }
 

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { hashId, readIds } from '../src/assemble/ids.ts';
+import { hashId, readIds } from '../src/assemble/id-index.ts';
 import { Bench, countSales, elements, parseIds, joinLines, sale, START } from './assembly-scene.ts';
 import { inOrder, ordered, type Sale, sha256 } from './output-directory.ts';
 import { catchFailure } from './scene.ts';

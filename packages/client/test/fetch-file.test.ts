@@ -128,7 +128,7 @@ describe('redirects', () => {
   });
 
   test('from https to http are not followed', async () => {
-    const { parseFileUrl } = await import('../src/download/file-url.ts');
+    const { parseFileUrl } = await import('../src/download/parse-file-url.ts');
     const from = new URL('https://a.example');
     expect(() => parseFileUrl('http://a.example/f', from)).toThrow(/leaves https for http/);
     expect(parseFileUrl('https://b.example/f', from).host).toBe('b.example');

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { emptyTally } from '../src/assemble/tally.ts';
 import type { MonthRecord, OpenExport } from '../src/directory/state.ts';
 import { ExportError } from '../src/errors.ts';
-import { planType, type MonthPlan, type TypePlan } from '../src/pull/plan.ts';
+import { planType, type MonthPlan, type TypePlan } from '../src/pull/plan-type.ts';
 import { Zone } from '../src/time/zone.ts';
 
 const HOUR = 3_600_000;

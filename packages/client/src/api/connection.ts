@@ -1,6 +1,6 @@
 import { MERCHANT_ID } from '@tillroll/contract';
 import { usageError } from '../errors.ts';
-import { isLoopback } from '../http/agent.ts';
+import { isLoopback } from '../http/proxies.ts';
 
 /** The service and the merchant. */
 export interface ConnectionOptions {

@@ -8,7 +8,7 @@ import {
 } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';
 import { readJson, readRefusal } from '../http/answer.ts';
-import type { ProxyMode } from '../http/agent.ts';
+import type { ProxyMode } from '../http/proxies.ts';
 import { RateLimiter } from '../http/rate-limiter.ts';
 import { HttpSender, type HttpAnswer, type SentRequest } from '../http/request.ts';
 import {
@@ -21,7 +21,7 @@ import {
   type RetryPolicy,
 } from '../http/retry.ts';
 import { parseConnection, type Connection, type ConnectionOptions } from './connection.ts';
-import { exportFailedError, parseAvailability, parseExport, parseExportList } from './protocol.ts';
+import { exportFailedError, parseAvailability, parseExport, parseExportList } from './parse-answer.ts';
 import { redirectError, refusalError } from './refusal.ts';
 import { ServerClock } from './server-clock.ts';
 import { cloverAvailability, findCloverRegion } from './regions.ts';

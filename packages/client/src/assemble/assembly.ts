@@ -3,7 +3,7 @@ import { ContentChecker } from '../download/check-content.ts';
 import { interrupted } from '../http/retry.ts';
 import type { OnObject } from '../json/object-reader.ts';
 import { Zone } from '../time/zone.ts';
-import { hashId, writeIds, type HashId } from './ids.ts';
+import { hashId, writeIds, type HashId } from './id-index.ts';
 import type { AddedPart, AssembledFile, AssemblyJob, PartInput } from './job.ts';
 import { MonthLines } from './month-lines.ts';
 import { EXISTING } from './object-index.ts';

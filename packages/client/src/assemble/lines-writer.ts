@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import type { FileSum } from '../disk/entries.ts';
 import { openForWriting, writePieces } from '../disk/write.ts';
-import { withoutBreaks } from '../json/breaks.ts';
+import { withoutBreaks } from '../json/line-breaks.ts';
 import { freeBuffer } from './free-buffer.ts';
 
 const LF = 10;

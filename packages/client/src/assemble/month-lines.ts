@@ -1,9 +1,9 @@
 import { rename, rm } from 'node:fs/promises';
-import { writeContent } from '../disk/content.ts';
+import { writeContent } from '../disk/write-content.ts';
 import { openForReading, type FileSum } from '../disk/entries.ts';
 import type { Members } from '../json/members.ts';
 import { ObjectReader } from '../json/object-reader.ts';
-import { findRepeated, NumberList, type HashId } from './ids.ts';
+import { findRepeated, NumberList, type HashId } from './id-index.ts';
 import type { AssemblyJob } from './job.ts';
 import { LinesWriter } from './lines-writer.ts';
 import { ObjectIndex } from './object-index.ts';

@@ -1,4 +1,4 @@
-import { hashId, NumberList, readIds, type HashId } from './ids.ts';
+import { hashId, NumberList, readIds, type HashId } from './id-index.ts';
 import type { IndexedLines, SharedId } from './job.ts';
 import { readLines } from './read-lines.ts';
 

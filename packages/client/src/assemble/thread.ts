@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { ExportError } from '../errors.ts';
 import { interrupted } from '../http/retry.ts';
-import { unpackError, type Answer, type CallName, type Calls } from './protocol.ts';
+import { unpackError, type Answer, type CallName, type Calls } from './messages.ts';
 
 interface Pending {
   resolve: (output: never) => void;

@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { Assembly } from './assembly.ts';
-import { packError, type Answer, type Calls, type Request } from './protocol.ts';
+import { packError, type Answer, type Calls, type Request } from './messages.ts';
 import { readAhead, type PartContent } from './read-part.ts';
 import { findSharedIds } from './shared-ids.ts';
 

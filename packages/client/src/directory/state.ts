@@ -7,7 +7,7 @@ import {
   stringifyExact,
   type TimeRange,
 } from '@tillroll/contract';
-import { EXPORT_ID } from '../api/protocol.ts';
+import { EXPORT_ID } from '../api/parse-answer.ts';
 import type { Tally } from '../assemble/tally.ts';
 import { ExportError } from '../errors.ts';
 import { Zone } from '../time/zone.ts';

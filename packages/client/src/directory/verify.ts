@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { printable } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';
 import { throwIfAborted } from '../http/retry.ts';
-import { readReceipt } from './check-receipt.ts';
+import { readReceipt } from './read-receipt.ts';
 import { findErrno } from '../disk/errors.ts';
 import { explainFaults, findFile } from './inspect-files.ts';
 import type { ExpectedFile, Fault, FoundFile } from './inspect-files.ts';

@@ -5,7 +5,7 @@ import type { HttpAnswer } from '../http/request.ts';
 import { withRetry, type OnWaiting } from '../http/retry.ts';
 import { parseRetryAfter } from '../http/retry-after.ts';
 import type { FileEntry } from './file-list.ts';
-import { parseFileUrl } from './file-url.ts';
+import { parseFileUrl } from './parse-file-url.ts';
 import type { FileUrls } from './file-urls.ts';
 import type { FileHead, Sink } from './sink.ts';
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { EXPORT_ID, isFileEntry } from '../api/protocol.ts';
+import { EXPORT_ID, isFileEntry } from '../api/parse-answer.ts';
 import { readText } from '../disk/entries.ts';
 import { replaceText } from '../disk/write.ts';
 import type { FileEntry } from './file-list.ts';

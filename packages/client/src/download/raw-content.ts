@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ExportFile } from '@tillroll/contract';
-import { writeContent } from '../disk/content.ts';
+import { writeContent } from '../disk/write-content.ts';
 import { openForReading, type FileSum } from '../disk/entries.ts';
 import { sealFile } from '../disk/write.ts';
 import { inflate } from '../json/inflate.ts';

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import type { ExportObject } from '@tillroll/contract';
 import pLimit from 'p-limit';
 import type { CallOptions, ExportApi } from '../api/export-api.ts';
-import { EXPORT_ID } from '../api/protocol.ts';
+import { EXPORT_ID } from '../api/parse-answer.ts';
 import { sumFile } from '../disk/entries.ts';
 import { folderModeFor, makeDirectory, makeRealDirectory } from '../disk/write.ts';
 import { ExportError, usageError } from '../errors.ts';

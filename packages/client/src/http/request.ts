@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { ExportError } from '../errors.ts';
-import { createDispatcherFor, readProxies, type Proxies, type ProxyMode } from './agent.ts';
+import { createDispatcherFor, readProxies, type Proxies, type ProxyMode } from './proxies.ts';
 import { interrupted, throwIfAborted } from './retry.ts';
 
 export interface HttpRequest {

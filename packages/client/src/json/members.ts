@@ -1,7 +1,7 @@
 import { addAmounts, isAmount, parseWholeNumber, type Amount } from '@tillroll/contract';
 import { LOWER_N, MINUS, ZERO } from './bytes.ts';
 import { TAPE, type Scanner } from './scanner.ts';
-import { compileTable } from './shape.ts';
+import { compileTable } from './object-table.ts';
 import { isDigit } from './validator.ts';
 
 /** The members that are read of each object while its bytes go by. Money is in minor units, times are epoch ms. */

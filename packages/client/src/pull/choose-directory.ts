@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { ExportApi } from '../api/export-api.ts';
 import { Directory } from '../directory/directory.ts';
 import type { DirectoryHead, State } from '../directory/state.ts';
-import type { PullOptions } from './events.ts';
+import type { PullOptions } from './types.ts';
 import {
   checkDates,
   checkOptions,

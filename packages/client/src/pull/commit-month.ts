@@ -7,9 +7,9 @@ import type { Directory, Replacement } from '../directory/directory.ts';
 import { idsPath, linesPath } from '../directory/layout.ts';
 import type { MonthRecord, State } from '../directory/state.ts';
 import type { Zone } from '../time/zone.ts';
-import { listReasons, type FailedMonth } from './events.ts';
-import type { MonthPlan } from './plan.ts';
-import { describeLines, stageMonthTables, type StagedTables, type TableContext } from './tables.ts';
+import { listReasons, type FailedMonth } from './types.ts';
+import type { MonthPlan } from './plan-type.ts';
+import { describeLines, stageMonthTables, type StagedTables, type TableContext } from './stage-tables.ts';
 
 /** Everything that making a month's file needs. */
 export interface AssemblyContext {

@@ -1,8 +1,8 @@
 import type { ExportType } from '@tillroll/contract';
 import type { ExportApi } from '../api/export-api.ts';
-import { iterateObjects, type IterateOptions, type ReadObject } from '../download/objects.ts';
-import type { Keyed } from '../download/boundary.ts';
-import { withoutBreaks } from '../json/breaks.ts';
+import { iterateObjects, type IterateOptions, type ReadObject } from '../download/iterate-objects.ts';
+import type { Keyed } from '../download/boundary-merger.ts';
+import { withoutBreaks } from '../json/line-breaks.ts';
 import type { When } from '../time/span.ts';
 import { Zone } from '../time/zone.ts';
 import { chooseEnd } from './plan-pull.ts';

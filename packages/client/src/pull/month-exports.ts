@@ -5,7 +5,7 @@ import type { Directory } from '../directory/directory.ts';
 import { hasAllParts, openExportParts, type ExportParts } from '../download/export-parts.ts';
 import { obtainExport } from '../download/obtain-export.ts';
 import type { OnWaiting } from '../http/retry.ts';
-import type { RangePlan } from './plan.ts';
+import type { RangePlan } from './plan-type.ts';
 
 /** The context that the exports of a pull share. */
 export interface ExportsContext {

@@ -9,9 +9,9 @@ import {
   type AssemblyContext,
   type StagedMonth,
 } from './commit-month.ts';
-import type { MonthProgress } from './events.ts';
+import type { MonthProgress } from './types.ts';
 import { MonthExports, type ExportsContext } from './month-exports.ts';
-import type { MonthPlan } from './plan.ts';
+import type { MonthPlan } from './plan-type.ts';
 
 /** Parts that the worker knows of: it reads the next ones while it is busy with one. */
 const PARTS_AT_ONCE = 6;

@@ -11,7 +11,7 @@ import {
 import { ExportError, usageError } from '../errors.ts';
 import { parseSpan, parseWhen } from '../time/span.ts';
 import { Zone } from '../time/zone.ts';
-import type { PullOptions } from './events.ts';
+import type { PullOptions } from './types.ts';
 
 const DAY_MS = 86_400_000;
 const DEFAULT_OVERLAP_MS = 7 * DAY_MS;

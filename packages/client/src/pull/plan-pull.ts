@@ -5,9 +5,9 @@ import { ExportError, usageError } from '../errors.ts';
 import type { OnWaiting } from '../http/retry.ts';
 import { instantText, parseWhen } from '../time/span.ts';
 import type { Zone } from '../time/zone.ts';
-import type { PullOptions } from './events.ts';
+import type { PullOptions } from './types.ts';
 import { chooseTypes } from './options.ts';
-import { findCoveredSpan, planType, type TypePlan } from './plan.ts';
+import { findCoveredSpan, planType, type TypePlan } from './plan-type.ts';
 import type { DamagedMonths } from './repair.ts';
 
 export interface EndContext {

@@ -5,7 +5,7 @@ import { linesPath, type Format } from '../directory/layout.ts';
 import { emptyState } from '../directory/state.ts';
 import { Zone } from '../time/zone.ts';
 import { chooseDirectory } from './choose-directory.ts';
-import type { PullOptions } from './events.ts';
+import type { PullOptions } from './types.ts';
 import { chooseEnd, planPull } from './plan-pull.ts';
 
 /** One month of a pull that was not begun. Times are epoch ms, half-open. */

@@ -4,11 +4,11 @@ import { diskError } from '../disk/errors.ts';
 import type { TableFormat } from '../directory/layout.ts';
 import { usageError } from '../errors.ts';
 import { interrupted } from '../http/retry.ts';
-import type { PullOptions, PullResult } from './events.ts';
+import type { PullOptions, PullResult } from './types.ts';
 import { chooseDirectory } from './choose-directory.ts';
 import { chooseHead } from './options.ts';
-import { PullRun } from './run.ts';
-import type { TableContext } from './tables.ts';
+import { PullRun } from './pull-run.ts';
+import type { TableContext } from './stage-tables.ts';
 
 /**
  * Fetches a span into a directory: resumable at any point, checked, with a receipt. Months that fail are

@@ -5,7 +5,7 @@ import { inflate, inflateWhole } from '../json/inflate.ts';
 import type { Members } from '../json/members.ts';
 import { parseSpan, type SpanOptions } from '../time/span.ts';
 import { exportRanges, Zone } from '../time/zone.ts';
-import { BoundaryMerger, type Keyed } from './boundary.ts';
+import { BoundaryMerger, type Keyed } from './boundary-merger.ts';
 import { ContentChecker, contentLimit } from './check-content.ts';
 import { damagedError } from './export-parts.ts';
 import { fetchFile, type FetchOptions, type FileToFetch } from './fetch-file.ts';

@@ -7,14 +7,14 @@ import type { Receipt } from '../directory/receipt.ts';
 import { describeBasis } from '../directory/state.ts';
 import { ERRORS, ExportError } from '../errors.ts';
 import { Zone } from '../time/zone.ts';
-import { listReasons } from './events.ts';
-import type { FailedMonth, PullEvent, PullOptions, PullResult } from './events.ts';
+import { listReasons } from './types.ts';
+import type { FailedMonth, PullEvent, PullOptions, PullResult } from './types.ts';
 import { MonthTask, type PullContext } from './month-task.ts';
 import type { CheckedOptions } from './options.ts';
 import { chooseEnd, planPull } from './plan-pull.ts';
-import type { TypePlan } from './plan.ts';
+import type { TypePlan } from './plan-type.ts';
 import { repairMonths } from './repair.ts';
-import { stageDirectoryTables, type TableContext } from './tables.ts';
+import { stageDirectoryTables, type TableContext } from './stage-tables.ts';
 
 /** Months in progress at once: one is assembled while the files of the next one come. */
 const MONTHS_AT_ONCE = 2;
