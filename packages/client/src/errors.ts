@@ -51,9 +51,11 @@ export const ERRORS = {
   INTERRUPTED: { scope: 'pull', isTransient: false, isResumable: true },
 } as const satisfies Record<string, ErrorTraits>;
 
+/** The code of an error. */
 export type ErrorCode = keyof typeof ERRORS;
 export const ERROR_CODES: readonly ErrorCode[] = Object.keys(ERRORS) as ErrorCode[];
 
+/** Details of an error. */
 export interface ExportErrorOptions {
   /** HTTP status; absent when there was no answer. */
   status?: number | undefined;
@@ -96,7 +98,7 @@ export class ExportError extends Error {
 
 /**
  * Makes an error about the caller's input.
- * @param detail reads on from the option's name: `must be one of jsonl, csv; got "xml"`.
+ * @param detail continues after the option's name: `must be one of jsonl, csv; got "xml"`.
  */
 export function usageError(
   detail: string,

@@ -4,7 +4,7 @@ export type {
   ClientOptions,
   ListOptions,
   WaitOptions,
-} from './api/export-api.ts';
+} from './api/call-options.ts';
 export { isPlainHttp, type ConnectionOptions } from './api/connection.ts';
 export { CLOVER_REGIONS, type CloverRegion } from './api/regions.ts';
 export { ExportClient } from './client.ts';

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { ExportApi, type ClientOptions } from '../src/api/export-api.ts';
+import { ExportApi } from '../src/api/export-api.ts';
+import type { ClientOptions } from '../src/api/call-options.ts';
 import type { FileUrls } from '../src/download/file-urls.ts';
 
 export const EXPORT = 'ABCDEFGHJKMNP';

@@ -93,7 +93,7 @@ function isReceipt(value: unknown): value is Receipt {
 }
 
 /**
- * Reads a directory's receipt, with its text. Anybody may have written it: its paths are not checked here.
+ * Reads a directory's receipt, with its text. Anyone may have written it: its paths are not checked here.
  * @throws ExportError DIRECTORY when there is none, or what is there is not a receipt.
  */
 export async function readReceipt(out: string): Promise<{ receipt: Receipt; text: string }> {

@@ -13,7 +13,7 @@ export interface Survey {
   unreadable: { path: string; code: string }[];
 }
 
-/** Files that readers of data would take for data, also in folders that no pull made. */
+/** Names that readers of data would take for data, also in folders that no pull made. */
 const DATA_FILE = /\.(?:jsonl|ndjson|json|csv|tsv|parquet|duckdb|wal)(?:\.(?:gz|zst|bz2))?$/i;
 
 function isDataFolder(path: string): boolean {

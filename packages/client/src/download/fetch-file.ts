@@ -9,8 +9,9 @@ import { parseFileUrl } from './parse-file-url.ts';
 import type { FileUrls } from './file-urls.ts';
 import type { FileHead, Sink } from './sink.ts';
 
+/** A file of an export, with a name for messages. */
 export interface FileToFetch extends FileEntry {
-  /** Names the file in messages. */
+  /** Such as `file 7 of export X`. */
   name: string;
 }
 
@@ -33,10 +34,10 @@ const EXPIRED: ReadonlySet<number> = new Set([401, 403, 404, 410]);
 const PROGRESS_BYTES = 64 * 1024;
 
 /**
- * Fetches one file as it is served, undecoded, into a sink. A try that breaks off is resumed by `Range`
+ * Fetches one raw file, undecoded, into a sink. A try that breaks off is resumed by `Range`
  * where a strong ETag proves that it is the same file; else the file begins again.
  * @throws ExportError GONE, NETWORK, PROTOCOL, REFUSED, INTERRUPTED; BAD_FILE when it is too
- * long. What it contains is not looked at.
+ * long. Its content is not checked.
  */
 export async function fetchFile(
   api: ExportApi,
@@ -89,7 +90,7 @@ class FileFetch {
         isExempt: () => this.#isRefreshingUrl,
       });
     } catch (error) {
-      // A connection, not an answer: the message does not name the file yet.
+      // Without a status, the connection failed: the message does not name the file yet.
       const isBroken =
         error instanceof ExportError && error.code === 'NETWORK' && error.status === undefined;
       if (!isBroken || this.#isRefreshingUrl) throw error;
@@ -107,7 +108,7 @@ class FileFetch {
     return true;
   }
 
-  /** Position to resume at; 0: the file begins again. */
+  /** Position to resume at; 0 when the file begins again. */
   #resumeFrom(): number {
     const { head, received } = this.#sink;
     return head?.etag && !this.#isNotResumable ? received : 0;

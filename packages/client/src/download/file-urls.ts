@@ -1,4 +1,5 @@
-import type { CallOptions, ExportApi } from '../api/export-api.ts';
+import type { ExportApi } from '../api/export-api.ts';
+import type { CallOptions } from '../api/call-options.ts';
 import { ExportError } from '../errors.ts';
 import { filesGoneError, listFiles, type ListedFile } from './file-list.ts';
 

@@ -1,4 +1,4 @@
-/** Encoding of a served file. `identity` may still be gzip that was not announced. */
+/** Encoding of a raw file. `identity` may still be gzip that was not announced. */
 export type FileEncoding = 'gzip' | 'identity';
 
 /** The headers of an answer that begins a file. */

@@ -25,7 +25,7 @@ export class RateLimiter {
       this.#next = performance.now() + this.#gapMs;
       return await request();
     } finally {
-      // One that gave up hands its turn on only when the one before has ended.
+      // A request that was interrupted passes its turn on only when the one before has ended.
       void before.then(turn.resolve);
     }
   }

@@ -2,8 +2,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { ExportError } from '../errors.ts';
 import { createDispatcherFor, readProxies, type Proxies, type ProxyMode } from './proxies.ts';
-import { interrupted, throwIfAborted } from './retry.ts';
+import { interruptedError, throwIfAborted } from './retry.ts';
 
+/** One request: GET without a body by default. */
 export interface HttpRequest {
   method?: 'GET' | 'POST';
   headers?: Record<string, string>;
@@ -20,7 +21,7 @@ export interface HttpAnswer {
   discard(): void;
 }
 
-/** A request that was sent, for those who look for a fault. */
+/** A request that was sent, for finding faults. */
 export interface SentRequest {
   method: string;
   /** With its query, which may hold a key. */
@@ -91,7 +92,7 @@ export class HttpSender {
         bodyTimeout: this.#silenceMs,
       });
       report(answer.statusCode);
-      // A body that nobody reads may fail, too; that is nobody's concern.
+      // A body that is not read may fail, too: without a listener, that would end the process.
       answer.body.on('error', () => undefined);
       return {
         status: answer.statusCode,
@@ -159,7 +160,7 @@ function networkError(
   silenceMs: number,
 ): ExportError {
   if (error instanceof ExportError) return error;
-  if (signal?.aborted) return interrupted(error);
+  if (signal?.aborted) return interruptedError(error);
   const { code = '', message = '' } = error as Partial<NodeJS.ErrnoException>;
   const other = OTHER_PROTOCOLS.find(([pattern]) => pattern.test(`${code} ${message}`));
   if (other) return new ExportError('REFUSED', other[1], { hint: other[2], cause: error });

@@ -28,12 +28,15 @@ export interface Members {
   hasBreaks: boolean;
 }
 
+/** Members that are texts. */
 export const TEXT_MEMBERS = ['id', 'currency', 'result'] as const;
+/** Members that are times. */
 export const TIME_MEMBERS = ['createdTime', 'modifiedTime'] as const;
+/** Members that are amounts. */
 export const AMOUNT_MEMBERS = ['total', 'amount', 'tipAmount', 'taxAmount'] as const;
 const COLUMNS = [...TEXT_MEMBERS, ...TIME_MEMBERS, ...AMOUNT_MEMBERS] as const;
 
-/** Of a member that is there twice, the last one counts, even when it has another type. */
+/** The table of these members for a scanner. Of a member that is there twice, the last one counts, even when it has another type. */
 export const MEMBER_TABLE = compileTable(
   {
     columns: [
@@ -51,14 +54,14 @@ export const MEMBER_TABLE = compileTable(
   false,
 );
 
-/** The members of an object without any. */
+/** Makes the members of an object without any. */
 export function emptyMembers(): Members {
   const members = {} as Members;
   clear(members);
   return members;
 }
 
-/** One by one: `Object.assign` would cost more than reading an object's members. */
+/** Clears members one by one: `Object.assign` would cost more than reading an object's members. */
 function clear(m: Members): void {
   m.id = '';
   m.createdTime = Number.NaN;

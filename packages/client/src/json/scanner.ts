@@ -13,7 +13,13 @@ import {
   QUOTE,
   ZERO,
 } from './bytes.ts';
-import { MAX_LEVEL, type CompiledTable, type Field, type Shape, type ValueType } from './object-table.ts';
+import {
+  MAX_LEVEL,
+  type CompiledTable,
+  type Field,
+  type Shape,
+  type ValueType,
+} from './object-table.ts';
 import { INCOMPLETE, isDigit, JsonFault, Validator } from './validator.ts';
 
 /** Entries of the tape: four numbers each, the operation and up to three more. */

@@ -7,7 +7,7 @@ import { obtainExport } from '../download/obtain-export.ts';
 import type { OnWaiting } from '../http/retry.ts';
 import type { RangePlan } from './plan-type.ts';
 
-/** The context that the exports of a pull share. */
+/** The context that the exports of one pull share. */
 export interface ExportsContext {
   api: ExportApi;
   directory: Directory;
@@ -28,7 +28,7 @@ interface RangeWork {
   isGone: boolean;
 }
 
-/** The exports of one month, and their files. */
+/** Obtains the exports of one month, and their files. */
 export class MonthExports {
   readonly #type: ExportType;
   readonly #ranges: readonly RangePlan[];
@@ -38,7 +38,7 @@ export class MonthExports {
   readonly #percents = new Map<RangePlan, number>();
   #work: RangeWork[] = [];
 
-  /** @param onProgress is called with how far all of the exports are, in per cent. */
+  /** @param onProgress is called with the progress of all of the exports, in per cent. */
   constructor(
     type: ExportType,
     ranges: readonly RangePlan[],
@@ -62,7 +62,7 @@ export class MonthExports {
     }));
   }
 
-  /** The export of a range: the one that an earlier pull asked for, or a new one. */
+  /** Obtains the export of a range: the one that an earlier pull asked for, or a new one. */
   #obtain(range: RangePlan): RangeWork['exported'] {
     const { exports, directory } = this.#context;
     const exported = exports(async () => {
@@ -72,7 +72,7 @@ export class MonthExports {
       const obtained = await this.#askFor(range);
       return { id: obtained.id, exported: obtained };
     });
-    // It is awaited in `open`; until then its failure is nobody's.
+    // It is awaited in `open`, where a failure is reported.
     exported.catch(() => undefined);
     return exported;
   }
@@ -102,7 +102,7 @@ export class MonthExports {
     this.#onProgress(percents.length === 0 ? 'creating' : 'exporting', sum / this.#ranges.length);
   }
 
-  /** Notes an export in the directory's state: from here on a later pull continues it. */
+  /** Notes an export in the directory's state, so that a later pull can continue it. */
   async #note(range: RangePlan, id: string): Promise<void> {
     const { startTime, endTime } = range;
     await this.#context.directory.update(({ types }) => {
@@ -146,13 +146,13 @@ export class MonthExports {
     return count;
   }
 
-  /** By time. */
+  /** The parts of the exports, by time. */
   get parts(): ExportParts[] {
     return this.#work.flatMap(({ parts }) => parts ?? []);
   }
 
-  /** Resolves when all files are on disk, or one cannot be had. */
-  async downloaded(): Promise<void> {
+  /** Resolves when each file is on disk or has failed. */
+  async waitUntilDownloaded(): Promise<void> {
     for (const parts of this.parts)
       for (let position = 0; position < parts.count; position++)
         await parts.part(position).catch(() => undefined);
@@ -176,6 +176,7 @@ export class MonthExports {
     return this.open();
   }
 
+  /** Stops the downloads that are in flight. */
   async close(): Promise<void> {
     for (const parts of this.parts) await parts[Symbol.asyncDispose]();
   }

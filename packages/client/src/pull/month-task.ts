@@ -13,7 +13,7 @@ import type { MonthProgress } from './types.ts';
 import { MonthExports, type ExportsContext } from './month-exports.ts';
 import type { MonthPlan } from './plan-type.ts';
 
-/** Parts that the worker knows of: it reads the next ones while it is busy with one. */
+/** Parts given to the worker at once: it reads the next ones while it is busy with one. */
 const PARTS_AT_ONCE = 6;
 
 /** The context that the months of a pull share. */
@@ -22,7 +22,7 @@ export interface PullContext extends AssemblyContext, ExportsContext {
   warn: (message: string) => void;
 }
 
-/** One month of the directory: its exports, their files, and the month's file made of them. */
+/** Pulls one month: its exports, their files, and the month's file made from them. */
 export class MonthTask {
   /** The objects and inflated bytes received, and the time that their files took, in ms. */
   readonly received = { objects: 0, bytes: 0, ms: 0 };
@@ -70,7 +70,7 @@ export class MonthTask {
   }
 
   /**
-   * Makes the month's file of the served files as they come, and commits it.
+   * Makes the month's file from the raw files as they come, and commits it.
    * @param downloadTurn is held until all files are on disk.
    * @throws ExportError. What is on disk is kept, so that a later pull can resume.
    */
@@ -83,7 +83,10 @@ export class MonthTask {
         const openedAt = performance.now();
         assembling = this.#assembleAgain();
         // A month that failed does not wait for the rest of its files.
-        await Promise.race([this.#exports.downloaded(), assembling.catch(() => undefined)]);
+        await Promise.race([
+          this.#exports.waitUntilDownloaded(),
+          assembling.catch(() => undefined),
+        ]);
         this.received.ms += performance.now() - openedAt;
       });
       await assembling;
@@ -113,7 +116,7 @@ export class MonthTask {
     this.#report({ stage: 'downloading', percent: 0, filesTotal });
   }
 
-  /** When the files of an export disappear meanwhile, those of another export replace them. */
+  /** Assembles the month. When the files of an export are gone in between, those of a new export replace them. */
   async #assembleAgain(): Promise<void> {
     const { api, warn } = this.#context;
     for (let attempt = 1; ; attempt++) {
@@ -179,7 +182,7 @@ export class MonthTask {
     }
   }
 
-  /** A part that is not what was expected is fetched again. */
+  /** Adds a part. One that is damaged is fetched again. */
   async #addPart(session: AssemblySession, parts: ExportParts, first: Part): Promise<void> {
     const { exportId } = parts;
     let part = first;

@@ -1,7 +1,7 @@
 import type { ExportType, TimeRange } from '@tillroll/contract';
 import type { MonthRecord, OpenExport, TypeState } from '../directory/state.ts';
 import { usageError } from '../errors.ts';
-import { instantText } from '../time/span.ts';
+import { formatInstant } from '../time/span.ts';
 import { exportRanges, type Zone } from '../time/zone.ts';
 import { coverRanges, isInside, overlaps, subtract, union } from '../time/ranges.ts';
 
@@ -26,15 +26,17 @@ export interface MonthPlan {
   have: MonthRecord | undefined;
 }
 
+/** The work for one type. */
 export interface TypePlan {
   type: ExportType;
   /** The span that the directory will cover. */
   span: TimeRange;
-  /** From where on everything is fetched again. */
+  /** Everything from this time on is fetched again, epoch ms; null: nothing. */
   refreshFrom: number | null;
   months: MonthPlan[];
 }
 
+/** The facts that the plan of a type follows from. */
 export interface PlanInput {
   type: ExportType;
   /** The directory's state of the type. */
@@ -43,11 +45,11 @@ export interface PlanInput {
   wanted: TimeRange;
   refreshFrom: number | null;
   zone: Zone;
-  /** Months whose file is missing or was cut off: they are fetched anew. */
+  /** Months whose file is missing or was cut off: they are fetched again. */
   damaged: ReadonlySet<string>;
 }
 
-/** The span from the first to the last instant that a directory covers; a month may be missing inside. */
+/** Finds the span from the first to the last instant that a directory covers; a month may be missing inside. */
 export function findCoveredSpan(
   state: Pick<TypeState, 'months'> | undefined,
 ): TimeRange | undefined {
@@ -77,8 +79,8 @@ function planRanges(area: TimeRange, open: readonly OpenExport[], zone: Zone): R
 }
 
 /**
- * Which exports a pull needs, given what is there. Exports never cross a month's end, so that every
- * pull of a directory asks for the same ones.
+ * Plans the exports that a pull of a type needs. They never cross a month's end, so that every pull of a
+ * directory asks for the same ones.
  * @throws ExportError USAGE when the directory would have a gap.
  */
 export function planType(input: PlanInput): TypePlan {
@@ -86,7 +88,7 @@ export function planType(input: PlanInput): TypePlan {
   const covered = findCoveredSpan(state);
   if (covered && (wanted.startTime > covered.endTime || wanted.endTime < covered.startTime))
     throw usageError(
-      `would leave a gap: the directory holds ${type.toLowerCase()} from ${instantText(covered.startTime)} to ${instantText(covered.endTime)}, and ${instantText(wanted.startTime)} to ${instantText(wanted.endTime)} was asked for`,
+      `would leave a gap: the directory holds ${type.toLowerCase()} from ${formatInstant(covered.startTime)} to ${formatInstant(covered.endTime)}, and ${formatInstant(wanted.startTime)} to ${formatInstant(wanted.endTime)} was asked for`,
       {
         option: wanted.startTime > covered.endTime ? 'from' : 'to',
         hint: 'Widen the span, or use another directory',

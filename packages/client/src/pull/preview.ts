@@ -41,9 +41,9 @@ export interface PullPreview {
  * @throws ExportError as `pull` does for its options and its directory.
  */
 export async function previewPull(api: ExportApi, options: PullOptions): Promise<PullPreview> {
-  const { checked, out, head, state: found } = await chooseDirectory(api, options);
-  const state = { ...(found ?? emptyState(head)), ...head };
-  const zone = new Zone(head.timezone);
+  const { checked, out, settings, state: found } = await chooseDirectory(api, options);
+  const state = { ...(found ?? emptyState(settings)), ...settings };
+  const zone = new Zone(settings.timezone);
   const warnings: string[] = [];
   const { signal = new AbortController().signal, onProgress } = options;
   const endTime = await chooseEnd(
@@ -67,12 +67,12 @@ export async function previewPull(api: ExportApi, options: PullOptions): Promise
     to: Math.max(...plans.map(({ span }) => span.endTime)),
     timezone: zone.name,
     out,
-    format: head.format,
+    format: settings.format,
     months: plans.flatMap(({ months }) =>
       months.map(({ type, month, span, have, fetch }) => ({
         type,
         month,
-        path: linesPath(head, type, month),
+        path: linesPath(settings, type, month),
         ...span,
         isComplete: fetch.length === 0,
         objects: have?.lines.objects ?? 0,

@@ -6,6 +6,7 @@ import { Zone } from './zone.ts';
 /** An instant or a day: `2026-01-31`, an ISO date and time, epoch milliseconds, or a Date. */
 export type When = string | number | Date;
 
+/** A span as a caller gives it. */
 export interface SpanOptions {
   /** First instant, inclusive. */
   from: When;
@@ -88,13 +89,13 @@ export function parseSpan({ from, to, timezone = 'UTC' }: SpanOptions): TimeRang
   const endTime = parseWhen('to', to, zone);
   if (startTime >= endTime)
     throw usageError(
-      `must be later than from; got from ${instantText(startTime)} and to ${instantText(endTime)}`,
+      `must be later than from; got from ${formatInstant(startTime)} and to ${formatInstant(endTime)}`,
       { option: 'to', hint: 'The end is exclusive: one day is from 2026-01-31 to 2026-02-01' },
     );
   return { startTime, endTime };
 }
 
 /** Formats epoch ms as ISO 8601 in UTC, without the milliseconds when there are none. */
-export function instantText(time: number): string {
+export function formatInstant(time: number): string {
   return new Date(time).toISOString().replace('.000Z', 'Z');
 }
