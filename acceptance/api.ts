@@ -3,7 +3,7 @@ import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { expect, inject } from 'vitest';
-import { type Answer, makeAnswer, exact } from './exact.ts';
+import { type Answer, makeAnswer, exact } from './exact-requests.ts';
 import './target.ts';
 
 export const HOUR = 3_600_000;

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { openApiDocument } from '../packages/server/src/http/document.ts';
+import { openApiDocument } from '../packages/server/src/http/openapi-document.ts';
 
 /** `npm run openapi`: writes docs/openapi.json. A test compares the two. */
 const target = new URL('../docs/openapi.json', import.meta.url);

@@ -7,7 +7,7 @@ import {
   makeLines,
   type SampleLine,
   type Visit,
-} from './lines.ts';
+} from './line-items.ts';
 import type { Merchant } from './merchant.ts';
 import type { Random } from './prng.ts';
 

@@ -1,6 +1,6 @@
 import type { Order, Payment, Ref, Refund } from '@tillroll/contract';
 import type { Bill } from './bill.ts';
-import type { Visit } from './lines.ts';
+import type { Visit } from './line-items.ts';
 import { ORDER_NOTES } from './menu.ts';
 import type { SamplePayment, Till } from './payment.ts';
 

@@ -3,7 +3,7 @@ import { oneLine } from '../errors.ts';
 import type { Display } from './display.ts';
 import { layout } from './layout.ts';
 import { startLiveArea } from './live-area.ts';
-import { PullState } from './state.ts';
+import { PullState } from './pull-state.ts';
 import { drawBar, type Terminal } from './terminal.ts';
 
 /** The whole, four months, and what the pull waits for. */

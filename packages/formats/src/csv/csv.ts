@@ -5,7 +5,7 @@ import {
   type ConvertedTable,
   type LinesFile,
 } from '@tillroll/client/files';
-import { COMPILED, estimateBytes, scanLines } from '../lines.ts';
+import { COMPILED, estimateBytes, scanLines } from '../scan-lines.ts';
 import { readRow, type Row } from '../row.ts';
 import { ROWS, TABLES, type TableName } from '../tables.ts';
 import { CsvFile } from './csv-file.ts';

@@ -5,7 +5,7 @@ import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promi
 import { EXPORT_TYPES, type ExportType, type LoadCounts } from '@tillroll/contract';
 import type { Pool } from '../database/pool.ts';
 import { oneLine } from '../errors.ts';
-import { endStatement, type ExportStatement } from '../exports/statements.ts';
+import { endStatement, type ExportStatement } from '../exports/running-statement.ts';
 import {
   cancelExport,
   cancelMerchant,

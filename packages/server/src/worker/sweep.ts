@@ -1,6 +1,6 @@
 import { oneLine } from '../errors.ts';
 import { recordAttemptEnd } from '../exports/attempt-end.ts';
-import { leftStatements } from '../exports/statements.ts';
+import { leftStatements } from '../exports/running-statement.ts';
 import {
   forgetExport,
   forgettableExports,

@@ -5,7 +5,7 @@ import { FairSemaphore } from '../fair-semaphore.ts';
 import { clientAddress } from './client-address.ts';
 import { findConnection } from './connections.ts';
 import { notFound } from './errors.ts';
-import { documentRoute, OPENAPI } from './openapi.ts';
+import { documentRoute, OPENAPI } from './openapi-base.ts';
 import { endpoint, resource } from './resource.ts';
 
 const PREFIX = '/docs';
