@@ -1,4 +1,4 @@
-/** The few verbs that every test speaks: create, read, poll, download, load. */
+/** The calls that the tests make: create, read, poll, download, load. */
 import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';

@@ -1,4 +1,4 @@
-/** The shapes of errors, as clients compare them. */
+/** Checks the shapes of error answers, as clients compare them. */
 import { expect } from 'vitest';
 import type { Answer } from './exact-requests.ts';
 

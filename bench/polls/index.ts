@@ -1,3 +1,4 @@
+/** Measures polls of the service against a bare Fastify route. */
 import { ExportClient } from '@tillroll/client';
 import { once } from 'node:events';
 import { spawn } from 'node:child_process';

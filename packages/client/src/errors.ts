@@ -1,3 +1,4 @@
+/** The library's error: its codes, and what each does to a pull. */
 import { printable } from '@tillroll/contract';
 
 /** Properties of an error code. */

@@ -1,3 +1,5 @@
+/** `@tillroll/client`: the library. Directories of files are in files.ts. */
+
 export type {
   Access,
   CallOptions,

@@ -1,3 +1,4 @@
+/** Computes the bill of one visit: lines, discounts, tax and gratuity. */
 import type { Discount } from '@tillroll/contract';
 import {
   anyDiscount,

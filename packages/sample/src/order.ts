@@ -1,3 +1,4 @@
+/** Makes one generated order. */
 import type { Order, Payment, Ref, Refund } from '@tillroll/contract';
 import type { Bill } from './bill.ts';
 import type { Visit } from './line-items.ts';

@@ -1,3 +1,4 @@
+/** Makes the payments of one generated order. */
 import { MINUTE_MS, SECOND_MS, type Payment, type Ref, type Refund } from '@tillroll/contract';
 import type { Bill } from './bill.ts';
 import type { Visit } from './line-items.ts';

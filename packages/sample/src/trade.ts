@@ -1,3 +1,4 @@
+/** Generates orders with their payments. */
 import type { Order, Payment } from '@tillroll/contract';
 import { billFor } from './bill.ts';
 import { createIds } from './ids.ts';

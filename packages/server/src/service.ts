@@ -1,3 +1,4 @@
+/** Starts and stops the service: from settings to running parts. */
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from './config/settings.ts';

@@ -1,3 +1,4 @@
+/** `tillroll pull`: the options of a pull, its display, its summary and its exit code. */
 import { Option, type Command } from 'commander';
 import type { Format, PullOptions, PullResult } from '@tillroll/client/files';
 import { addConnectionOptions, type ConnectionFlags } from '../connection/flags.ts';

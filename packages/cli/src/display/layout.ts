@@ -1,3 +1,4 @@
+/** Lays out the lines of the live display for the width of a terminal. */
 import type { MonthProgress } from '@tillroll/client/files';
 import { oneLine } from '../errors.ts';
 import { byteSize, count, durationInWords } from '../format.ts';

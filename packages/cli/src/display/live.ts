@@ -1,3 +1,4 @@
+/** The display on a terminal: progress drawn in place. */
 import type { Context } from '../context.ts';
 import { oneLine } from '../errors.ts';
 import type { Display } from './display.ts';

@@ -1,3 +1,4 @@
+/** Checks the address, merchant and token of a client. */
 import { MERCHANT_ID } from '@tillroll/contract';
 import { usageError } from '../errors.ts';
 import { isLoopback } from '../http/proxies.ts';

@@ -1,3 +1,4 @@
+/** Calls the export API over HTTP: paced, tried again, with checked answers. */
 import {
   MINUTE_MS,
   type Availability,

@@ -1,3 +1,4 @@
+/** Checks the JSON of the API's answers before it is used. */
 import {
   EXPORT_STATUSES,
   EXPORT_TYPES,

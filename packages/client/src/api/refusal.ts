@@ -1,3 +1,4 @@
+/** Makes errors of answers that are refusals or redirects. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { ExportError, type ErrorCode } from '../errors.ts';
 import type { Refusal } from '../http/answer.ts';

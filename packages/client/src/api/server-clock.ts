@@ -1,3 +1,4 @@
+/** Follows the server's clock by the `Date` of its answers. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { findHeader } from '../http/headers.ts';
 

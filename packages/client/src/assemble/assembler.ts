@@ -1,3 +1,4 @@
+/** Assembles months in the worker thread, as the main thread calls it. */
 import { abortable, throwIfAborted } from '../http/retry.ts';
 import type {
   AddedPart,

@@ -1,3 +1,4 @@
+/** Assembles one month inside the worker thread. */
 import { rm } from 'node:fs/promises';
 import { ContentChecker } from '../download/check-content.ts';
 import { interruptedError } from '../http/retry.ts';

@@ -1,3 +1,4 @@
+/** Id indexes: the sorted hashes of a month's ids, in memory and on disk. */
 import { openForReading } from '../disk/entries.ts';
 import { findErrno } from '../disk/errors.ts';
 import { openForWriting } from '../disk/write.ts';

@@ -1,3 +1,4 @@
+/** The types that cross between the main thread and the assembling one. */
 import type { ExportFile, ExportType, TimeRange } from '@tillroll/contract';
 import type { Tally } from './tally.ts';
 

@@ -1,3 +1,4 @@
+/** Writes a file of JSON lines beside the thread that makes them, and hashes it. */
 import { createHash, type Hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import type { FileSum } from '../disk/entries.ts';

@@ -1,3 +1,4 @@
+/** Messages between the main thread and the assembling one, and errors in them. */
 import { ExportError, type ErrorCode } from '../errors.ts';
 import type {
   AddedPart,

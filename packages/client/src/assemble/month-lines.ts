@@ -1,3 +1,4 @@
+/** Makes a month's lines of objects in any order: sorted, each id once. */
 import { rename, rm } from 'node:fs/promises';
 import { writeContent } from '../disk/write-content.ts';
 import { openForReading, type FileSum } from '../disk/entries.ts';

@@ -1,3 +1,4 @@
+/** Sorts the objects of a scratch file and finds repeated ids, without reading them again. */
 import { duplicateIdError } from '../errors.ts';
 import type { Members } from '../json/members.ts';
 

@@ -1,3 +1,4 @@
+/** Reads files of JSON lines, object by object. */
 import { createHash } from 'node:crypto';
 import { openForReading, type FileSum } from '../disk/entries.ts';
 import { ExportError } from '../errors.ts';

@@ -1,3 +1,4 @@
+/** Reads the content of a raw file: small ones whole and ahead of their turn, large ones as a stream. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { openForReading, READ_FLAGS } from '../disk/entries.ts';
 import { findErrno } from '../disk/errors.ts';

@@ -1,3 +1,4 @@
+/** Counts objects and adds up their amounts, by currency and by month. */
 import { createHash } from 'node:crypto';
 import {
   addAmounts,

@@ -1,3 +1,4 @@
+/** Starts the assembling thread and calls it. */
 import { Worker } from 'node:worker_threads';
 import { ExportError } from '../errors.ts';
 import { interruptedError } from '../http/retry.ts';

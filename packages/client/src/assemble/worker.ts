@@ -1,10 +1,9 @@
+/** The entry of the assembling thread, started by `AssemblyThread`. */
 import { parentPort } from 'node:worker_threads';
 import { Assembly } from './assembly.ts';
 import { packError, type Answer, type Calls, type Request } from './messages.ts';
 import { readPartAhead, type PartContent } from './read-part.ts';
 import { findSharedIds } from './shared-ids.ts';
-
-/** The thread that assembles: an entry of the package, started by `AssemblyThread`. */
 
 let assembly: Assembly | undefined;
 

@@ -1,6 +1,7 @@
+/** Builds checks of parsed JSON, which anyone may have written. */
 import { MAX_TIME_MS } from '@tillroll/contract';
 
-/** Checks of what was read as JSON: anybody may have written it. */
+/** Tells whether a value is acceptable. */
 export type Check = (value: unknown) => boolean;
 
 /** The end of the last month: those after 9999 have names that no layout makes. */

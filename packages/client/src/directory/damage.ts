@@ -1,3 +1,4 @@
+/** Finds files that were removed from a directory or cut off. */
 import { join } from 'node:path';
 import type { ExportType } from '@tillroll/contract';
 import { DATABASE_FILE, idsPath, isTableFormat, linesPath, tablePath } from './layout.ts';

@@ -1,3 +1,4 @@
+/** An output directory in use: its state, and safe replacement of its files. */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import type { ExportType } from '@tillroll/contract';

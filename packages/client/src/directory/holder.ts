@@ -1,3 +1,4 @@
+/** Describes the process that holds a lease, and tells whether it still runs. */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 

@@ -1,3 +1,4 @@
+/** Compares files with a receipt and explains what happened to those that differ. */
 import { findErrno } from '../disk/errors.ts';
 import { absolutePath } from './layout.ts';
 import { findEntry, sumFile } from '../disk/entries.ts';

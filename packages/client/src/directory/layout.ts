@@ -1,7 +1,6 @@
+/** All names in an output directory. They are made from format, type, month and table, never from a server's words. */
 import { join } from 'node:path';
 import { EXPORT_TYPES, type ExportType } from '@tillroll/contract';
-
-/** All names in an output directory. They are made of format, type, month and table: never of a server's words. */
 
 export const FORMATS = ['jsonl', 'csv', 'parquet', 'duckdb'] as const;
 export type Format = (typeof FORMATS)[number];

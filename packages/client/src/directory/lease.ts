@@ -1,3 +1,4 @@
+/** The lease by which one process alone changes a directory. */
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';

@@ -1,3 +1,4 @@
+/** Makes the receipt and SHA256SUMS from a directory's state. */
 import { createHash } from 'node:crypto';
 import {
   EXPORT_TYPES,

@@ -1,3 +1,4 @@
+/** Prepares a directory for a pull, and refuses one that holds other things. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExportError } from '../errors.ts';

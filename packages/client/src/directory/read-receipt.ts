@@ -1,3 +1,4 @@
+/** Reads a receipt and checks its shape. */
 import { EXPORT_TYPES, parseExact } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';
 import { Zone } from '../time/zone.ts';

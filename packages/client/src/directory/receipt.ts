@@ -1,3 +1,4 @@
+/** The types of `receipt.json`. */
 import { type Amount, type ExportType, type TimeRange } from '@tillroll/contract';
 import type { Format } from './layout.ts';
 import type { Missing, TableRecord } from './state.ts';

@@ -1,3 +1,4 @@
+/** Counts a directory's objects again and compares them with its receipt. */
 import { EXPORT_TYPES, type ExportType, stringifyExact } from '@tillroll/contract';
 import type { FileSum } from '../disk/entries.ts';
 import { readLines } from '../assemble/read-lines.ts';

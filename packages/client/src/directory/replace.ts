@@ -1,3 +1,4 @@
+/** Replaces the files of a directory as its state says. */
 import { rename, rm, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { chooseFolderMode, makeDirectory, syncDirectory } from '../disk/write.ts';

@@ -1,3 +1,4 @@
+/** The state of a directory, `.tillroll/state.json`: its types, checked reading, durable writing. */
 import { createHash } from 'node:crypto';
 import {
   EXPORT_TYPES,

@@ -1,3 +1,4 @@
+/** Lists the files of data that are in a directory, whoever made them. */
 import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { findErrno } from '../disk/errors.ts';

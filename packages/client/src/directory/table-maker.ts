@@ -1,3 +1,4 @@
+/** The interface between a pull and a package that makes tables. */
 import type { ExportType } from '@tillroll/contract';
 import type { TableFormat } from './layout.ts';
 

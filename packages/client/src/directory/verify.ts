@@ -1,3 +1,4 @@
+/** Verifies a directory against its receipt. */
 import { resolve } from 'node:path';
 import { printable } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';

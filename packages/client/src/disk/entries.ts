@@ -1,3 +1,4 @@
+/** Finds, checks and reads files without following symbolic links. */
 import { constants } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { lstat, open, readdir, type FileHandle } from 'node:fs/promises';

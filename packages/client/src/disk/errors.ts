@@ -1,3 +1,4 @@
+/** Turns errors of the file system into errors of this library. */
 import { ExportError } from '../errors.ts';
 
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);

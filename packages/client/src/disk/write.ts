@@ -1,3 +1,4 @@
+/** Writes files and directories durably, with exact permissions. */
 import { chmod, mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { dirname } from 'node:path';

@@ -1,3 +1,5 @@
+/** Gives objects on the boundary of two exports once, where a service gives them twice. */
+
 /** Members that both orders and payments have. */
 export interface Keyed {
   id: string;

@@ -1,3 +1,4 @@
+/** Checks that a raw file is complete, valid, and the one of the manifest. */
 import { createHash, type Hash } from 'node:crypto';
 import type { ExportFile } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';

@@ -1,3 +1,4 @@
+/** Checks of options that `pull` and `download` share. */
 import { usageError } from '../errors.ts';
 
 /** Files downloaded at once. */

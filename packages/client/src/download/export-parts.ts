@@ -1,3 +1,4 @@
+/** Downloads the raw files of an export to a folder, several at once, resumable. */
 import type { ExportFile, ExportObject } from '@tillroll/contract';
 import type { LimitFunction } from 'p-limit';
 import type { ExportApi } from '../api/export-api.ts';

@@ -1,3 +1,4 @@
+/** Downloads one raw file: retries, ranges, redirects and expired URLs. */
 import type { ExportApi } from '../api/export-api.ts';
 import { ExportError, type ErrorCode } from '../errors.ts';
 import { findHeader, isGzipAnnounced } from '../http/headers.ts';

@@ -1,3 +1,4 @@
+/** Lists the files of an export in the order of their objects. */
 import type { ExportFile, ExportObject } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';
 

@@ -1,3 +1,4 @@
+/** Gives the objects of a span one by one, without a directory. */
 import type { ExportObject, ExportRequest, ExportType } from '@tillroll/contract';
 import type { ExportApi } from '../api/export-api.ts';
 import type { CallOptions } from '../api/call-options.ts';

@@ -1,3 +1,4 @@
+/** Creates an export, or continues an earlier one, and waits until it is DONE. */
 import type { ExportObject, ExportRequest } from '@tillroll/contract';
 import type { ExportApi } from '../api/export-api.ts';
 import type { WaitOptions } from '../api/call-options.ts';

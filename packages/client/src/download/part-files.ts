@@ -1,3 +1,4 @@
+/** Names and writes the raw files in a folder of parts, also those that are not whole yet. */
 import { constants } from 'node:fs';
 import { open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+/** Reads and writes the list of an export's files beside its parts. */
 import { join } from 'node:path';
 import { EXPORT_ID, isFileEntry } from '../api/parse-answer.ts';
 import { readText } from '../disk/entries.ts';

@@ -1,3 +1,4 @@
+/** Checks and copies the content of raw files for `download`. */
 import { createHash } from 'node:crypto';
 import type { ExportFile } from '@tillroll/contract';
 import { writeContent } from '../disk/write-content.ts';

@@ -1,3 +1,4 @@
+/** `download`: the raw files of one export in a directory, with a manifest. */
 import { rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { ExportObject } from '@tillroll/contract';

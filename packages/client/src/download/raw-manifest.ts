@@ -1,3 +1,4 @@
+/** Reads and writes the manifest of a directory of raw files. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExportType } from '@tillroll/contract';

@@ -1,3 +1,5 @@
+/** The destination of a file while it is fetched, and one in memory. */
+
 /** Encoding of a raw file. `identity` may still be gzip that was not announced. */
 export type FileEncoding = 'gzip' | 'identity';
 

@@ -1,3 +1,4 @@
+/** Reads the body of an answer as JSON, or as a refusal. */
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { ErrorBody } from '@tillroll/contract';

@@ -1,3 +1,4 @@
+/** Parses NO_PROXY. */
 import { BlockList, isIP } from 'node:net';
 
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 };

@@ -1,3 +1,4 @@
+/** Finds the proxy for a URL, and makes the connections. */
 import type { Dispatcher } from 'undici';
 import { usageError } from '../errors.ts';
 import { parseNoProxy } from './no-proxy.ts';

@@ -1,3 +1,4 @@
+/** Paces requests to the rate that the service allows. */
 import { abortable, sleep } from './retry.ts';
 
 /** A token may send 16 requests a second (wire contract, 429); a little less leaves room for clocks. */

@@ -1,3 +1,4 @@
+/** Sends one HTTP request, and turns its failure into an error of this library. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { ExportError } from '../errors.ts';

@@ -1,3 +1,4 @@
+/** The one retry loop, with its policy and its waits. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { ERRORS, ExportError } from '../errors.ts';
 

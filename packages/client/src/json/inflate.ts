@@ -1,3 +1,4 @@
+/** Inflates gzip, whole or as a stream, and refuses damaged or endless data. */
 import { constants } from 'node:buffer';
 import { promisify } from 'node:util';
 import { createGunzip, gunzip, type Gunzip } from 'node:zlib';

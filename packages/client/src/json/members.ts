@@ -1,3 +1,4 @@
+/** Reads the members that pulls sort and sum by from a scanned object. */
 import { addAmounts, isAmount, parseWholeNumber, type Amount } from '@tillroll/contract';
 import { LOWER_N, MINUS, ZERO } from './bytes.ts';
 import { TAPE, type Scanner } from './scanner.ts';

@@ -1,3 +1,4 @@
+/** Cuts a stream of bytes into checked JSON objects. */
 import { isUtf8 } from 'node:buffer';
 import { MAX_TIME_MS, OBJECTS_PER_FILE } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';

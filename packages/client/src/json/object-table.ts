@@ -1,3 +1,5 @@
+/** Declares which members of an object a scanner records, and compiles that for comparing bytes. */
+
 /**
  * Types that a known member may have. A value of another type does not belong to the member.
  *

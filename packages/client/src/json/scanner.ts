@@ -1,3 +1,4 @@
+/** Scans a JSON object as bytes and records where the members of a table stand. */
 import { isAmount, parseWholeNumber } from '@tillroll/contract';
 import {
   CLOSE_ARRAY,

@@ -1,3 +1,4 @@
+/** Checks JSON values as bytes, by RFC 8259. */
 import {
   BACKSLASH,
   CLOSE_ARRAY,

@@ -1,3 +1,4 @@
+/** Checks a pull's options against its directory before anything is changed. */
 import { resolve } from 'node:path';
 import type { ExportApi } from '../api/export-api.ts';
 import { Directory } from '../directory/directory.ts';

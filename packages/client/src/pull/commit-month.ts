@@ -1,3 +1,4 @@
+/** Commits a month to the directory, and keeps each id once in it. */
 import { join } from 'node:path';
 import type { ExportType } from '@tillroll/contract';
 import type { LimitFunction } from 'p-limit';

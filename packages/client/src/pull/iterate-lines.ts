@@ -1,3 +1,4 @@
+/** `lines`: the objects of a span as the JSON text that the server sent. */
 import type { ExportType } from '@tillroll/contract';
 import type { ExportApi } from '../api/export-api.ts';
 import {

@@ -1,3 +1,4 @@
+/** Obtains the exports of one month and opens their files. */
 import type { ExportObject, ExportType, TimeRange } from '@tillroll/contract';
 import type { LimitFunction } from 'p-limit';
 import type { ExportApi } from '../api/export-api.ts';

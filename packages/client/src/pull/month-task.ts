@@ -1,3 +1,4 @@
+/** Pulls one month, from its exports to its commit. */
 import type { LimitFunction } from 'p-limit';
 import type { AssemblySession } from '../assemble/assembler.ts';
 import type { ExportParts, Part } from '../download/export-parts.ts';

@@ -1,3 +1,4 @@
+/** Checks the options of a pull, and chooses the settings of its directory. */
 import { EXPORT_TYPES, type ExportType } from '@tillroll/contract';
 import { FORMATS, isTableFormat, listMonthTables, type Format } from '../directory/layout.ts';
 import type { DirectorySettings, State } from '../directory/state.ts';

@@ -1,3 +1,4 @@
+/** Plans a whole pull: its end, and the work for each type. */
 import type { TimeRange } from '@tillroll/contract';
 import type { State, TypeState } from '../directory/state.ts';
 import type { ExportApi } from '../api/export-api.ts';

@@ -1,3 +1,4 @@
+/** Plans the months and exports of one type from what the directory has. */
 import type { ExportType, TimeRange } from '@tillroll/contract';
 import type { MonthRecord, OpenExport, TypeState } from '../directory/state.ts';
 import { usageError } from '../errors.ts';

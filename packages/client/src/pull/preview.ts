@@ -1,3 +1,4 @@
+/** `preview`: tells what a pull would do. */
 import type { ExportType, TimeRange } from '@tillroll/contract';
 import type { ExportApi } from '../api/export-api.ts';
 import { findDamaged } from '../directory/damage.ts';

@@ -1,3 +1,4 @@
+/** Runs a pull into a directory that it holds. */
 import pLimit from 'p-limit';
 import type { ExportApi } from '../api/export-api.ts';
 import { Assembler } from '../assemble/assembler.ts';

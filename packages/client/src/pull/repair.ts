@@ -1,3 +1,4 @@
+/** Repairs a directory before a pull, where files were removed or cut off. */
 import { EXPORT_TYPES, type ExportType } from '@tillroll/contract';
 import { DATABASE_FILE, idsPath } from '../directory/layout.ts';
 import type { Directory } from '../directory/directory.ts';

@@ -1,3 +1,4 @@
+/** Makes tables in the staging folder with the table maker. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExportType } from '@tillroll/contract';

@@ -1,3 +1,4 @@
+/** The public types of a pull: its options, its events and its result. */
 import type { ExportType } from '@tillroll/contract';
 import type { Format } from '../directory/layout.ts';
 import type { Receipt } from '../directory/receipt.ts';

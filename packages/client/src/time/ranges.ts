@@ -1,3 +1,4 @@
+/** Set operations on half-open ranges of time. */
 import type { TimeRange } from '@tillroll/contract';
 
 /** Tells whether two ranges share an instant. */

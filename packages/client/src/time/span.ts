@@ -1,3 +1,4 @@
+/** Parses the dates that callers give into a span. */
 import { MAX_TIME_MS, type TimeRange } from '@tillroll/contract';
 import { Temporal } from 'temporal-polyfill';
 import { usageError } from '../errors.ts';

@@ -1,3 +1,4 @@
+/** Time zones: calendar months, and the ranges of exports in them. */
 import { MAX_RANGE_MS, MAX_TIME_MS, type TimeRange } from '@tillroll/contract';
 import { Temporal } from 'temporal-polyfill';
 import { usageError } from '../errors.ts';

@@ -1,3 +1,4 @@
+/** Makes the CSV files of a month. */
 import type { ExportType } from '@tillroll/contract';
 import {
   listMonthTables,

@@ -1,3 +1,4 @@
+/** Writes one Parquet file with DuckDB. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LinesFile } from '@tillroll/client/files';

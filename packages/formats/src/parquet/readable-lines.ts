@@ -1,3 +1,4 @@
+/** Rewrites JSON lines that DuckDB's reader would misread. */
 import { open } from 'node:fs/promises';
 import type { LinesFile } from '@tillroll/client/files';
 import { TAPE, type CompiledTable, type Scanner } from '@tillroll/client/json';

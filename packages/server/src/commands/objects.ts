@@ -1,3 +1,4 @@
+/** The operator's commands about objects and exports: `seed`, `load`, `purge`, `cancel`. */
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';

@@ -1,3 +1,4 @@
+/** A worker's attempts at an export: claim, progress, completion. */
 import type { ExportType, FailureCode } from '@tillroll/contract';
 import type { Pool } from '../database/pool.ts';
 import { inTransaction, write } from '../database/transaction.ts';

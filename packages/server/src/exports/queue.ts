@@ -11,7 +11,7 @@ export interface QueuedRun {
 }
 
 /**
- * The queue as the life cycle needs it. Every method runs inside the caller's transaction: an export
+ * The interface of the job queue, as the life cycle needs it. Every method runs inside the caller's transaction: an export
  * and its job are committed together or not at all.
  */
 export interface ExportQueue {

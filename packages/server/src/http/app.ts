@@ -1,3 +1,4 @@
+/** Puts the HTTP application together: routes, authentication, errors. */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { shown } from '@tillroll/contract';

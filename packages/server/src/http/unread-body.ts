@@ -1,3 +1,4 @@
+/** Reads and drops the rest of a body that nobody needs, or closes the connection. */
 import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isWaiting } from './expect-continue.ts';

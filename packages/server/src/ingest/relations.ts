@@ -1,3 +1,4 @@
+/** The tables of orders and payments, and their columns. */
 import type { ExportType } from '@tillroll/contract';
 
 /** Expressions that read the typed columns of a relation from an object. All hold text or integers. */

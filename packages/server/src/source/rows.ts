@@ -1,3 +1,4 @@
+/** Reads the rows of one export from one snapshot, in order. */
 import { readBackend, type Backend } from '../database/backend.ts';
 import { cancelStatement } from '../database/cancel.ts';
 import { isConnectionLoss } from '../database/faults.ts';

@@ -1,3 +1,4 @@
+/** Runs one export: from its claim to its files and its end. */
 import type { Pool } from '../database/pool.ts';
 import { oneLine } from '../errors.ts';
 import { recordAttemptEnd, type Ending } from '../exports/attempt-end.ts';
