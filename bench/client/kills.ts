@@ -1,4 +1,4 @@
-/** Measures that pulls survive kills at random moments. */
+/** Shows that pulls survive kills at random moments. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { report } from '../report.ts';

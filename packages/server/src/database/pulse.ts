@@ -1,4 +1,4 @@
-/** Proves that the database answers, and reads its clock. */
+/** Proves that the database can be written to, and keeps its clock. */
 import type { Pool } from './pool.ts';
 import { inTransaction } from './transaction.ts';
 import { schemaFault } from './migrations.ts';
