@@ -73,7 +73,7 @@ export function parseAvailability(json: unknown): Availability {
     typeof hours.hours === 'string' &&
     isTime(hours.nextOpen) &&
     isTime(hours.nextClose);
-  if (!isAvailability) throw new ExportError('PROTOCOL', 'the answer does not tell the hours');
+  if (!isAvailability) throw new ExportError('PROTOCOL', 'the answer does not state the hours');
   return hours as Availability;
 }
 

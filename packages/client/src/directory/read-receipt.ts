@@ -102,7 +102,7 @@ export async function readReceipt(out: string): Promise<{ receipt: Receipt; text
   const text = await readText(path);
   if (text === undefined)
     throw new ExportError('DIRECTORY', `${out} holds no ${RECEIPT_FILE}`, {
-      hint: 'Run the pull again, to its end: it writes one',
+      hint: 'Run the pull again to its end: it writes the receipt',
     });
   let value: unknown;
   try {

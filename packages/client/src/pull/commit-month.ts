@@ -187,7 +187,7 @@ async function commitInTurn(
   const resolved = await resolveShared(context, plan, staged);
   const own = {
     month: plan.month,
-    record: { covers: plan.covers, exports: [...(plan.have?.exports ?? []), ...exports] },
+    record: { covers: plan.covers, exports: [...(plan.existing?.exports ?? []), ...exports] },
     staged: resolved.staged,
   };
   const ready: ReadyMonth[] = [];

@@ -38,8 +38,8 @@ export class MonthTask {
     this.#plan = plan;
     this.#spanEnd = spanEnd;
     this.#context = context;
-    const { type, month, span, have, fetch } = plan;
-    const isKept = fetch.length === 0;
+    const { type, month, span, existing, ranges } = plan;
+    const isKept = ranges.length === 0;
     this.#progress = {
       name: `${type.toLowerCase()}/${month}`,
       type,
@@ -47,12 +47,12 @@ export class MonthTask {
       ...span,
       stage: isKept ? 'kept' : 'planned',
       percent: isKept ? 100 : 0,
-      objects: have?.lines.objects ?? 0,
+      objects: existing?.lines.objects ?? 0,
       bytes: 0,
       files: 0,
       filesTotal: isKept ? 0 : null,
     };
-    this.#exports = new MonthExports(type, fetch, context, (stage, percent) =>
+    this.#exports = new MonthExports(type, ranges, context, (stage, percent) =>
       this.#report({ stage, percent }),
     );
   }
@@ -62,7 +62,7 @@ export class MonthTask {
   }
 
   get isKept(): boolean {
-    return this.#plan.fetch.length === 0;
+    return this.#plan.ranges.length === 0;
   }
 
   /** Asks for the exports, so that they are ready when it is this month's turn. */
@@ -135,11 +135,11 @@ export class MonthTask {
 
   async #assemble(): Promise<void> {
     const { directory } = this.#context;
-    const { type, month, covers, have, span } = this.#plan;
+    const { type, month, covers, existing, span } = this.#plan;
     const dropsAt = span.endTime === this.#spanEnd ? this.#spanEnd : null;
-    const existing = have && findExisting(directory, type, month, have);
+    const published = existing && findExisting(directory, type, month, existing);
     const assembly = { type, covers, dropsAt };
-    const { session, paths } = await startAssembly(this.#context, assembly, existing);
+    const { session, paths } = await startAssembly(this.#context, assembly, published);
     let staged: StagedMonth;
     try {
       this.#report({ files: 0, objects: 0, bytes: 0 });

@@ -35,9 +35,12 @@ export function checkOptions(options: PullOptions): CheckedOptions {
       option: 'format',
     });
   if (types && (types.length === 0 || types.some((type) => !EXPORT_TYPES.includes(type))))
-    throw usageError(`must be of ${EXPORT_TYPES.join(', ')}; got ${JSON.stringify(types)}`, {
-      option: 'types',
-    });
+    throw usageError(
+      `must be one or more of ${EXPORT_TYPES.join(', ')}; got ${JSON.stringify(types)}`,
+      {
+        option: 'types',
+      },
+    );
   if (!Number.isInteger(overlapMs) || overlapMs < 0)
     throw usageError(`must be a whole number of milliseconds; got ${overlapMs}`, {
       option: 'overlapMs',

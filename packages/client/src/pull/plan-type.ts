@@ -12,7 +12,7 @@ export interface RangePlan extends TimeRange {
   exportId: string | undefined;
 }
 
-/** The work for one file of the directory. There is none when `fetch` is empty. */
+/** The work for one file of the directory. There is none when `ranges` is empty. */
 export interface MonthPlan {
   type: ExportType;
   /** `2026-01`. */
@@ -22,9 +22,9 @@ export interface MonthPlan {
   /** Ranges that the file covers once everything was fetched; sorted, disjoint. */
   covers: TimeRange[];
   /** The exports to make or to continue, by time. */
-  fetch: RangePlan[];
+  ranges: RangePlan[];
   /** The directory's record of the month, unless it is damaged. */
-  have: MonthRecord | undefined;
+  existing: MonthRecord | undefined;
 }
 
 /** The work for one type. */
@@ -101,20 +101,20 @@ export function planType(input: PlanInput): TypePlan {
       startTime: Math.max(startTime, span.startTime),
       endTime: Math.min(endTime, span.endTime),
     };
-    const have = damaged.has(name) ? undefined : state?.months[name];
+    const existing = damaged.has(name) ? undefined : state?.months[name];
     const refresh =
       refreshFrom !== null && refreshFrom < part.endTime
         ? [{ startTime: Math.max(part.startTime, refreshFrom), endTime: part.endTime }]
         : [];
-    const areas = union([...subtract(part, have?.covers ?? []), ...refresh]);
-    const fetch = areas.flatMap((area) => planRanges(area, state?.exports ?? [], zone));
+    const areas = union([...subtract(part, existing?.covers ?? []), ...refresh]);
+    const ranges = areas.flatMap((area) => planRanges(area, state?.exports ?? [], zone));
     return {
       type,
       month: name,
       span: part,
-      covers: union([...(have?.covers ?? []), ...fetch]),
-      fetch,
-      have,
+      covers: union([...(existing?.covers ?? []), ...ranges]),
+      ranges,
+      existing,
     };
   });
   return { type, span, refreshFrom, months };

@@ -70,14 +70,14 @@ export async function previewPull(api: ExportApi, options: PullOptions): Promise
     out,
     format: settings.format,
     months: plans.flatMap(({ months }) =>
-      months.map(({ type, month, span, have, fetch }) => ({
+      months.map(({ type, month, span, existing, ranges }) => ({
         type,
         month,
         path: linesPath(settings, type, month),
         ...span,
-        isComplete: fetch.length === 0,
-        objects: have?.lines.objects ?? 0,
-        exports: fetch.map(({ exportId, ...range }) => ({ ...range, id: exportId ?? null })),
+        isComplete: ranges.length === 0,
+        objects: existing?.lines.objects ?? 0,
+        exports: ranges.map(({ exportId, ...range }) => ({ ...range, id: exportId ?? null })),
       })),
     ),
     warnings,

@@ -117,7 +117,7 @@ export class PullRun implements AsyncDisposable {
       for (const { type, span, refreshFrom, months } of plans) {
         const known = types[type];
         const continued = new Set(
-          months.flatMap(({ fetch }) => fetch.flatMap(({ exportId }) => exportId ?? [])),
+          months.flatMap(({ ranges }) => ranges.flatMap(({ exportId }) => exportId ?? [])),
         );
         types[type] = {
           months: known?.months ?? {},
