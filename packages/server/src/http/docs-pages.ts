@@ -1,4 +1,4 @@
-/** Serves the documentation pages at `/docs`, and bounds how many are sent at once. */
+/** Serves `/openapi.json` and the page at `/docs` from memory, and bounds how many are sent at once. */
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
