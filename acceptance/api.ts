@@ -1,9 +1,9 @@
-/** The few verbs that every test speaks: create, read, poll, download, load. */
+/** The calls that the tests make: create, read, poll, download, load. */
 import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { expect, inject } from 'vitest';
-import { type Answer, makeAnswer, exact } from './exact.ts';
+import { type Answer, makeAnswer, exact } from './exact-requests.ts';
 import './target.ts';
 
 export const HOUR = 3_600_000;

@@ -3,8 +3,8 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { line, main, nobody, choosePeriod, target } from './api.ts';
 import { counts, expectCounts, expectNothingStored, MiB, stored, three } from './bulk-load.ts';
-import { dropAfter, exact } from './exact.ts';
-import { expectError, expectJsonObject } from './shapes.ts';
+import { dropAfter, exact } from './exact-requests.ts';
+import { expectError, expectJsonObject } from './error-shapes.ts';
 
 const START = choosePeriod(2015);
 

@@ -2,7 +2,7 @@
 
 import { expect } from 'vitest';
 import { type Counts, type ExportType, json, line, main } from './api.ts';
-import type { Answer } from './exact.ts';
+import type { Answer } from './exact-requests.ts';
 
 export const stored = (start: number, type: ExportType = 'ORDERS') =>
   main.objects(type, start, start + 60_000);

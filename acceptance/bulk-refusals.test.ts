@@ -12,7 +12,7 @@ import {
   revoked,
 } from './api.ts';
 import { counts, expectNothingStored, stored, three } from './bulk-load.ts';
-import { expectError, expectUnauthorized } from './shapes.ts';
+import { expectError, expectUnauthorized } from './error-shapes.ts';
 
 const START = choosePeriod(2014);
 

@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { type ExportType, line, main, choosePeriod } from './api.ts';
 import { counts, expectCounts, expectNothingStored, MiB, stored, three } from './bulk-load.ts';
-import { expectError } from './shapes.ts';
+import { expectError } from './error-shapes.ts';
 
 const START = choosePeriod(2016);
 

@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { freshId, line, main, nobody, choosePeriod, target } from './api.ts';
 import { counts, expectCounts, stored, three, zero } from './bulk-load.ts';
-import { expectError } from './shapes.ts';
+import { expectError } from './error-shapes.ts';
 
 const START = choosePeriod(2008);
 

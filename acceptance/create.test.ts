@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { DAY, type ExportObject, main, json, choosePeriod, revoked, target } from './api.ts';
-import { type Sent, exact } from './exact.ts';
-import { expectUnauthorized } from './shapes.ts';
+import { type Sent, exact } from './exact-requests.ts';
+import { expectUnauthorized } from './error-shapes.ts';
 
 const START = choosePeriod(2001);
 const END = START + 60_000;

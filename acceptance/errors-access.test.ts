@@ -10,13 +10,13 @@ import {
   revoked,
   target,
 } from './api.ts';
-import { exact, overSocket } from './exact.ts';
+import { exact, overSocket } from './exact-requests.ts';
 import {
   expectError,
   expectExportNotFound,
   expectJsonObject,
   expectUnauthorized,
-} from './shapes.ts';
+} from './error-shapes.ts';
 
 const START = choosePeriod(2012);
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { DAY, json, main, choosePeriod, target } from './api.ts';
-import { exact } from './exact.ts';
-import { expectError } from './shapes.ts';
+import { exact } from './exact-requests.ts';
+import { expectError } from './error-shapes.ts';
 
 const START = choosePeriod(2003);
 

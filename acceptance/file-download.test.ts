@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { download, type Finished, HOUR, line, main, choosePeriod } from './api.ts';
-import type { Answer } from './exact.ts';
+import type { Answer } from './exact-requests.ts';
 
 const START = choosePeriod(2017);
 

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { download, type Finished, HOUR, line, main, choosePeriod } from './api.ts';
-import { type Answer, exact } from './exact.ts';
-import { expectError } from './shapes.ts';
+import { type Answer, exact } from './exact-requests.ts';
+import { expectError } from './error-shapes.ts';
 
 const START = choosePeriod(2018);
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type ExportObject, json, main, nobody, choosePeriod, target } from './api.ts';
-import { dropAfter, exact, overSocket } from './exact.ts';
-import { expectError, expectJsonObject } from './shapes.ts';
+import { dropAfter, exact, overSocket } from './exact-requests.ts';
+import { expectError, expectJsonObject } from './error-shapes.ts';
 
 const START = choosePeriod(2004);
 

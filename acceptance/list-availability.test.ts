@@ -10,7 +10,7 @@ import {
   revoked,
   target,
 } from './api.ts';
-import { expectError, expectUnauthorized } from './shapes.ts';
+import { expectError, expectUnauthorized } from './error-shapes.ts';
 
 const START = choosePeriod(2006);
 

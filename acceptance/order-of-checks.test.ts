@@ -10,8 +10,8 @@ import {
   revoked,
   target,
 } from './api.ts';
-import { exact } from './exact.ts';
-import { expectError, expectUnauthorized } from './shapes.ts';
+import { exact } from './exact-requests.ts';
+import { expectError, expectUnauthorized } from './error-shapes.ts';
 
 const START = choosePeriod(2013);
 

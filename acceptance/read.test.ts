@@ -12,8 +12,8 @@ import {
   readOrders,
   target,
 } from './api.ts';
-import { exact } from './exact.ts';
-import { expectExportNotFound, expectUnauthorized } from './shapes.ts';
+import { exact } from './exact-requests.ts';
+import { expectExportNotFound, expectUnauthorized } from './error-shapes.ts';
 
 const START = choosePeriod(2002);
 const END = START + 10_000;

@@ -14,7 +14,7 @@ import {
   line,
   target,
 } from './api.ts';
-import { exact } from './exact.ts';
+import { exact } from './exact-requests.ts';
 import {
   ALL_PERMISSIONS,
   type Place,
@@ -24,7 +24,7 @@ import {
   makePlace,
   startServer,
 } from './server.ts';
-import { expectError } from './shapes.ts';
+import { expectError } from './error-shapes.ts';
 
 const START = Date.UTC(2020, 0, 1);
 const END = START + HOUR;

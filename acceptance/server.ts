@@ -1,4 +1,4 @@
-/** The real server as a child process, driven by nothing but its commands and its environment. */
+/** Starts the real server as a child process, through its commands and its environment alone. */
 import { execFile, spawn } from 'node:child_process';
 import { closeSync, openSync, appendFileSync, readFileSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';

@@ -1,5 +1,4 @@
-/** Random requests for what belongs to another. */
-
+/** Makes random requests for what belongs to another merchant or app. */
 import { line, main, other, otherApp, target } from './api.ts';
 import { END, owners, sharedIds, START } from './tenancy-owners.ts';
 

@@ -14,8 +14,8 @@ import {
   revoked,
   target,
 } from './api.ts';
-import { type Answer, exact } from './exact.ts';
-import { expectExportNotFound, expectUnauthorized } from './shapes.ts';
+import { type Answer, exact } from './exact-requests.ts';
+import { expectExportNotFound, expectUnauthorized } from './error-shapes.ts';
 import { type Attack, makeAttack, seedRandom, REFUSALS } from './tenancy-attacks.ts';
 import { END, lines, marks, owners, listSecrets, START } from './tenancy-owners.ts';
 

@@ -1,3 +1,4 @@
+/** Settings of vitest for the acceptance suite. */
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({

@@ -1,3 +1,4 @@
+/** Runs one attack in a process of its own. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';

@@ -1,14 +1,10 @@
+/** The program of an attacker's process: takes one order, runs that attack for its time, reports, and ends. Started by attacker-process.ts. */
 import { setMaxListeners } from 'node:events';
 import { setPriority } from 'node:os';
 import { ATTACKS } from './attacks/index.ts';
 import { Connections } from './tools/connections.ts';
 import { Tally } from './tools/tally.ts';
 import type { Target } from './target.ts';
-
-/**
- * The process of one attack: takes one order, runs it for its time, reports, and ends. Started by
- * attacker-process.ts.
- */
 
 export interface AttackOrder {
   readonly name: string;

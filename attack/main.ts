@@ -1,3 +1,4 @@
+/** `npm run attack`: runs all attacks and prints a table. See docs/attack.md. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
@@ -10,8 +11,6 @@ import { Service } from './service.ts';
 import { formatDetails, formatHeader, formatIdle, formatLimits, formatRow } from './table.ts';
 import { attackerAddress, type Attack } from './tools/scene.ts';
 import { findFaults, isNoisy, isOutage, type Idle, type Row } from './verdict.ts';
-
-/** `npm run attack`: see docs/attack.md. */
 
 const EXIT_USAGE = 2;
 const WARM_UP_MS = 2_000;

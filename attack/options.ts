@@ -1,3 +1,4 @@
+/** Parses the options of `npm run attack`. */
 import { parseArgs } from 'node:util';
 
 export interface Options {

@@ -1,3 +1,4 @@
+/** Prepares the service for attacks: merchants, tokens, orders and exports. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Service } from './service.ts';
 import { FROM, TO, type Caller, type Target } from './target.ts';

@@ -1,3 +1,4 @@
+/** Runs one attack beside the normal client and measures it. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { runAttacker } from './attacker-process.ts';
 import type { NormalClient } from './client/process.ts';

@@ -1,3 +1,4 @@
+/** Starts the throw-away service that is attacked. */
 import { chmod, mkdtemp, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';

@@ -1,3 +1,4 @@
+/** Formats the results as a table in plain text, at most 120 columns wide. */
 import { percentile } from './measure/percentile.ts';
 import {
   findFaults,
@@ -8,8 +9,6 @@ import {
   type Idle,
   type Row,
 } from './verdict.ts';
-
-/** The table in plain text, at most 120 columns wide. */
 
 const NOT_MEASURED = '-';
 /** An idle service on an idle machine answers a poll in a tenth of this, ms. */

@@ -1,3 +1,4 @@
+/** Decides whether the service passed an attack: the limits, and what broke them. */
 import type { ClientReport } from './client/process.ts';
 import { percentile } from './measure/percentile.ts';
 

@@ -1,3 +1,4 @@
+/** Makes an export through the API and through a shell script, and compares their objects. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';

@@ -1,3 +1,4 @@
+/** `npm run bench`: every figure measured side by side in one run, one table. See docs/bench.md. */
 import { createReadStream, createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -11,8 +12,6 @@ import { hasPsql, median, peakMemoryMb, run, seconds, shell } from './measure.ts
 import { measurePolls } from './polls/index.ts';
 import { printReport, report, reportMemory } from './report.ts';
 import { createBench, installApp, psqlEnvironment, removeBench, type Bench } from './service.ts';
-
-/** `npm run bench`: every figure measured side by side in one run, one table. See docs/bench.md. */
 
 const LARGE = Number(process.env['BENCH_ORDERS'] ?? 300_000);
 const SMALL = LARGE / 10;

@@ -1,3 +1,4 @@
+/** Times work, runs shell pipelines, and reads peak memory. */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';

@@ -1,3 +1,5 @@
+/** Collects figures beside their targets and prints the table. */
+
 /** A measured figure beside its target; `null` where there is nothing to judge. */
 interface Row {
   measure: string;

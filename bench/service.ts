@@ -1,3 +1,4 @@
+/** Makes the throw-away data directory and token of a bench. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,8 +1,7 @@
+/** Runs the `tillroll` command as a real process, for the demo, the bench and the examples. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-
-/** The `tillroll` command as a real process, for the demo, the bench and the examples. */
 
 const CLIENT_BIN = fileURLToPath(new URL('../packages/cli/bin/tillroll.js', import.meta.url));
 

@@ -1,3 +1,4 @@
+/** Asks the demo's DuckDB file three questions and prints the answers. */
 import { DuckDBInstance } from '@duckdb/node-api';
 
 const QUESTIONS = [

@@ -1,3 +1,8 @@
+/**
+ * `npm run demo`: the main job from nothing. Starts the service in a throw-away directory, loads half a
+ * year of a generated merchant's trade, fetches all of it with `tillroll pull` into a DuckDB file, and
+ * asks that file three questions. Whatever ends it, nothing of it keeps running.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,12 +10,6 @@ import { removeEmbeddedPostgres } from '@tillroll/postgres';
 import { pullWithCommand } from './client-process.ts';
 import { showAnswers } from './demo-queries.ts';
 import { runCommand, startServer } from './server-process.ts';
-
-/**
- * `npm run demo`: the main job from nothing. Starts the service in a throw-away directory, loads half a
- * year of a generated merchant's trade, fetches all of it with `tillroll pull` into a DuckDB file, and
- * asks that file three questions. Whatever ends it, nothing of it keeps running.
- */
 
 const MERCHANT = 'DEMO';
 const ORDERS = 25_000;

@@ -1,3 +1,7 @@
+/**
+ * Runs every example of `examples/` but the C# one against a throw-away service, and compares what they
+ * report and write: with each other, and with what the database itself counts and adds up.
+ */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -9,11 +13,6 @@ import { EXPORT_TYPES, type ExportType } from '@tillroll/contract';
 import { removeEmbeddedPostgres } from '@tillroll/postgres';
 import { openDatabase } from '../packages/server/src/database/open.ts';
 import { runCommand, startServer } from './server-process.ts';
-
-/**
- * Runs every example of `examples/` but the C# one against a throw-away service, and compares what they
- * report and write: with each other, and with what the database itself counts and adds up.
- */
 
 const MERCHANT = 'EXAMPLES';
 const FROM = '2026-01-10';

@@ -161,7 +161,7 @@ describe('refused', () => {
     ],
     [
       `${CLIENT}/directory/planted.ts`,
-      `import '../pull/plan.ts';`,
+      `import '../pull/plan-type.ts';`,
       'directory must not import pull',
     ],
     [

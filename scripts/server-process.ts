@@ -1,10 +1,9 @@
+/** Runs the service and its commands as real processes, for the demo, the bench and the examples. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { open, readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-
-/** The service and its commands as real processes, for the demo, the bench and the examples. */
 
 const BIN = fileURLToPath(new URL('../packages/server/bin/tillroll-server.js', import.meta.url));
 

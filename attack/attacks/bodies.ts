@@ -1,9 +1,8 @@
+/** Attacks with bodies of requests that should have a small one, or none. */
 import { untilOver } from '../tools/connections.ts';
 import { hammer } from '../tools/flood.ts';
 import { bearer, request, type Headers } from '../tools/requests.ts';
 import { attackerAddress, type Attack, type Scene } from '../tools/scene.ts';
-
-/** Bodies of requests that should have a small one, or none. */
 
 const CHUNKED: Headers = { 'Transfer-Encoding': 'chunked' };
 /** Just under the 64 KiB that a create's body may have. */

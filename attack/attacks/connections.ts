@@ -1,9 +1,8 @@
+/** Attacks with connections that cost the attacker next to nothing. */
 import { pause, untilOver } from '../tools/connections.ts';
 import { hammer } from '../tools/flood.ts';
 import { get } from '../tools/requests.ts';
 import { attackerAddress, type Attack, type Scene } from '../tools/scene.ts';
-
-/** Connections that cost the attacker next to nothing. */
 
 async function hold(
   scene: Scene,

@@ -1,11 +1,10 @@
+/** Attacks with downloads: a signed URL is all that one needs, and one export gives many. */
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { pause } from '../tools/connections.ts';
 import { hammer, pipeline } from '../tools/flood.ts';
 import { get, type Headers } from '../tools/requests.ts';
 import { attackerAddress, type Attack, type Scene } from '../tools/scene.ts';
-
-/** A signed URL is all that a download needs, and one export gives many. */
 
 /** More than the kernel's buffers hold, so that it is the service that waits for the reader. */
 const DOWNLOADS_EACH = 16;

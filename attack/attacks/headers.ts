@@ -1,8 +1,7 @@
+/** Attacks with headers and queries as long as Node accepts them: 16 KiB in all, 2,000 of them. */
 import { hammer } from '../tools/flood.ts';
 import { bearer, get, request, type Headers } from '../tools/requests.ts';
 import type { Attack, Scene } from '../tools/scene.ts';
-
-/** Headers and queries as long as Node takes them: 16 KiB in all, 2,000 of them. */
 
 const BLANKS = ' '.repeat(15_000);
 

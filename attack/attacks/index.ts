@@ -1,3 +1,4 @@
+/** The list of all attacks. */
 import type { Attack } from '../tools/scene.ts';
 import { bodies } from './bodies.ts';
 import { connections } from './connections.ts';

@@ -1,8 +1,7 @@
+/** Attacks with answers that grow with what the caller has stored. */
 import { hammer } from '../tools/flood.ts';
 import { bearer, get } from '../tools/requests.ts';
 import type { Attack, Scene } from '../tools/scene.ts';
-
-/** Answers that grow with what the caller has stored. */
 
 function buildExportsPath({ target: { attacker } }: Scene): string {
   return `/v3/merchants/${attacker.merchant}/exports`;

@@ -1,8 +1,7 @@
+/** Attacks with pipelined requests on one connection, none waiting for the answer before. */
 import { pipeline } from '../tools/flood.ts';
 import { bearer, get, unknownToken } from '../tools/requests.ts';
 import type { Attack, Scene } from '../tools/scene.ts';
-
-/** Requests under way on one connection: nobody waits for an answer before the next question. */
 
 const AVAILABILITY = get('/v3/availability');
 /** 840 kB, as it was found. */

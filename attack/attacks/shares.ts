@@ -1,11 +1,10 @@
+/** Attacks on resources that merchants and apps share: exports, load connections, the database. */
 import { hammer } from '../tools/flood.ts';
 import { bearer, request, get, unknownToken } from '../tools/requests.ts';
 import { FROM, TO } from '../target.ts';
 import { attackerAddress, type Attack, type Scene } from '../tools/scene.ts';
 import { pause } from '../tools/connections.ts';
 import { beginUpload, chunk, LAST_CHUNK } from '../tools/upload.ts';
-
-/** Attacks on resources that merchants and apps share: exports, load connections, the database. */
 
 function createAt(merchant: string, token: string): string {
   const body = JSON.stringify({ type: 'ORDERS', startTime: FROM, endTime: TO });

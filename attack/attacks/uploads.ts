@@ -1,11 +1,10 @@
+/** Attacks with uploads: the one route with a large body, and gzip makes a small one large. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { pause, untilOver } from '../tools/connections.ts';
 import { RepeatedGzip } from '../tools/repeated-gzip.ts';
 import { attackerAddress, type Attack, type Scene } from '../tools/scene.ts';
 import { beginUpload, chunk, LAST_CHUNK, uploadGzip } from '../tools/upload.ts';
-
-/** Uploads: the one route with a large body, and gzip makes a small one large. */
 
 const MIB = 1024 * 1024;
 /** The longest line that the service accepts is 8 MiB. */

@@ -1,12 +1,8 @@
+/** The program of the normal client's process: polls and works between `begin` and `end`, then reports. Started by process.ts. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Target } from '../target.ts';
 import { Pollers, type Polls } from './polls.ts';
 import { countRound, runRounds, type Rounds } from './rounds.ts';
-
-/**
- * The process of the normal client: works between `begin` and `end`, then reports; a `round` is one
- * round at once. Started by client/process.ts.
- */
 
 export type ClientOrder =
   | { readonly kind: 'begin'; readonly target: Target }

@@ -1,3 +1,4 @@
+/** The normal client's polls, and their times. */
 import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Target } from '../target.ts';

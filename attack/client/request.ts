@@ -1,3 +1,4 @@
+/** Sends one request of the normal client. */
 import { request as httpRequest, type Agent } from 'node:http';
 import type { Target } from '../target.ts';
 

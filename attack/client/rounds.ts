@@ -1,3 +1,4 @@
+/** The normal client's rounds: load, export, download. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { FROM, TO, type Target } from '../target.ts';
 import { ask, describeError, type Ask } from './request.ts';

@@ -1,7 +1,8 @@
+/**
+ * Reads memory, processor time and open files of a process from /proc: null on another system, or when it has ended.
+ */
 import { readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-
-/** Figures of a process from /proc. Null on another system, or when the process has ended. */
 
 const KIB = 1024;
 /** Ticks of the processor's accounting in a second: 100 on every Linux that Node runs on. */

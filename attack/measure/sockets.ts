@@ -1,3 +1,4 @@
+/** Counts the connections that the service holds, from /proc/net/tcp. */
 import { readFile } from 'node:fs/promises';
 
 const LOCAL = 1;

@@ -1,3 +1,4 @@
+/** Watches the service's memory and disk during an attack. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Service } from '../service.ts';
 import { countDescriptors, readMemory, readOpenFiles } from './process.ts';

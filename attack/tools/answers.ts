@@ -1,3 +1,4 @@
+/** Counts the answers on a raw connection. */
 import type { Socket } from 'node:net';
 import type { Tally } from './tally.ts';
 

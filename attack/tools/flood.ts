@@ -1,3 +1,4 @@
+/** Sends many requests: pipelined, or at a rate. */
 import type { Socket } from 'node:net';
 import { countAnswers } from './answers.ts';
 import { pause } from './connections.ts';

@@ -1,4 +1,4 @@
-/** Requests as text. Latin-1 and CRLF, as they go on the wire. */
+/** Makes requests as text: Latin-1 and CRLF, as they are on the wire. */
 
 export type Headers = Readonly<Record<string, string>>;
 

@@ -1,3 +1,4 @@
+/** The interface of an attack, and what it is given. */
 import type { Target } from '../target.ts';
 import type { Connections } from './connections.ts';
 import type { Tally } from './tally.ts';

@@ -1,3 +1,4 @@
+/** Sends uploads in chunks over raw connections. */
 import type { Socket } from 'node:net';
 import type { RepeatedGzip } from './repeated-gzip.ts';
 import { bearer, request, type Headers } from './requests.ts';

@@ -1,3 +1,4 @@
+/** Runs the `tillroll` command and measures its time and memory. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';

@@ -1,3 +1,4 @@
+/** Prepares directories for the bench of the client, and compares them. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';

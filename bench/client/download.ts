@@ -1,3 +1,4 @@
+/** Measures downloading against curl. */
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { createReadStream } from 'node:fs';
 import { createHash } from 'node:crypto';

@@ -18,7 +18,7 @@ export interface ClientBench {
 
 const KILLS = Number(process.env['BENCH_KILLS'] ?? 50);
 
-/** The command and the library against what one would do without them. */
+/** Measures the command and the library against what one would do without them. */
 export async function measureClient(bench: Bench, url: string, what: ClientBench): Promise<void> {
   const { large, rounds, merchants } = what;
   const small = large / 10;

@@ -1,3 +1,4 @@
+/** Installs the packed command for the bench. */
 import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

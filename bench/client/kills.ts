@@ -1,3 +1,4 @@
+/** Shows that pulls survive kills at random moments. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { report } from '../report.ts';

@@ -1,3 +1,4 @@
+/** Measures making Parquet against DuckDB over JSON lines. */
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { median, run, seconds } from '../measure.ts';

@@ -5,7 +5,7 @@ import type { Installed } from './installed.ts';
 const IMPORT =
   "const t = performance.now(); await import('@tillroll/client'); console.log(performance.now() - t)";
 
-/** The size of the client, and the time to import it. */
+/** Measures the size of the client, and the time to import it. */
 export async function measureSize(installed: Installed, rounds: number): Promise<void> {
   const { project, bin, clientBytes } = installed;
   const helps: number[] = [];

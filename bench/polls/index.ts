@@ -1,3 +1,4 @@
+/** Measures polls of the service against a bare Fastify route. */
 import { ExportClient } from '@tillroll/client';
 import { once } from 'node:events';
 import { spawn } from 'node:child_process';
@@ -16,9 +17,13 @@ const ROUND_SECONDS = 3;
 
 /** A bare Fastify route in a process of its own. */
 async function startBare(): Promise<{ url: string; stop(): Promise<void> }> {
-  const child = spawn(process.execPath, [fileURLToPath(new URL('bare.ts', import.meta.url))], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    [fileURLToPath(new URL('bare-route.ts', import.meta.url))],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   const exited = once(child, 'exit');
   const [line] = (await once(createInterface({ input: child.stdout }), 'line', {
     signal: AbortSignal.timeout(30_000),

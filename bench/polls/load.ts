@@ -1,3 +1,4 @@
+/** Sends requests on many connections and measures their rate. */
 import { Pool } from 'undici';
 
 /** The result of one round of requests. */

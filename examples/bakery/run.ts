@@ -1,3 +1,7 @@
+/**
+ * A till's CSV all the way: converted, loaded over HTTP, exported, and compared month by month with
+ * what awk computes from the file itself.
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -16,11 +20,6 @@ import {
 import { removeEmbeddedPostgres } from '@tillroll/postgres';
 import { runCommand, startServer } from '../../scripts/server-process.ts';
 import { convertFile, localMonth } from './convert.ts';
-
-/**
- * A till's CSV all the way: converted, loaded over HTTP, exported, and compared month by month with
- * what awk computes from the file itself.
- */
 
 const USAGE = 'usage: node examples/bakery/run.ts --data FILE\n';
 const MERCHANT = 'BAKERY';

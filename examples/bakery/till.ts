@@ -1,3 +1,4 @@
+/** Parses a till's CSV file. */
 import { fromLocal } from './local-time.ts';
 
 /** The lines of a file, or its whole text. */

@@ -1,4 +1,4 @@
-/** The contents of the books. `objects.ts` makes them. */
+/** The types of the books: orders and payments with odd amounts. `objects.ts` makes them. */
 
 /** Places, each with the hour until which the night belongs to the day before. */
 export const PLACES = [

@@ -1,3 +1,4 @@
+/** Computes the sums that every reader must find, from the books alone. */
 import { Temporal } from 'temporal-polyfill';
 import {
   Uncountable,

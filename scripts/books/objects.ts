@@ -1,3 +1,7 @@
+/**
+ * 300 orders and their payments as tills write them, with all that made sums wrong before: the books that
+ * every format, the receipt, the summary and readers of other makers must agree on. The same at each run.
+ */
 import { Temporal } from 'temporal-polyfill';
 import {
   LARGE,
@@ -9,11 +13,6 @@ import {
   type BookRefund,
 } from './book.ts';
 import { makePayments, spoil, type Between } from './payments.ts';
-
-/**
- * 300 orders and their payments as tills write them, with all that made sums wrong before: the books that
- * every format, the receipt, the summary and readers of other makers must agree on. The same at each run.
- */
 
 /** Local days on which clocks change, a place each. */
 const CLOCK_CHANGES = [

@@ -1,3 +1,4 @@
+/** Makes the payments of the books. */
 import {
   LARGE,
   Uncountable,

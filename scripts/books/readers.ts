@@ -1,3 +1,7 @@
+/**
+ * Reads a pulled directory with programs of other makers (Python, jq, hyparquet, DuckDB). Each finds what `Found`
+ * describes.
+ */
 import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,8 +18,6 @@ import {
   type Place,
 } from './expected.ts';
 import { LARGE } from './book.ts';
-
-/** Readers of other makers. Each finds in a directory of one format what `Found` describes. */
 
 const run = promisify(execFile);
 const HERE = import.meta.dirname;

@@ -1,3 +1,4 @@
+/** The process as commands see it: streams, environment, signal and exit code. */
 import { errorText, oneLine } from './errors.ts';
 
 /** The parts of the process that a command may use. Tests give their own. */

@@ -1,3 +1,4 @@
+/** Turns errors into one line of text and an exit code. */
 import { printable } from '@tillroll/contract';
 import type { ExportError } from '@tillroll/client';
 import { EXIT, UsageError } from './exit.ts';

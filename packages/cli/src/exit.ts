@@ -1,3 +1,5 @@
+/** Exit codes, and the error of a wrong call. */
+
 /** Exit codes; docs/cli.md lists them for scripts. */
 export const EXIT = Object.freeze({
   /** All that was asked for is there. */

@@ -1,3 +1,5 @@
+/** Formats numbers, sizes, durations and times for people. */
+
 /** Formats numbers and times for people, in one form whatever the machine's locale: logs are compared. */
 const COUNT = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 

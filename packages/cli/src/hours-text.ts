@@ -2,7 +2,7 @@ import type { Availability } from '@tillroll/contract';
 import { clock } from './display/words.ts';
 import { durationInWords } from './format.ts';
 
-/** The hours as a sentence. @param now epoch ms. */
+/** Describes the service's hours in a sentence. @param now epoch ms. */
 export function hoursText(availability: Availability, now: number): string {
   const { open, hours: weekly, nextOpen, nextClose } = availability;
   const next = open ? nextClose : nextOpen;

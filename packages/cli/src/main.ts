@@ -1,3 +1,4 @@
+/** The program `tillroll`: runs one command, with its signals and its exit code. */
 import { CommanderError } from 'commander';
 import { createContext, reportError, type Context } from './context.ts';
 import { findExitCode } from './errors.ts';

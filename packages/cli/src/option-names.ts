@@ -1,3 +1,4 @@
+/** Finds the flag for an option of the library, so that a message names what the user typed. */
 import type { ConnectionOptions } from '@tillroll/client';
 import type { PullOptions } from '@tillroll/client/files';
 

@@ -1,3 +1,4 @@
+/** Prints text and JSON on stdout, safe for a terminal. */
 import { stringifyExact } from '@tillroll/contract';
 import type { Context } from './context.ts';
 

@@ -1,3 +1,4 @@
+/** Declares all commands with commander. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addDoctor } from './commands/doctor.ts';

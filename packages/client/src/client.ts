@@ -7,18 +7,18 @@ import type {
   Order,
   Payment,
 } from '@tillroll/contract';
-import {
-  ExportApi,
-  type Access,
-  type CallOptions,
-  type ClientOptions,
-  type ListOptions,
-  type WaitOptions,
-} from './api/export-api.ts';
-import type { IterateOptions } from './download/objects.ts';
+import { ExportApi } from './api/export-api.ts';
+import type {
+  Access,
+  CallOptions,
+  ClientOptions,
+  ListOptions,
+  WaitOptions,
+} from './api/call-options.ts';
+import type { IterateOptions } from './download/iterate-objects.ts';
 import type { RawFilesOptions, RawFilesResult } from './download/raw-files.ts';
-import { interrupted } from './http/retry.ts';
-import type { PullOptions, PullResult } from './pull/events.ts';
+import { interruptedError } from './http/retry.ts';
+import type { PullOptions, PullResult } from './pull/types.ts';
 import type { LinesOptions, ObjectLine } from './pull/iterate-lines.ts';
 import type { PullPreview } from './pull/preview.ts';
 
@@ -47,7 +47,7 @@ export class ExportClient {
     return this.#api.create(request, call);
   }
 
-  /** Reads an export. */
+  /** Fetches an export. */
   show(exportId: string, call?: CallOptions): Promise<ExportObject> {
     return this.#api.show(exportId, call);
   }
@@ -77,19 +77,19 @@ export class ExportClient {
     return this.#api.clock.aheadMs;
   }
 
-  /** The orders of any span, each once, by `createdTime` and `id` where the service orders them so. */
+  /** Gives the orders of any span, each once, by `createdTime` and `id` where the service orders them so. */
   async *orders(options: IterateOptions): AsyncGenerator<Order, void, void> {
-    const { iterateObjects, parseObject } = await import('./download/objects.ts');
+    const { iterateObjects, parseObject } = await import('./download/iterate-objects.ts');
     yield* iterateObjects<Order>(this.#api, 'ORDERS', options, parseObject);
   }
 
-  /** The payments of any span, each once. */
+  /** Gives the payments of any span, each once. */
   async *payments(options: IterateOptions): AsyncGenerator<Payment, void, void> {
-    const { iterateObjects, parseObject } = await import('./download/objects.ts');
+    const { iterateObjects, parseObject } = await import('./download/iterate-objects.ts');
     yield* iterateObjects<Payment>(this.#api, 'PAYMENTS', options, parseObject);
   }
 
-  /** The objects of any span, each once, as the JSON text that the server sent: no number is rounded. */
+  /** Gives the objects of any span, each once, as the JSON text that the server sent: no number is rounded. */
   async *lines(options: LinesOptions): AsyncGenerator<ObjectLine, void, void> {
     const { iterateLines } = await import('./pull/iterate-lines.ts');
     yield* iterateLines(this.#api, options);
@@ -107,15 +107,15 @@ export class ExportClient {
     return previewPull(this.#api, options);
   }
 
-  /** Downloads the files of one DONE export as they are served: checked, resumable, with a manifest. */
+  /** Downloads the raw files of one DONE export: checked, resumable, with a manifest. */
   async download(exportId: string, options: RawFilesOptions): Promise<RawFilesResult> {
     const { downloadRawFiles } = await import('./download/raw-files.ts');
     try {
       return await downloadRawFiles(this.#api, exportId, options);
     } catch (error) {
-      if (options.signal?.aborted) throw interrupted(error);
-      const { diskError } = await import('./disk/errors.ts');
-      throw diskError(error);
+      if (options.signal?.aborted) throw interruptedError(error);
+      const { toDiskError } = await import('./disk/errors.ts');
+      throw toDiskError(error);
     }
   }
 }

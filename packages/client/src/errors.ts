@@ -1,3 +1,4 @@
+/** The library's error: its codes, and what each does to a pull. */
 import { printable } from '@tillroll/contract';
 
 /** Properties of an error code. */
@@ -51,9 +52,11 @@ export const ERRORS = {
   INTERRUPTED: { scope: 'pull', isTransient: false, isResumable: true },
 } as const satisfies Record<string, ErrorTraits>;
 
+/** The code of an error. */
 export type ErrorCode = keyof typeof ERRORS;
 export const ERROR_CODES: readonly ErrorCode[] = Object.keys(ERRORS) as ErrorCode[];
 
+/** Details of an error. */
 export interface ExportErrorOptions {
   /** HTTP status; absent when there was no answer. */
   status?: number | undefined;
@@ -96,7 +99,7 @@ export class ExportError extends Error {
 
 /**
  * Makes an error about the caller's input.
- * @param detail reads on from the option's name: `must be one of jsonl, csv; got "xml"`.
+ * @param detail continues after the option's name: `must be one of jsonl, csv; got "xml"`.
  */
 export function usageError(
   detail: string,

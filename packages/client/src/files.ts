@@ -27,5 +27,5 @@ export type {
   PullEvent,
   PullOptions,
   PullResult,
-} from './pull/events.ts';
+} from './pull/types.ts';
 export type { PlannedMonth, PullPreview } from './pull/preview.ts';

@@ -1,20 +1,22 @@
+/** `@tillroll/client`: the library. Directories of files are in files.ts. */
+
 export type {
   Access,
   CallOptions,
   ClientOptions,
   ListOptions,
   WaitOptions,
-} from './api/export-api.ts';
+} from './api/call-options.ts';
 export { isPlainHttp, type ConnectionOptions } from './api/connection.ts';
 export { CLOVER_REGIONS, type CloverRegion } from './api/regions.ts';
 export { ExportClient } from './client.ts';
 export type { Format } from './directory/layout.ts';
 export type { Receipt } from './directory/receipt.ts';
-export type { IterateOptions } from './download/objects.ts';
+export type { IterateOptions } from './download/iterate-objects.ts';
 export type { RawFilesOptions, RawFilesProgress, RawFilesResult } from './download/raw-files.ts';
 export type { RawFile, RawManifest } from './download/raw-manifest.ts';
 export { ERROR_CODES, ERRORS, ExportError, type ErrorCode } from './errors.ts';
-export type { ProxyMode } from './http/agent.ts';
+export type { ProxyMode } from './http/proxies.ts';
 export type { SentRequest } from './http/request.ts';
 export {
   RETRY_POLICY,
@@ -30,7 +32,7 @@ export type {
   PullEvent,
   PullOptions,
   PullResult,
-} from './pull/events.ts';
+} from './pull/types.ts';
 export type { LinesOptions, ObjectLine } from './pull/iterate-lines.ts';
 export type { PlannedMonth, PullPreview } from './pull/preview.ts';
 export type { SpanOptions, When } from './time/span.ts';

@@ -72,7 +72,7 @@ describe('in its thread', () => {
       gzip: true,
     });
     const indexed = (of: Bench, gzip: boolean) => ({ lines: of.output, ids: of.ids, gzip });
-    const shared = () => assembler.shared(indexed(a, false), indexed(b, true));
+    const shared = () => assembler.findShared(indexed(a, false), indexed(b, true));
     const expected = [{ id: 'B', modifiedA: 5, modifiedB: 6 }];
     expect(await shared()).toEqual(expected);
     writeFileSync(a.ids, 'damaged');

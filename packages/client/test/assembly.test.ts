@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { hashId, readIds } from '../src/assemble/ids.ts';
+import { hashId, readIdIndex } from '../src/assemble/id-index.ts';
 import { Bench, countSales, elements, parseIds, joinLines, sale, START } from './assembly-scene.ts';
 import { inOrder, ordered, type Sale, sha256 } from './output-directory.ts';
 import { catchFailure } from './scene.ts';
@@ -26,7 +26,7 @@ describe('a month', () => {
       last: START + 29,
       tally: countSales(sales),
     });
-    expect(await readIds(bench.ids)).toEqual(
+    expect(await readIdIndex(bench.ids)).toEqual(
       Float64Array.from(sales, ({ id }) => hashId(id)).sort(),
     );
     expect(readdirSync(bench.folder).filter((name) => !name.startsWith('part'))).toEqual([

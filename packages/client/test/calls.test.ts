@@ -129,7 +129,7 @@ describe('an export is obtained', () => {
 });
 
 describe('URLs that expired together', () => {
-  test('are renewed by one reading of the export', async () => {
+  test('are refreshed by one reading of the export', async () => {
     const { fake, api } = await begin({ faults: { urlsExpire: { ms: 0, times: 1 } } });
     await using _ = fake;
     const exported = await obtainExport(api, ORDERS);

@@ -4,7 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import pLimit from 'p-limit';
-import { type ClientOptions, ExportApi } from '../src/api/export-api.ts';
+import { ExportApi } from '../src/api/export-api.ts';
+import type { ClientOptions } from '../src/api/call-options.ts';
 import {
   type ExportParts,
   type ExportPartsOptions,

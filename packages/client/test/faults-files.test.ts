@@ -260,7 +260,7 @@ describe('what does not pass', () => {
   });
 
   test.concurrent('from https to http: not followed', async () => {
-    const { parseFileUrl } = await import('../src/download/file-url.ts');
+    const { parseFileUrl } = await import('../src/download/parse-file-url.ts');
     const at = new URL('https://a.example');
     expect(() => parseFileUrl('http://a.example/f', at)).toThrow(/leaves https for http/);
     expect(parseFileUrl('https://b.example/f', at).host).toBe('b.example');

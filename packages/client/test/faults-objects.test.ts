@@ -67,7 +67,7 @@ describe('odd and broken objects', () => {
     ['invalid-utf8', /object \w{13} is not UTF-8/],
     ['raw-newline', /a character that may stand in a string/],
     ['deep', /nesting of at most 512/],
-    ['unbalanced', /no JSON|ends too early/],
+    ['unbalanced', /not JSON|ends too early/],
   ] satisfies [Broken, RegExp][])('%s is a damaged file', async (how, message) => {
     await using scene = await Scene.begin({ faults: { broken: { how, at: 3 } } });
     const result = await scene.pull();

@@ -51,7 +51,7 @@ describe('a file is kept as it came', () => {
 });
 
 describe('refused', () => {
-  test.each([401, 403, 404, 410])('%i: the URL is renewed', async (code) => {
+  test.each([401, 403, 404, 410])('%i: the URL is refreshed', async (code) => {
     await using server = await FileServer.begin(status(code), serve(BODY));
     const urls = fixedUrls(`${server.url}/old`, [`${server.url}/new`]);
     const { bytes, waits } = await fetchFrom(server, { urls });
@@ -60,7 +60,7 @@ describe('refused', () => {
     expect(waits).toEqual([]);
   });
 
-  test('for ever: two renewals, then GONE', async () => {
+  test('for ever: two refreshes, then GONE', async () => {
     await using server = await FileServer.begin(status(403));
     const error = await catchFailure(fetchFrom(server), 'GONE');
     expect(error).toMatchObject({ status: 403 });
@@ -128,7 +128,7 @@ describe('redirects', () => {
   });
 
   test('from https to http are not followed', async () => {
-    const { parseFileUrl } = await import('../src/download/file-url.ts');
+    const { parseFileUrl } = await import('../src/download/parse-file-url.ts');
     const from = new URL('https://a.example');
     expect(() => parseFileUrl('http://a.example/f', from)).toThrow(/leaves https for http/);
     expect(parseFileUrl('https://b.example/f', from).host).toBe('b.example');

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { ExportApi, type ClientOptions } from '../src/api/export-api.ts';
+import { ExportApi } from '../src/api/export-api.ts';
+import type { ClientOptions } from '../src/api/call-options.ts';
 import type { FileUrls } from '../src/download/file-urls.ts';
 
 export const EXPORT = 'ABCDEFGHJKMNP';
@@ -95,13 +96,13 @@ export function status(code: number, headers: Record<string, string> = {}): Hand
   return (_request, response) => void response.writeHead(code, headers).end();
 }
 
-/** URLs that are known, and that are never renewed. */
-export function fixedUrls(url: string, renewed: string[] = []): FileUrls {
-  const next = [...renewed];
+/** URLs that are known, and that are never refreshed. */
+export function fixedUrls(url: string, refreshed: string[] = []): FileUrls {
+  const next = [...refreshed];
   let now = url;
   return {
     find: async () => now,
-    renew: async () => (now = next.shift() ?? now),
+    refresh: async () => (now = next.shift() ?? now),
   } as unknown as FileUrls;
 }
 

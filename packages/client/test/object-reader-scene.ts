@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import { ExportError } from '../src/errors.ts';
 import type { Members } from '../src/json/members.ts';
-import { type Layout, ObjectReader } from '../src/json/object-reader.ts';
+import { type Framing, ObjectReader } from '../src/json/object-reader.ts';
 import { parseMembers, objectText } from './json-texts.ts';
 
 export interface Found {
@@ -23,7 +23,7 @@ function* pieces(bytes: Buffer, sizes: readonly number[]): Generator<Buffer, voi
 
 /** Reads all of it; also checks that every object is where the reader says. */
 export function read(
-  layout: Layout,
+  layout: Framing,
   text: string | Buffer,
   sizes: readonly number[] = [Infinity],
 ): Found[] {
@@ -42,7 +42,7 @@ export function read(
 }
 
 export function refusal(
-  layout: Layout,
+  layout: Framing,
   text: string | Buffer,
   sizes?: readonly number[],
 ): string | undefined {

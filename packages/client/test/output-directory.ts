@@ -15,7 +15,7 @@ import { stringifyExact, type ExportType } from '@tillroll/contract';
 import { onTestFinished } from 'vitest';
 import { Counter, type Tally } from '../src/assemble/tally.ts';
 import { absolutePath, linesPath, type Layout } from '../src/directory/layout.ts';
-import type { DirectoryHead, MonthRecord } from '../src/directory/state.ts';
+import type { DirectorySettings, MonthRecord } from '../src/directory/state.ts';
 import { emptyMembers } from '../src/json/members.ts';
 import { parseMonth, Zone } from '../src/time/zone.ts';
 
@@ -50,7 +50,7 @@ export function temporary(): string {
   return path;
 }
 
-export function makeHead(layout: Omit<Layout, 'out'>): DirectoryHead {
+export function makeHead(layout: Omit<Layout, 'out'>): DirectorySettings {
   return {
     source: { url: 'https://sales.example', merchant: 'M1' },
     columns: null,

@@ -4,7 +4,8 @@
  * prints `part N` as each one is on disk.
  */
 import pLimit from 'p-limit';
-import { ExportApi, type ClientOptions } from '../src/api/export-api.ts';
+import { ExportApi } from '../src/api/export-api.ts';
+import type { ClientOptions } from '../src/api/call-options.ts';
 import { openExportParts } from '../src/download/export-parts.ts';
 
 const { client, exportId, folder } = JSON.parse(process.argv[2] ?? '') as {

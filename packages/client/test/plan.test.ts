@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { emptyTally } from '../src/assemble/tally.ts';
 import type { MonthRecord, OpenExport } from '../src/directory/state.ts';
 import { ExportError } from '../src/errors.ts';
-import { planType, type MonthPlan, type TypePlan } from '../src/pull/plan.ts';
+import { planType, type MonthPlan, type TypePlan } from '../src/pull/plan-type.ts';
 import { Zone } from '../src/time/zone.ts';
 
 const HOUR = 3_600_000;
@@ -23,21 +23,21 @@ class Directory {
   #made = 0;
 
   /** Does what a pull does when a month succeeds. */
-  complete({ month, covers, fetch, have }: MonthPlan): void {
-    if (fetch.length === 0) return;
+  complete({ month, covers, ranges, existing }: MonthPlan): void {
+    if (ranges.length === 0) return;
     this.months[month] = {
       covers,
-      exports: have?.exports ?? [],
+      exports: existing?.exports ?? [],
       lines: { objects: 0, bytes: 0, sha256: '', first: null, last: null },
       tables: [],
       tally: emptyTally(),
     };
-    this.exports = this.exports.filter(({ id }) => !fetch.some(({ exportId }) => exportId === id));
+    this.exports = this.exports.filter(({ id }) => !ranges.some(({ exportId }) => exportId === id));
   }
 
   /** Does what a pull does when it ends before a month's files have come. */
-  begin({ fetch }: MonthPlan): void {
-    for (const { startTime, endTime, exportId } of fetch)
+  begin({ ranges }: MonthPlan): void {
+    for (const { startTime, endTime, exportId } of ranges)
       if (exportId === undefined) this.exports.push({ startTime, endTime, id: `E${this.#made++}` });
   }
 
@@ -103,13 +103,13 @@ describe('a first pull', () => {
         const { months, span: whole } = plan(undefined, { wanted, zone: of });
         expect(whole).toEqual(wanted);
         expectExact(
-          months.flatMap(({ fetch }) => fetch),
+          months.flatMap(({ ranges }) => ranges),
           wanted,
         );
-        for (const { month, fetch, covers: covered, span: part, have } of months) {
-          expect(have).toBeUndefined();
+        for (const { month, ranges, covers: covered, span: part, existing } of months) {
+          expect(existing).toBeUndefined();
           expect(covered).toEqual([part]);
-          for (const { startTime, endTime, exportId } of fetch) {
+          for (const { startTime, endTime, exportId } of ranges) {
             expect(exportId).toBeUndefined();
             expect(endTime - startTime).toBeLessThanOrEqual(MAX_RANGE);
             expect(of.month(startTime).name).toBe(month);
@@ -127,7 +127,7 @@ describe('a first pull', () => {
     const wanted = { startTime: Date.UTC(2026, 0, 1), endTime: Date.UTC(2026, 1, 1) };
     const { months } = plan(undefined, { wanted });
     expect(months).toHaveLength(1);
-    expect(months[0]?.fetch.map(({ endTime }) => endTime)).toEqual([
+    expect(months[0]?.ranges.map(({ endTime }) => endTime)).toEqual([
       Date.UTC(2026, 0, 16),
       wanted.endTime,
     ]);
@@ -161,7 +161,7 @@ describe('a later pull', () => {
         throw error;
       }
       // As a pull does: exports that the plan does not continue are forgotten.
-      const kept = planned.months.flatMap(({ fetch }) => fetch.map(({ exportId }) => exportId));
+      const kept = planned.months.flatMap(({ ranges }) => ranges.map(({ exportId }) => exportId));
       directory.exports = directory.exports.filter(({ id }) => kept.includes(id));
       for (const [i, month] of planned.months.entries()) {
         const fate = fates[i % fates.length];
@@ -196,7 +196,7 @@ describe('a later pull', () => {
           startTime: Math.min(...ends),
           endTime: Math.max(...ends),
         });
-        const fetched = planned.months.flatMap(({ fetch }) => fetch);
+        const fetched = planned.months.flatMap(({ ranges }) => ranges);
         for (const { startTime, endTime } of fetched)
           for (const time of [startTime, endTime - 1]) expect(covers(before, time)).toBe(false);
         for (const month of planned.months) directory.complete(month);
@@ -208,7 +208,7 @@ describe('a later pull', () => {
         );
         // Then nothing is left to be done.
         const again = plan(directory, { wanted, zone: of });
-        expect(again.months.every(({ fetch }) => fetch.length === 0)).toBe(true);
+        expect(again.months.every(({ ranges }) => ranges.length === 0)).toBe(true);
       }),
       { numRuns: 500 },
     );
@@ -222,7 +222,7 @@ describe('a later pull', () => {
         const asked = directory.exports.map(({ id }) => id);
         const longer = { startTime: wanted.startTime, endTime: wanted.endTime + 40 * DAY };
         const fetched = plan(directory, { wanted: longer, zone: of }).months.flatMap(
-          ({ fetch }) => fetch,
+          ({ ranges }) => ranges,
         );
         expect(fetched.flatMap(({ exportId }) => exportId ?? [])).toEqual(asked);
         expectExact(fetched, longer);
@@ -239,11 +239,11 @@ describe('a later pull', () => {
         const longer = { startTime: wanted.startTime, endTime: wanted.endTime + 3 * DAY };
         const { months } = plan(directory, { wanted: longer, refreshFrom, zone: of });
         expectExact(
-          months.flatMap(({ fetch }) => fetch),
+          months.flatMap(({ ranges }) => ranges),
           { startTime: refreshFrom, endTime: longer.endTime },
         );
-        for (const { have, covers: covered, span: part } of months) {
-          if (have === undefined) expect(part.startTime).toBeGreaterThanOrEqual(refreshFrom);
+        for (const { existing, covers: covered, span: part } of months) {
+          if (existing === undefined) expect(part.startTime).toBeGreaterThanOrEqual(refreshFrom);
           expect(covered).toEqual([part]);
         }
       }),
@@ -255,10 +255,10 @@ describe('a later pull', () => {
     const directory = new Directory();
     for (const month of plan(directory, { wanted }).months) directory.complete(month);
     const { months } = plan(directory, { wanted, damaged: ['2026-03'] });
-    const [march] = months.filter(({ fetch }) => fetch.length > 0);
+    const [march] = months.filter(({ ranges }) => ranges.length > 0);
     expect(march?.month).toBe('2026-03');
-    expect(march?.have).toBeUndefined();
-    expectExact(march?.fetch ?? [], {
+    expect(march?.existing).toBeUndefined();
+    expectExact(march?.ranges ?? [], {
       startTime: Date.UTC(2026, 2, 1),
       endTime: Date.UTC(2026, 3, 1),
     });

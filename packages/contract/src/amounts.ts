@@ -1,3 +1,5 @@
+/** Exact amounts: whole numbers of 64 bits, their sums, and JSON that keeps them. */
+
 declare global {
   /** In the language since ES2026; the types of TypeScript do not have it yet. */
   interface JSON {

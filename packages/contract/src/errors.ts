@@ -1,4 +1,4 @@
-/** The shapes of error bodies. Three of them are verbatim: clients compare them as text. */
+/** The bodies of error answers. Three of them are verbatim: clients compare them as text. */
 
 export interface ErrorBody {
   message: string;

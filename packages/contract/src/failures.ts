@@ -1,6 +1,7 @@
+/** The reasons why an export is FAILED, each with the sentence that a caller reads. */
 import type { ExportFailure } from './wire.ts';
 
-/** Why an export is FAILED: the documented codes, each with the sentence a caller reads. */
+/** The documented codes, each with its sentence. */
 export const FAILURES = {
   SOURCE_UNAVAILABLE:
     "The platform's database could not be read. Create the export again; if it fails again, tell the platform.",

@@ -1,3 +1,4 @@
+/** The hours in which exports can be created: parsing them, and finding the next opening. */
 import { DAY_MS, MINUTE_MS } from './limits.ts';
 import type { Availability } from './wire.ts';
 

@@ -1,3 +1,5 @@
+/** The forms of merchant, app and export ids. */
+
 /** Merchant and app ids. Anything else in a path is 404. */
 export const MERCHANT_ID = /^[A-Za-z0-9_-]{1,64}$/;
 

@@ -1,3 +1,4 @@
+/** `@tillroll/contract`: all that service and client agree on. */
 export * from './amounts.ts';
 export * from './currencies.ts';
 export * from './errors.ts';

@@ -1,3 +1,5 @@
+/** Makes a text safe for a terminal and for one line. */
+
 /** C0, DEL and C1, and the two separators that some terminals take for line breaks. */
 const CONTROLS = /[\p{Cc}\u2028\u2029]+/gu;
 /** Characters that change the direction of the text around them. */

@@ -1,3 +1,4 @@
+/** Parses the body of a create request. */
 import { DAY_MS, MAX_RANGE_MS, MAX_TIME_MS } from './limits.ts';
 import { EXPORT_TYPES, type ExportRequest, type ExportType } from './wire.ts';
 

@@ -1,3 +1,4 @@
+/** Chooses columns: checks the names that a user gave, and finds their tables. */
 import { ExportError } from '@tillroll/client';
 import type { TableFormat } from '@tillroll/client/files';
 import { listColumns, OTHER, ROWS, TABLES } from './tables.ts';

@@ -1,3 +1,4 @@
+/** Opens a DuckDB in memory, with bounds on its memory and threads. */
 import { totalmem } from 'node:os';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { ExportError } from '@tillroll/client';

@@ -1,3 +1,4 @@
+/** Turns errors of DuckDB and of the disk into errors of the client library. */
 import { ExportError } from '@tillroll/client';
 
 /** Faults of the disk, as codes and messages name them. */

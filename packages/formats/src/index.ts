@@ -1,3 +1,4 @@
+/** `@tillroll/formats`: makes CSV, Parquet and DuckDB from a pull's JSON lines. */
 import type { Conversion, ConvertedTable, TableFormat, TableMaker } from '@tillroll/client/files';
 import { toCsv } from './csv/csv.ts';
 import { resolveColumns } from './columns.ts';

@@ -1,3 +1,5 @@
+/** Groups members by the object that they stand in, and writes them as nested JSON. */
+
 /** Members of an object by the object that they stand in, below one outermost object. */
 export class Nested<Member> {
   readonly members: Member[] = [];

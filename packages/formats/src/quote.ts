@@ -1,3 +1,5 @@
+/** Quotes texts, names and file patterns for SQL. */
+
 /** A text in SQL. */
 export function quote(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;

@@ -1,3 +1,4 @@
+/** Reads one scanned object as a row with the rows below it. */
 import { parseWholeNumber } from '@tillroll/contract';
 import { TAPE, type CompiledTable, type Scanner } from '@tillroll/client/json';
 import { Nested, writeJson } from './nested.ts';

@@ -1,3 +1,4 @@
+/** Gathers the members that no column holds, for the column `other`. */
 import { TAPE, type CompiledTable, type Scanner } from '@tillroll/client/json';
 import { Nested, writeJson } from './nested.ts';
 import { OTHER } from './tables.ts';

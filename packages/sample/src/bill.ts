@@ -1,3 +1,4 @@
+/** Computes the bill of one visit: lines, discounts, tax and gratuity. */
 import type { Discount } from '@tillroll/contract';
 import {
   anyDiscount,
@@ -7,7 +8,7 @@ import {
   makeLines,
   type SampleLine,
   type Visit,
-} from './lines.ts';
+} from './line-items.ts';
 import type { Merchant } from './merchant.ts';
 import type { Random } from './prng.ts';
 

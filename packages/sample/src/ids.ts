@@ -1,3 +1,4 @@
+/** Makes ids of 13 characters, as Clover has them, that never repeat within a run. */
 import { CROCKFORD_ALPHABET } from '@tillroll/contract';
 
 /** All pairs of characters, so that an id costs seven look-ups instead of thirteen. */

@@ -1,4 +1,5 @@
-/** The menu of the generated merchants, and notes about it. Prices in cents. */
+/** The menu of the generated merchants, and notes about it. Prices are in cents. */
+
 export interface Dish {
   name: string;
   price: number;

@@ -1,3 +1,4 @@
+/** Makes a generated merchant: its staff, devices, taxes and menu. */
 import type { Ref } from '@tillroll/contract';
 import { createIds } from './ids.ts';
 import { MENU, type Dish } from './menu.ts';

@@ -1,3 +1,4 @@
+/** Writes generated trade as NDJSON. */
 import type { Order, Payment } from '@tillroll/contract';
 import type { SampleOptions } from './options.ts';
 import { generateTrade, type Trade } from './trade.ts';

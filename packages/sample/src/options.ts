@@ -1,3 +1,4 @@
+/** Checks the options of generated trade. */
 import { MAX_TIME_MS } from '@tillroll/contract';
 
 export interface SampleOptions {

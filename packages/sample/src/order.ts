@@ -1,6 +1,7 @@
+/** Makes one generated order. */
 import type { Order, Payment, Ref, Refund } from '@tillroll/contract';
 import type { Bill } from './bill.ts';
-import type { Visit } from './lines.ts';
+import type { Visit } from './line-items.ts';
 import { ORDER_NOTES } from './menu.ts';
 import type { SamplePayment, Till } from './payment.ts';
 

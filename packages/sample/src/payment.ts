@@ -1,6 +1,7 @@
+/** Makes the payments of one generated order. */
 import { MINUTE_MS, SECOND_MS, type Payment, type Ref, type Refund } from '@tillroll/contract';
 import type { Bill } from './bill.ts';
-import type { Visit } from './lines.ts';
+import type { Visit } from './line-items.ts';
 import type { Merchant } from './merchant.ts';
 import type { Random } from './prng.ts';
 import { closeoutAfter, laterWithin } from './times.ts';

@@ -1,3 +1,4 @@
+/** A small fast random generator that gives the same numbers for the same seed. */
 import { createHash } from 'node:crypto';
 
 /** A small fast generator (sfc32) behind the few questions that sample data asks. */

@@ -1,3 +1,4 @@
+/** Spreads orders over the hours and days of a trading week. */
 import { DAY_MS, HOUR_MS, MAX_TIME_MS } from '@tillroll/contract';
 import type { Random } from './prng.ts';
 

@@ -1,7 +1,8 @@
+/** Generates orders with their payments. */
 import type { Order, Payment } from '@tillroll/contract';
 import { billFor } from './bill.ts';
 import { createIds } from './ids.ts';
-import { visit } from './lines.ts';
+import { visit } from './line-items.ts';
 import { makeMerchant } from './merchant.ts';
 import { checkOptions, type SampleOptions } from './options.ts';
 import { orderFrom } from './order.ts';

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+// Starts `tillroll-server` under a Node that is new enough.
 // Plain JavaScript that a Node as old as 12 can parse: an old Node must get as far as running or
 // naming the one that is needed. Everything else is in main.ts.
 import { spawn } from 'child_process';

@@ -1,3 +1,4 @@
+/** Describes errors on one line, and finds their codes. */
 import { inspect } from 'node:util';
 
 /** An error's message and those of its causes, on one line; for logs and for a terminal. */

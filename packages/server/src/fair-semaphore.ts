@@ -1,3 +1,5 @@
+/** A semaphore whose permits go to keys in turn, with bounds on those that wait. */
+
 /** Limits of those that run at once and of those that wait, over all keys and for each one. */
 export interface SemaphoreLimits {
   /** Permits in all. */

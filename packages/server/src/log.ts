@@ -1,3 +1,4 @@
+/** Makes the logger, which removes secrets from its lines. */
 import { writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';

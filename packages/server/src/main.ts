@@ -1,3 +1,4 @@
+/** The program `tillroll-server`: its commands, its signals and its exit code. */
 import { Command, CommanderError } from 'commander';
 import { PrintError } from './commands/print.ts';
 import { cancelCommand, loadCommand, purgeCommand, seedCommand } from './commands/objects.ts';

@@ -1,3 +1,4 @@
+/** Starts and stops the service: from settings to running parts. */
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from './config/settings.ts';
@@ -13,7 +14,7 @@ import { Turns } from './http/turns.ts';
 import { Loader, MAX_MERGES } from './ingest/load.ts';
 import type { Logger } from './log.ts';
 import { BossQueue } from './queue/boss-queue.ts';
-import { RepeatedWarnings } from './repeats.ts';
+import { RepeatedWarnings } from './repeated-warnings.ts';
 import { watchDatabase, watchStore } from './start/health.ts';
 import { listen } from './start/listen.ts';
 import { Parts } from './start/parts.ts';

@@ -1,3 +1,4 @@
+/** Makes sure that the store and the database belong together. */
 import { randomUUID } from 'node:crypto';
 import { LOCKS } from './database/locks.ts';
 import type { Pool } from './database/pool.ts';

@@ -1,3 +1,4 @@
+/** Repeats a check in the background and keeps its last result. */
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface WatchOptions {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { openApiDocument } from '../src/http/document.ts';
+import { openApiDocument } from '../src/http/openapi-document.ts';
 
 test('docs/openapi.json is what the routes say; if not: npm run openapi', async () => {
   const checkedIn: unknown = JSON.parse(

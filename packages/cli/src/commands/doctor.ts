@@ -1,3 +1,4 @@
+/** `tillroll doctor`: checks the machine, the server and the token, one line for each. */
 import type { Command } from 'commander';
 import { addConnectionOptions, type ConnectionFlags } from '../connection/flags.ts';
 import type { Context } from '../context.ts';

@@ -1,3 +1,4 @@
+/** `tillroll exports create`: creates one export and prints it. */
 import type { Command } from 'commander';
 import { addConnectionOptions, type ConnectionFlags } from '../connection/flags.ts';
 import type { Context } from '../context.ts';

@@ -1,3 +1,4 @@
+/** `tillroll exports download`: downloads the raw files of one export. */
 import type { Command } from 'commander';
 import { addConnectionOptions, type ConnectionFlags } from '../connection/flags.ts';
 import type { Context } from '../context.ts';

@@ -1,3 +1,4 @@
+/** `tillroll exports list`: lists the exports of this install. */
 import type { Command } from 'commander';
 import { addConnectionOptions, type ConnectionFlags } from '../connection/flags.ts';
 import type { Context } from '../context.ts';

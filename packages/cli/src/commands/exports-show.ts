@@ -1,3 +1,4 @@
+/** `tillroll exports show`: prints one export as JSON. */
 import type { Command } from 'commander';
 import { addConnectionOptions, type ConnectionFlags } from '../connection/flags.ts';
 import type { Context } from '../context.ts';

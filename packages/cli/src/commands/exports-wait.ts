@@ -1,3 +1,4 @@
+/** `tillroll exports wait`: waits until an export is DONE. */
 import type { Command } from 'commander';
 import { addConnectionOptions, type ConnectionFlags } from '../connection/flags.ts';
 import type { Context } from '../context.ts';

@@ -1,3 +1,4 @@
+/** `tillroll exports`: the group of commands about single exports. */
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { addCreate } from './exports-create.ts';

@@ -1,3 +1,4 @@
+/** `tillroll hours`: tells whether exports can be created now, and when next. */
 import type { Command } from 'commander';
 import { addConnectionOptions, type ConnectionFlags } from '../connection/flags.ts';
 import type { Context } from '../context.ts';

@@ -1,3 +1,4 @@
+/** `tillroll profile add`: saves a connection under a name, and tells whether it works. */
 import type { Command } from 'commander';
 import type { CloverRegion } from '@tillroll/client';
 import { regionOption } from '../connection/flags.ts';

@@ -1,3 +1,4 @@
+/** `tillroll profile list`: lists the saved connections, without their tokens. */
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { oneLine } from '../errors.ts';

@@ -1,3 +1,4 @@
+/** `tillroll profile remove`: deletes a saved connection. */
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { quoted, UsageError } from '../exit.ts';

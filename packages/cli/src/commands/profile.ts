@@ -1,3 +1,4 @@
+/** `tillroll profile`: the group of commands about saved connections. */
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { addProfileAdd, PROFILE_EXAMPLES } from './profile-add.ts';

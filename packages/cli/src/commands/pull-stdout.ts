@@ -1,3 +1,4 @@
+/** `tillroll pull --out -`: writes the objects of one type to standard output. */
 import { once } from 'node:events';
 import type { ExportType } from '@tillroll/contract';
 import type { ExportClient, Waiting } from '@tillroll/client';

@@ -1,8 +1,9 @@
+/** `tillroll pull`: the options of a pull, its display, its summary and its exit code. */
 import { Option, type Command } from 'commander';
 import type { Format, PullOptions, PullResult } from '@tillroll/client/files';
 import { addConnectionOptions, type ConnectionFlags } from '../connection/flags.ts';
 import type { Context } from '../context.ts';
-import { chooseDisplay, type DisplayFlags } from '../display/choose.ts';
+import { chooseDisplay, type DisplayFlags } from '../display/choose-display.ts';
 import { printEvent } from '../display/json.ts';
 import { detectTerminal } from '../display/terminal.ts';
 import { errorText, isExportError } from '../errors.ts';

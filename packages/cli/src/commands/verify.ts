@@ -1,3 +1,4 @@
+/** `tillroll verify`: checks a directory against its receipt, offline. */
 import type { Command } from 'commander';
 import type { VerifyResult } from '@tillroll/client/files';
 import type { Context } from '../context.ts';

@@ -1,3 +1,4 @@
+/** Makes the library's client from the flags, the environment and the profile. */
 import { ExportClient, isPlainHttp, type ClientOptions, type SentRequest } from '@tillroll/client';
 import type { Context } from '../context.ts';
 import type { ConnectionFlags } from './flags.ts';

@@ -1,3 +1,4 @@
+/** Options of every command that talks to a server. */
 import { Option, type Command } from 'commander';
 import type { CloverRegion } from '@tillroll/client';
 

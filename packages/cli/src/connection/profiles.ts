@@ -1,3 +1,4 @@
+/** Reads and writes the file of saved connections, `profiles.json`. */
 import { chmod, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';

@@ -1,3 +1,4 @@
+/** Decides which server, merchant and token a command uses, and where each comes from. */
 import { CLOVER_REGIONS } from '@tillroll/client';
 import { quoted, UsageError } from '../exit.ts';
 import type { ConnectionFlags } from './flags.ts';

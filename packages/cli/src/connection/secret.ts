@@ -1,3 +1,4 @@
+/** Reads a token without showing it: piped in, from the environment, or typed. */
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import type { Context } from '../context.ts';

@@ -1,3 +1,4 @@
+/** The interface of all displays of a pull's progress. */
 import type { PullEvent } from '@tillroll/client/files';
 
 /** Shows the progress of a pull. */

@@ -1,3 +1,4 @@
+/** The display for programs: each event as one JSON object a line. */
 import type { Context } from '../context.ts';
 import { safeJson } from '../print.ts';
 import type { Display } from './display.ts';

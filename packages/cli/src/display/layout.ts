@@ -1,8 +1,9 @@
+/** Lays out the lines of the live display for the width of a terminal. */
 import type { MonthProgress } from '@tillroll/client/files';
 import { oneLine } from '../errors.ts';
 import { byteSize, count, durationInWords } from '../format.ts';
 import type { Size } from './live-area.ts';
-import type { Snapshot } from './state.ts';
+import type { Snapshot } from './pull-state.ts';
 import { fit, type DrawBar } from './terminal.ts';
 import { monthText, STAGE_NAMES, waitingText } from './words.ts';
 

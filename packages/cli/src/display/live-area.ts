@@ -1,3 +1,4 @@
+/** Draws the last lines of a terminal over and over, in place. */
 import { createLogUpdate } from 'log-update';
 import type { Context } from '../context.ts';
 import { MAX_WIDTH, PLAIN_WIDTH } from './terminal.ts';

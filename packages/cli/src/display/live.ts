@@ -1,9 +1,10 @@
+/** The display on a terminal: progress drawn in place. */
 import type { Context } from '../context.ts';
 import { oneLine } from '../errors.ts';
 import type { Display } from './display.ts';
 import { layout } from './layout.ts';
 import { startLiveArea } from './live-area.ts';
-import { PullState } from './state.ts';
+import { PullState } from './pull-state.ts';
 import { drawBar, type Terminal } from './terminal.ts';
 
 /** The whole, four months, and what the pull waits for. */

@@ -1,3 +1,4 @@
+/** Shows the progress of a single thing, such as a download, on a terminal or in a log. */
 import type { Context } from '../context.ts';
 import { oneLine } from '../errors.ts';
 import { wholeSecond } from '../format.ts';

@@ -1,3 +1,4 @@
+/** The display for a log: plain lines. */
 import type { Waiting } from '@tillroll/client';
 import type { MonthProgress, MonthStage, PullEvent } from '@tillroll/client/files';
 import { oneLine } from '../errors.ts';

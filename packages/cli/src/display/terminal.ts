@@ -1,3 +1,4 @@
+/** Detects what a terminal can show, and draws bars for it. */
 import { styleText } from 'node:util';
 import type { Context } from '../context.ts';
 

@@ -1,3 +1,4 @@
+/** Phrases about a pull's progress that all displays share. */
 import type { Waiting } from '@tillroll/client';
 import type { MonthProgress } from '@tillroll/client/files';
 import { byteSize, count, counted, durationInWords } from '../format.ts';

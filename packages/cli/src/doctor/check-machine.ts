@@ -1,3 +1,4 @@
+/** Checks of `doctor` on this machine: the disk, and the package for Parquet and DuckDB. */
 import { mkdtemp, open, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { TableMaker } from '@tillroll/client/files';

@@ -1,3 +1,4 @@
+/** Checks of `doctor` on the server: address, clock, hours and permissions. */
 import type { ExportType } from '@tillroll/contract';
 import type { Access, ExportClient, RetryPolicy } from '@tillroll/client';
 import { isExportError } from '../errors.ts';

@@ -1,3 +1,4 @@
+/** The result of one check of `doctor`, and its lines. */
 import { withHint } from '../errors.ts';
 import { table } from '../summary/table.ts';
 

@@ -1,3 +1,4 @@
+/** Parses durations such as `90s`. */
 import { quoted, UsageError } from '../exit.ts';
 
 /** The longest `--timeout`: timers hold at most 24.8 days. */

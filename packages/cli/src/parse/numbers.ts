@@ -1,3 +1,4 @@
+/** Parses whole numbers and file modes of options. */
 import { quoted, UsageError } from '../exit.ts';
 
 /**

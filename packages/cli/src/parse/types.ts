@@ -1,3 +1,4 @@
+/** Parses `orders` and `payments`. */
 import type { ExportType } from '@tillroll/contract';
 import { quoted, UsageError } from '../exit.ts';
 

@@ -1,3 +1,4 @@
+/** Draws a bar for each month of the summary. */
 import type { Receipt } from '@tillroll/client/files';
 import { oneLine } from '../errors.ts';
 import { count } from '../format.ts';

@@ -1,3 +1,4 @@
+/** The summary after a pull: what was fetched, totals, and what is missing. */
 import type { PullResult, Receipt } from '@tillroll/client/files';
 import type { Terminal } from '../display/terminal.ts';
 import { oneLine, withHint } from '../errors.ts';

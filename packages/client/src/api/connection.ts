@@ -1,8 +1,9 @@
+/** Checks the address, merchant and token of a client. */
 import { MERCHANT_ID } from '@tillroll/contract';
 import { usageError } from '../errors.ts';
-import { isLoopback } from '../http/agent.ts';
+import { isLoopback } from '../http/proxies.ts';
 
-/** The service and the merchant. */
+/** The service and the merchant, as a caller names them. */
 export interface ConnectionOptions {
   /** The service's address, such as `https://exports.example.com` or `https://api.clover.com`. */
   url: string;
@@ -10,6 +11,7 @@ export interface ConnectionOptions {
   token: string;
 }
 
+/** Checked connection options. */
 export interface Connection {
   /** Without a slash at its end; may have a path. */
   base: URL;
@@ -17,7 +19,7 @@ export interface Connection {
   token: string;
 }
 
-/** @throws ExportError USAGE, naming what is wrong and what is allowed; never the token itself. */
+/** Checks connection options. @throws ExportError USAGE, naming what is wrong and what is allowed; never the token itself. */
 export function parseConnection({ url, merchant, token }: ConnectionOptions): Connection {
   const base = parseBase(url);
   // In plain JavaScript a variable that is not set would become the text `undefined`.
@@ -30,10 +32,10 @@ export function parseConnection({ url, merchant, token }: ConnectionOptions): Co
     throw usageError('must not be empty', { option: 'token' });
   if (/^bearer\s/i.test(token))
     throw usageError('must be the token alone, without "Bearer " in front', { option: 'token' });
-  const odd = /[^\x21-\x7e]/.exec(token)?.[0];
-  if (odd !== undefined)
+  const badCharacter = /[^\x21-\x7e]/.exec(token)?.[0];
+  if (badCharacter !== undefined)
     throw usageError(
-      `must be printable characters without blanks; it holds ${JSON.stringify(odd)}`,
+      `must be printable characters without blanks; it holds ${JSON.stringify(badCharacter)}`,
       {
         option: 'token',
         hint: 'Check whether a line break was copied with it',

@@ -1,3 +1,4 @@
+/** Calls the export API over HTTP: paced, tried again, with checked answers. */
 import {
   MINUTE_MS,
   type Availability,
@@ -8,57 +9,33 @@ import {
 } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';
 import { readJson, readRefusal } from '../http/answer.ts';
-import type { ProxyMode } from '../http/agent.ts';
 import { RateLimiter } from '../http/rate-limiter.ts';
-import { HttpSender, type HttpAnswer, type SentRequest } from '../http/request.ts';
+import { HttpSender, type HttpAnswer } from '../http/request.ts';
 import {
   announceAndWait,
   backoffMs,
   RETRY_POLICY,
   sleep,
   withRetry,
-  type OnWaiting,
   type RetryPolicy,
 } from '../http/retry.ts';
-import { parseConnection, type Connection, type ConnectionOptions } from './connection.ts';
-import { exportFailedError, parseAvailability, parseExport, parseExportList } from './protocol.ts';
+import { parseConnection, type Connection } from './connection.ts';
+import type {
+  Access,
+  CallOptions,
+  ClientOptions,
+  ListOptions,
+  WaitOptions,
+} from './call-options.ts';
+import {
+  exportFailedError,
+  parseAvailability,
+  parseExport,
+  parseExportList,
+} from './parse-answer.ts';
 import { redirectError, refusalError } from './refusal.ts';
 import { ServerClock } from './server-clock.ts';
 import { cloverAvailability, findCloverRegion } from './regions.ts';
-
-export interface ClientOptions extends ConnectionOptions {
-  /** False: a create that is refused for now (503) fails at once, as UNAVAILABLE. */
-  wait?: boolean | undefined;
-  /** Longest time that one export may take from being accepted to DONE, in ms. Default 12 hours. */
-  timeoutMs?: number | undefined;
-  /** Bounds of what is tried again. */
-  retry?: Partial<RetryPolicy> | undefined;
-  /** Default `environment`. This machine is always reached without a proxy. */
-  proxy?: ProxyMode | undefined;
-  /** Called for each request, when the headers of its answer have arrived or it has failed. */
-  onRequest?: ((request: SentRequest) => void) | undefined;
-}
-
-export interface CallOptions {
-  signal?: AbortSignal | undefined;
-  /** Called whenever this call has to wait. */
-  onWaiting?: OnWaiting | undefined;
-}
-
-export interface WaitOptions extends CallOptions {
-  /** Called with each state that was read. */
-  onProgress?: ((exported: ExportObject) => void) | undefined;
-  /** Replaces the client's. */
-  timeoutMs?: number | undefined;
-}
-
-export interface ListOptions extends CallOptions {
-  limit?: number | undefined;
-  offset?: number | undefined;
-}
-
-/** `unknown`: the server is closed or busy, and does not tell. */
-export type Access = 'granted' | 'refused' | 'unknown';
 
 interface ApiRequest {
   method: 'GET' | 'POST';
@@ -67,7 +44,7 @@ interface ApiRequest {
   body?: string;
   /** True when the token is sent. Default true. */
   isAuthorized?: boolean;
-  /** True when waiting after a 503 is the caller's question. Else it is tried again as any 5xx. */
+  /** True when a 503 is thrown at once, because the caller decides about waiting. Otherwise it is tried again as any 5xx. */
   throwsUnavailable?: boolean;
 }
 
@@ -83,7 +60,7 @@ const DEFAULT_TIMEOUT_MS = 12 * 60 * MINUTE_MS;
 const POLL_MIN_MS = 250;
 const POLL_MAX_MS = 5_000;
 const POLL_GROWTH = 1.25;
-/** A 503 of a minute or less is about the number of open exports, a longer one about the hours. */
+/** A 503 that asks for a minute or less is about the number of open exports, a longer one about the hours. */
 const BUSY_MS = MINUTE_MS;
 
 /** The API's calls: requests paced and tried again, answers checked. */
@@ -119,7 +96,7 @@ export class ExportApi {
 
   /** Asks for an export. Waits while the service is closed or busy, for `retry.unavailableMs` at most. */
   async create(request: ExportRequest, call: CallOptions = {}): Promise<ExportObject> {
-    const givesUpAt = performance.now() + this.retry.unavailableMs;
+    const deadline = performance.now() + this.retry.unavailableMs;
     const body = JSON.stringify(request);
     for (let attempt = 1; ; attempt++) {
       try {
@@ -127,13 +104,13 @@ export class ExportApi {
         return parseExport(await this.#fetchJson(post, call));
       } catch (error) {
         if (!(error instanceof ExportError) || error.status !== 503) throw error;
-        if (!this.#waits || performance.now() > givesUpAt) throw error;
+        if (!this.#waits || performance.now() > deadline) throw error;
         await this.#waitUntilAccepting(error, attempt, call);
       }
     }
   }
 
-  /** Waits after a 503: until the service opens where that is known, else as asked, else by backing off. */
+  /** Waits after a 503: until the service opens, if that is known; otherwise as long as it asked for; otherwise by backing off. */
   async #waitUntilAccepting(
     refused: ExportError,
     attempt: number,
@@ -143,12 +120,12 @@ export class ExportApi {
     const hours = await this.#findHours(call);
     const now = this.clock.now();
     const nextOpen = hours && !hours.open ? (hours.nextOpen ?? now) : now;
-    // A time that is past tells nothing.
+    // An opening time in the past says nothing.
     const untilOpen = nextOpen > now ? nextOpen - now : undefined;
     const isClosed = hours ? !hours.open : (asked ?? 0) > BUSY_MS;
     if (hours && !hours.open && hours.nextOpen === null)
       throw new ExportError('UNAVAILABLE', `${message}; it never opens`, { status: 503 });
-    // By our own clock, for people.
+    // By the local clock, because people read it.
     const opens = untilOpen === undefined ? null : Date.now() + untilOpen;
     const wait = isClosed ? (untilOpen ?? asked) : asked;
     const ms = wait === undefined ? backoffMs(attempt, this.retry) : Math.max(wait, 250);
@@ -158,8 +135,8 @@ export class ExportApi {
   }
 
   /**
-   * Tells whether the token may export a type. Creates no export: it asks for one of no time at all, which the server
-   * refuses as a bad request (400) after it has looked at the token (401): wire contract, errors.
+   * Tells whether the token may export a type. Creates no export: it asks for an empty range, which the
+   * server refuses as a bad request (400) after it has checked the token (401): wire contract, errors.
    * @throws ExportError for any other refusal, and when the server cannot be reached.
    */
   async checkAccess(type: ExportType, call: CallOptions = {}): Promise<Access> {
@@ -178,6 +155,7 @@ export class ExportApi {
     }
   }
 
+  /** Fetches the hours; undefined when the server does not tell them. */
   async #findHours(call: CallOptions): Promise<Availability | undefined> {
     return this.availability(call).catch((error: unknown) => {
       if (error instanceof ExportError && error.code === 'INTERRUPTED') throw error;
@@ -206,14 +184,14 @@ export class ExportApi {
   /** Polls until an export is DONE. @throws ExportError EXPORT_FAILED when it ended otherwise, TIMEOUT, ... */
   async wait(exportId: string, options: WaitOptions = {}): Promise<ExportObject> {
     const { onProgress, timeoutMs = this.#timeoutMs, ...call } = options;
-    const givesUpAt = performance.now() + timeoutMs;
+    const deadline = performance.now() + timeoutMs;
     for (let pause = POLL_MIN_MS; ; pause = Math.min(POLL_MAX_MS, pause * POLL_GROWTH)) {
       const exported = await this.show(exportId, call);
       const { status, percentComplete } = exported;
       onProgress?.(exported);
       if (status === 'DONE') return exported;
       if (status !== 'PENDING' && status !== 'IN_PROGRESS') throw exportFailedError(exported);
-      const left = givesUpAt - performance.now();
+      const left = deadline - performance.now();
       if (left <= 0)
         throw new ExportError(
           'TIMEOUT',
@@ -265,7 +243,7 @@ export class ExportApi {
     let answer: HttpAnswer | undefined;
     try {
       answer = await this.http.send(new URL(address), { method, headers, ...post }, signal);
-      this.clock.note(answer.headers);
+      this.clock.update(answer.headers);
       const { status } = answer;
       if (status >= 300 && status < 400) throw redirectError(address, status, answer.headers);
       if (status < 500) this.#hasAnswered = true;
@@ -281,7 +259,7 @@ export class ExportApi {
       this.#limiter.speedUp();
       return json;
     } catch (error) {
-      // Without a status it is about the connection.
+      // Without a status, the connection failed and there was no answer.
       if (!(error instanceof ExportError) || error.code !== 'NETWORK' || error.status !== undefined)
         throw error;
       throw new ExportError('NETWORK', `${base.origin} cannot be reached: ${error.message}`, {

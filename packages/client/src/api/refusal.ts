@@ -1,7 +1,8 @@
+/** Makes errors of answers that are refusals or redirects. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { ExportError, type ErrorCode } from '../errors.ts';
 import type { Refusal } from '../http/answer.ts';
-import { findHeader } from '../http/request.ts';
+import { findHeader } from '../http/headers.ts';
 import { parseRetryAfter } from '../http/retry-after.ts';
 
 const WRONG_ADDRESS = 'Check that this is the address of an export API';
@@ -35,19 +36,19 @@ const REFUSALS: Readonly<Record<number, { code: ErrorCode; hint?: string }>> = {
 export function refusalError(
   host: string,
   status: number,
-  { said, isJson }: Refusal,
+  { text, isJson }: Refusal,
   headers: IncomingHttpHeaders,
   isAuthorized: boolean,
 ): ExportError {
   const { code, hint: usualHint } =
     REFUSALS[status] ?? (status < 500 ? { code: 'REFUSED', hint: undefined } : SERVER_FAULT);
-  // Without a token, and in another language than JSON, neither a token nor an id can be at fault.
-  const isElsewhere = status < 500 && status !== 429 && (!isJson || !isAuthorized);
-  const hint = isElsewhere ? WRONG_ADDRESS : usualHint;
+  // An answer that is not JSON, or to a request without a token, is not about the token or an id.
+  const isWrongServer = status < 500 && status !== 429 && (!isJson || !isAuthorized);
+  const hint = isWrongServer ? WRONG_ADDRESS : usualHint;
   const retryAfterMs = parseRetryAfter(headers, Date.now());
   const id = findHeader(headers, 'x-request-id');
   const request = id !== undefined && /^[\w-]{1,64}$/.test(id) ? ` (request ${id})` : '';
-  return new ExportError(code, `${host} answered ${said}${request}`, {
+  return new ExportError(code, `${host} answered ${text}${request}`, {
     status,
     retryAfterMs,
     hint,

@@ -1,3 +1,4 @@
+/** Clover's regions: their addresses and hours. */
 import { availabilityAt, parseHours, REGION_HOURS, type Availability } from '@tillroll/contract';
 
 /** Clover's own hosts. */

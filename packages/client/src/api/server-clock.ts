@@ -1,5 +1,6 @@
+/** Follows the server's clock by the `Date` of its answers. */
 import type { IncomingHttpHeaders } from 'node:http';
-import { findHeader } from '../http/request.ts';
+import { findHeader } from '../http/headers.ts';
 
 /** `Date` has whole seconds: within two of them the clocks agree. */
 const TOLERANCE_MS = 2_000;
@@ -8,18 +9,18 @@ const TOLERANCE_MS = 2_000;
 export class ServerClock {
   #aheadMs = 0;
 
-  /** Milliseconds by which it is ahead of ours; 0 within two seconds. */
+  /** Milliseconds by which the server's clock is ahead of ours; 0 within two seconds. */
   get aheadMs(): number {
     return this.#aheadMs;
   }
 
-  /** Epoch ms: our own clock until the server has answered. */
+  /** The server's time, epoch ms; the local time until the server has answered. */
   now(): number {
     return Date.now() + this.#aheadMs;
   }
 
   /** Reads the headers of an answer that has just arrived. */
-  note(headers: IncomingHttpHeaders): void {
+  update(headers: IncomingHttpHeaders): void {
     const sent = Date.parse(findHeader(headers, 'date') ?? '');
     // A cache says how many seconds ago the server sent it (RFC 9111, section 5.1).
     const age = findHeader(headers, 'age') ?? '0';

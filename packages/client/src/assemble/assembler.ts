@@ -1,3 +1,4 @@
+/** Assembles months in the worker thread, as the main thread calls it. */
 import { abortable, throwIfAborted } from '../http/retry.ts';
 import type {
   AddedPart,
@@ -30,9 +31,9 @@ export class Assembler implements AsyncDisposable {
   #turn: Promise<void> = Promise.resolve();
   readonly #disposal = new AbortController();
 
-  /** Starts the thread, so that it is there when it is needed. */
+  /** Starts the thread in advance. */
   start(): void {
-    this.#startedThread();
+    this.#ensureThread();
   }
 
   /**
@@ -45,7 +46,7 @@ export class Assembler implements AsyncDisposable {
     this.#turn = turn.then(() => ended.promise);
     try {
       await abortable(turn, this.#disposal.signal);
-      const session = new Session(this.#startedThread(), ended.resolve);
+      const session = new Session(this.#ensureThread(), ended.resolve);
       await session.begin(job);
       return session;
     } catch (error) {
@@ -55,11 +56,11 @@ export class Assembler implements AsyncDisposable {
   }
 
   /** Finds the ids that are in both files. Can be called while a session is open, between its calls. */
-  async shared(a: IndexedLines, b: IndexedLines): Promise<SharedId[]> {
-    return this.#startedThread().call('shared', { a, b });
+  async findShared(a: IndexedLines, b: IndexedLines): Promise<SharedId[]> {
+    return this.#ensureThread().call('findShared', { a, b });
   }
 
-  #startedThread(): AssemblyThread {
+  #ensureThread(): AssemblyThread {
     throwIfAborted(this.#disposal.signal);
     if (this.#thread?.hasEnded !== false) this.#thread = new AssemblyThread();
     return this.#thread;

@@ -1,16 +1,18 @@
+/** Assembles one month inside the worker thread. */
 import { rm } from 'node:fs/promises';
 import { ContentChecker } from '../download/check-content.ts';
-import { interrupted } from '../http/retry.ts';
+import { interruptedError } from '../http/retry.ts';
 import type { OnObject } from '../json/object-reader.ts';
 import { Zone } from '../time/zone.ts';
-import { hashId, writeIds, type HashId } from './ids.ts';
+import { hashId, writeIdIndex, type HashId } from './id-index.ts';
 import type { AddedPart, AssembledFile, AssemblyJob, PartInput } from './job.ts';
 import { MonthLines } from './month-lines.ts';
 import { EXISTING } from './object-index.ts';
 import { readExisting } from './read-lines.ts';
-import { readAhead, takeContent, type PartContent } from './read-part.ts';
+import { readPartAhead, readContent, type PartContent } from './read-part.ts';
 import { addTally, Counter } from './tally.ts';
 
+/** Options of `Assembly.begin`. */
 export interface AssemblyOptions {
   /** Asked often; true ends the assembly with INTERRUPTED. */
   isAborted?: (() => boolean) | undefined;
@@ -18,9 +20,7 @@ export interface AssemblyOptions {
   hash?: HashId | undefined;
 }
 
-/**
- * Makes a month's file of its parts and of the file that is there, in the thread that calls it.
- */
+/** Makes a month's file from its parts and from the file that is there, in the thread that calls it. */
 export class Assembly {
   readonly #job: AssemblyJob;
   readonly #zone: Zone;
@@ -41,12 +41,12 @@ export class Assembly {
     this.#lines = lines;
   }
 
-  /** @throws ExportError DIRECTORY when the existing file was altered. */
+  /** Begins a month's file with the objects of the existing one. @throws ExportError DIRECTORY when that was altered. */
   static async begin(job: AssemblyJob, options: AssemblyOptions = {}): Promise<Assembly> {
     const { isAborted, hash = hashId } = options;
     const assembly = new Assembly(job, await MonthLines.begin(job, hash), isAborted);
     try {
-      await assembly.#takeExisting();
+      await assembly.#addExisting();
       return assembly;
     } catch (error) {
       await assembly.abort();
@@ -54,7 +54,7 @@ export class Assembly {
     }
   }
 
-  async #takeExisting(): Promise<void> {
+  async #addExisting(): Promise<void> {
     if (!this.#job.existing) return;
     await readExisting(
       this.#job.existing,
@@ -69,11 +69,12 @@ export class Assembly {
   }
 
   /**
+   * Adds the objects of a part.
    * @param ahead the content, where it was read before this part's turn.
    * @throws ExportError BAD_FILE: nothing of the part is kept, and it may be added again.
    */
   async add(part: PartInput, ahead?: Promise<PartContent>): Promise<AddedPart> {
-    const content = await (ahead ?? readAhead(part));
+    const content = await (ahead ?? readPartAhead(part));
     const source = this.#findSource(part.exportId);
     await this.#lines.drain();
     const undo = this.#lines.mark();
@@ -87,7 +88,7 @@ export class Assembly {
     }
     addTally(this.#counter.tally, counter.tally);
     this.#lines.endSource(source);
-    if (content.whole) this.#lines.release(content.whole);
+    if (content.whole) this.#lines.freeWhenWritten(content.whole);
     return added;
   }
 
@@ -101,7 +102,7 @@ export class Assembly {
       lines.add(buffer, start, end, members);
     };
     const checker = new ContentChecker(part.expected, onObject, content.sha256);
-    await takeContent(part, content, async (chunk) => {
+    await readContent(part, content, async (chunk) => {
       this.#throwIfAborted();
       checker.push(chunk);
       if (!content.whole) await lines.drain();
@@ -110,7 +111,7 @@ export class Assembly {
     return { objects, bytes };
   }
 
-  /** @throws ExportError DUPLICATE_ID when one export holds an id twice. */
+  /** Finishes the file and its id index. @throws ExportError DUPLICATE_ID when one export holds an id twice. */
   async finish(): Promise<AssembledFile> {
     const lines = await this.#lines.finish({
       counter: this.#counter,
@@ -119,7 +120,7 @@ export class Assembly {
     });
     await this.#lines.close();
     const { ids, mode } = this.#job;
-    await writeIds(ids, lines.hashes, mode);
+    await writeIdIndex(ids, lines.hashes, mode);
     const { tally } = this.#counter;
     const { objects, first, last } = tally;
     return { objects, bytes: lines.bytes, sha256: lines.sha256, first, last, tally };
@@ -141,6 +142,6 @@ export class Assembly {
   }
 
   readonly #throwIfAborted = (): void => {
-    if (this.#isAborted()) throw interrupted();
+    if (this.#isAborted()) throw interruptedError();
   };
 }

@@ -1,7 +1,8 @@
+/** The types that cross between the main thread and the assembling one. */
 import type { ExportFile, ExportType, TimeRange } from '@tillroll/contract';
 import type { Tally } from './tally.ts';
 
-/** The parts of one month, and the files to make of them. All paths are absolute. */
+/** The task of assembling one month: what to read and which files to write. All paths are absolute. */
 export interface AssemblyJob {
   type: ExportType;
   /** The zone whose months are counted. */
@@ -12,7 +13,7 @@ export interface AssemblyJob {
   mode: number;
   /** The file of JSON lines to write. Whatever is there is replaced; so is the same name with `.tmp`. */
   output: string;
-  /** The file to write sorted hashes of all ids to, as Float64, little-endian. */
+  /** The id index to write: sorted hashes of all ids, as Float64, little-endian. */
   ids: string;
   /** Half-open ranges that the file will cover. Objects outside of all of them are kept and counted as `outside`. */
   covers: readonly TimeRange[];
@@ -24,7 +25,7 @@ export interface AssemblyJob {
   exclude: readonly string[];
 }
 
-/** One raw file: plain or gzip. */
+/** A part to add: one raw file, plain or gzip. */
 export interface PartInput {
   path: string;
   exportId: string;
@@ -38,6 +39,7 @@ export interface AddedPart {
   bytes: number;
 }
 
+/** The file of a month that was assembled. */
 export interface AssembledFile {
   objects: number;
   /** Length of the file on disk. */
@@ -50,7 +52,7 @@ export interface AssembledFile {
   tally: Tally;
 }
 
-/** A file of JSON lines and the hashes of its ids. */
+/** A file of JSON lines and its id index, as absolute paths. */
 export interface IndexedLines {
   lines: string;
   ids: string;

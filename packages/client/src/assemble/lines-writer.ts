@@ -1,20 +1,21 @@
+/** Writes a file of JSON lines beside the thread that makes them, and hashes it. */
 import { createHash, type Hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import type { FileSum } from '../disk/entries.ts';
 import { openForWriting, writePieces } from '../disk/write.ts';
-import { withoutBreaks } from '../json/breaks.ts';
+import { removeLineBreaks } from '../json/line-breaks.ts';
 import { freeBuffer } from './free-buffer.ts';
 
 const LF = 10;
 const LINE_END = Buffer.from([LF]);
 /** Bytes of one write. */
 const BLOCK_BYTES = 4 * 1024 * 1024;
-/** Writes that may be on their way while more is made. */
+/** Writes in flight while more lines are made. */
 const MAX_WRITES = 2;
-/** Bytes after which the disk is asked to take them, so that it is busy all along, and not at the end. */
+/** Bytes after which they are synced, so that the disk works all the time and not only at the end. */
 const SYNC_BYTES = 32 * 1024 * 1024;
 
-/** A state of the file to which it can be cut back. */
+/** A state of the file to which it can be rolled back. */
 export interface Mark {
   position: number;
   hash: Hash;
@@ -22,7 +23,7 @@ export interface Mark {
 
 /**
  * Writes objects as JSON lines, and hashes the file. Objects are not copied, and writing happens beside the calling
- * thread: `drain` bounds what is on its way.
+ * thread: `drain` bounds the writes in flight.
  */
 export class LinesWriter {
   readonly #file: FileHandle;
@@ -52,10 +53,10 @@ export class LinesWriter {
    * Adds an object as a line, without the line breaks outside its strings. The bytes stay in use until the next
    * `drain`; the byte between two neighbours in `buffer` becomes the end of a line.
    */
-  object(buffer: Buffer, start: number, end: number, hasBreaks: boolean): void {
+  addObject(buffer: Buffer, start: number, end: number, hasBreaks: boolean): void {
     if (hasBreaks) {
       this.#endRun();
-      this.#addLine(withoutBreaks(buffer, start, end));
+      this.#addLine(removeLineBreaks(buffer, start, end));
       return;
     }
     if (this.#run === buffer && start === this.#runEnd + 1) buffer[this.#runEnd] = LF;
@@ -102,7 +103,7 @@ export class LinesWriter {
     this.#syncing.catch(() => undefined);
   }
 
-  /** Bounds what waits to be written. @throws a system error */
+  /** Waits until few writes are in flight. @throws a system error */
   async drain(most = MAX_WRITES): Promise<void> {
     while (this.#writes.length > most) {
       await this.#writes[0];
@@ -110,8 +111,8 @@ export class LinesWriter {
     }
   }
 
-  /** Frees a buffer whose objects were added, when they are written. It must not be used any more. */
-  release(buffer: Buffer): void {
+  /** Frees a buffer when its objects are written. It must not be used after this call. */
+  freeWhenWritten(buffer: Buffer): void {
     this.#flush();
     const free = (): void => freeBuffer(buffer);
     (this.#writes.at(-1) ?? Promise.resolve()).then(free, free);
@@ -122,7 +123,7 @@ export class LinesWriter {
     if (this.#pieceBytes > 0) this.#handOver();
   }
 
-  /** Hands over what was added. */
+  /** Hands over what was added. @returns the state to roll back to. */
   mark(): Mark {
     this.#flush();
     return { position: this.#position, hash: this.#hash.copy() };
@@ -149,7 +150,7 @@ export class LinesWriter {
     return { bytes: position, sha256: hash.digest('hex') };
   }
 
-  /** Waits for writes that are on their way, whatever becomes of them. */
+  /** Waits for the writes in flight, successful or not, and closes the file. */
   async close(): Promise<void> {
     await Promise.allSettled([...this.#writes, this.#syncing]);
     await this.#file.close();

@@ -1,9 +1,10 @@
+/** Makes a month's lines of objects in any order: sorted, each id once. */
 import { rename, rm } from 'node:fs/promises';
-import { writeContent } from '../disk/content.ts';
+import { writeContent } from '../disk/write-content.ts';
 import { openForReading, type FileSum } from '../disk/entries.ts';
 import type { Members } from '../json/members.ts';
 import { ObjectReader } from '../json/object-reader.ts';
-import { findRepeated, NumberList, type HashId } from './ids.ts';
+import { findRepeated, NumberList, type HashId } from './id-index.ts';
 import type { AssemblyJob } from './job.ts';
 import { LinesWriter } from './lines-writer.ts';
 import { ObjectIndex } from './object-index.ts';
@@ -15,7 +16,7 @@ export interface FinishedLines extends FileSum {
   hashes: Float64Array;
 }
 
-/** The parts of an assembly that finishing needs. */
+/** The parts of an assembly that `finish` needs. */
 export interface FinishContext {
   /** Counted all objects; those that are dropped are removed from it. */
   counter: Counter;
@@ -25,9 +26,9 @@ export interface FinishContext {
 }
 
 /**
- * The lines of a month. Objects are written to a scratch file as they come. When all came in the order of
- * (createdTime, id as bytes), each id once, that is the month's file; else the scratch file is read again with
- * an index, and its lines are copied in their order.
+ * Makes the lines of a month. Objects are written to a scratch file as they come. When all came in the order of
+ * (createdTime, id as bytes), each id once, that becomes the month's file. Otherwise the scratch file is read again
+ * with an index, and its lines are copied in their order.
  */
 export class MonthLines {
   readonly #job: AssemblyJob;
@@ -59,7 +60,7 @@ export class MonthLines {
     this.#lastTime = createdTime;
     this.#lastId = id;
     this.#hashes.push(this.#hash(id));
-    this.#scratch.object(buffer, start, end, hasBreaks);
+    this.#scratch.addObject(buffer, start, end, hasBreaks);
   }
 
   #isNext(createdTime: number, id: string): boolean {
@@ -79,7 +80,7 @@ export class MonthLines {
     };
   }
 
-  /** Bounds what waits to be written. @throws a system error */
+  /** Waits until few writes are in flight. @throws a system error */
   async drain(): Promise<void> {
     await this.#scratch.drain();
   }
@@ -89,12 +90,12 @@ export class MonthLines {
     this.#runs.push({ source, end: this.#hashes.length });
   }
 
-  /** Frees a buffer whose objects were added, when they are written. */
-  release(buffer: Buffer): void {
-    this.#scratch.release(buffer);
+  /** Frees a buffer when its objects are written. */
+  freeWhenWritten(buffer: Buffer): void {
+    this.#scratch.freeWhenWritten(buffer);
   }
 
-  /** @throws ExportError DUPLICATE_ID when one export holds an id twice. */
+  /** Finishes the month's file. @throws ExportError DUPLICATE_ID when one export holds an id twice. */
   async finish(context: FinishContext): Promise<FinishedLines> {
     const written = await this.#scratch.finish();
     // The hashes are not needed in the order of the lines any more.
@@ -151,7 +152,7 @@ export class MonthLines {
     reader.end();
   }
 
-  /** Copies pieces of the scratch file to the output, one behind the other. */
+  /** Copies pieces of the scratch file to the output, one after another. */
   async #copy(
     pieces: Iterable<readonly [start: number, end: number]>,
     { throwIfAborted }: FinishContext,
@@ -183,7 +184,7 @@ export class MonthLines {
   }
 }
 
-/** The bytes of some lines; neighbours that follow one another are one piece. */
+/** Lists the byte ranges of some lines; lines that follow one another are one piece. */
 function* joinLines(
   index: ObjectIndex,
   lines: readonly number[],

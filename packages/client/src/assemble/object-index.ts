@@ -1,3 +1,4 @@
+/** Sorts the objects of a scratch file and finds repeated ids, without reading them again. */
 import { duplicateIdError } from '../errors.ts';
 import type { Members } from '../json/members.ts';
 
@@ -11,7 +12,7 @@ export interface ResolvedLines {
   dropped: number[];
 }
 
-/** Positions of the objects of a scratch file, and the members that decide their order and their duplicates. */
+/** Index of a scratch file: positions of its objects, and the members that decide their order and duplicates. */
 export class ObjectIndex {
   #count = 0;
   #end = 0;
@@ -30,7 +31,7 @@ export class ObjectIndex {
     this.#sources = new Uint32Array(count);
   }
 
-  /** Adds the next line of the file. @param length with the end of the line. @param source see `MonthLines.add`. */
+  /** Adds the next line of the file. @param length with the end of the line. @param source see `MonthLines.endSource`. */
   add({ id, createdTime, modifiedTime }: Members, length: number, source: number): void {
     const i = this.#count++;
     this.#createdTimes[i] = createdTime;
@@ -57,7 +58,7 @@ export class ObjectIndex {
 
   /**
    * Decides which objects stay: each id once, the newest `modifiedTime`, on a tie the one that was added later.
-   * @param mayRepeat whether the id may be there twice; true for all that are.
+   * @param mayRepeat false only for an id that is certainly there once.
    * @throws ExportError DUPLICATE_ID when one export holds an id twice.
    */
   resolve(

@@ -1,14 +1,16 @@
+/** Reads files of JSON lines, object by object. */
 import { createHash } from 'node:crypto';
 import { openForReading, type FileSum } from '../disk/entries.ts';
 import { ExportError } from '../errors.ts';
 import { inflate } from '../json/inflate.ts';
 import { ObjectReader, type OnObject } from '../json/object-reader.ts';
 
+/** Bytes that are read at once. */
 export const CHUNK_BYTES = 1024 * 1024;
 
 /**
  * Reads a file of JSON lines.
- * @param onChunk is called for each; may throw.
+ * @param onChunk is called for each chunk of the content; may throw.
  * @throws ExportError BAD_FILE; system errors as they are, also for a symbolic link.
  */
 export async function readLines(
@@ -38,7 +40,7 @@ export async function readLines(
 }
 
 /**
- * Reads a month's file whose hash is known, in the worker.
+ * Reads a month's existing file, and checks that its hash is the known one.
  * @throws ExportError DIRECTORY when it is not the file that was written.
  */
 export async function readExisting(

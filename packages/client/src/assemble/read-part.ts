@@ -1,7 +1,8 @@
+/** Reads the content of a raw file: small ones whole and ahead of their turn, large ones as a stream. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { openForReading, READ_FLAGS } from '../disk/entries.ts';
 import { findErrno } from '../disk/errors.ts';
-import { contentLimit } from '../download/check-content.ts';
+import { chooseContentLimit } from '../download/check-content.ts';
 import { ExportError } from '../errors.ts';
 import { inflate, inflateWhole } from '../json/inflate.ts';
 import { freeBuffer } from './free-buffer.ts';
@@ -13,7 +14,7 @@ const WHOLE_BYTES = 8 * 1024 * 1024;
 
 /** The content of a part, inflated where it is gzip, however it was announced. */
 export interface PartContent {
-  /** Whole, with its hex SHA-256 where one is expected; a larger part is read while it is taken. */
+  /** Whole, with its hex SHA-256 where one is expected; undefined for a large part, which is streamed when it is added. */
   whole: Buffer | undefined;
   sha256: string | undefined;
 }
@@ -23,34 +24,34 @@ export interface PartContent {
  * busy with the part before.
  * @throws ExportError BAD_FILE when the part is missing, its gzip data is damaged, or it is longer than expected.
  */
-export async function readAhead({ path, expected }: PartInput): Promise<PartContent> {
-  const whole = await readWhole(path, Math.min(contentLimit(expected), WHOLE_BYTES));
+export async function readPartAhead({ path, expected }: PartInput): Promise<PartContent> {
+  const whole = await readWhole(path, Math.min(chooseContentLimit(expected), WHOLE_BYTES));
   const sum = whole && expected && (await crypto.subtle.digest('SHA-256', whole));
   return { whole, sha256: sum && Buffer.from(sum).toString('hex') };
 }
 
-/** @param take is given chunks that belong to it. @throws ExportError BAD_FILE as soon as it is known. */
-export async function takeContent(
+/** Reads the content of a part in chunks, which belong to `onChunk`. @throws ExportError BAD_FILE as soon as it is known. */
+export async function readContent(
   { path, expected }: PartInput,
   { whole }: PartContent,
-  take: (chunk: Buffer) => void | Promise<void>,
+  onChunk: (chunk: Buffer) => void | Promise<void>,
 ): Promise<void> {
-  if (whole) return take(whole);
+  if (whole) return onChunk(whole);
   await using file = await openForReading(path);
   const chunks = file.createReadStream({ highWaterMark: CHUNK_BYTES, autoClose: false });
-  for await (const chunk of inflate(chunks, contentLimit(expected))) await take(chunk);
+  for await (const chunk of inflate(chunks, chooseContentLimit(expected))) await onChunk(chunk);
 }
 
-/** @returns undefined when the content is longer than `limit`, or may be. */
+/** Reads the whole content of a part. @returns undefined when it is longer than `limit`, or may be. */
 async function readWhole(path: string, limit: number): Promise<Buffer | undefined> {
-  const served = readSmall(path, limit);
-  if (!served) return undefined;
-  const content = await inflateWhole(served, limit);
-  if (content !== served) freeBuffer(served);
+  const raw = readSmall(path, limit);
+  if (!raw) return undefined;
+  const content = await inflateWhole(raw, limit);
+  if (content !== raw) freeBuffer(raw);
   return content;
 }
 
-/** Synchronously: for small files that saves a fifth of the worker's time. @returns undefined for larger ones. */
+/** Reads a small file synchronously, which saves a fifth of the worker's time. @returns undefined for a larger one. */
 function readSmall(path: string, limit: number): Buffer | undefined {
   const fd = openPart(path);
   try {

@@ -1,10 +1,10 @@
-import { hashId, NumberList, readIds, type HashId } from './ids.ts';
+import { hashId, NumberList, readIdIndex, type HashId } from './id-index.ts';
 import type { IndexedLines, SharedId } from './job.ts';
 import { readLines } from './read-lines.ts';
 
 /**
- * Finds ids that are in both files. Compares the hashes of their ids; lines are read only when hashes are
- * equal. A file of hashes that is missing or damaged is replaced by reading the lines.
+ * Finds the ids that are in both files. Compares their id indexes; lines are read only when hashes are equal,
+ * or when an index is missing or damaged.
  * @throws ExportError BAD_FILE when a lines file is damaged; system errors as they are.
  */
 export async function findSharedIds(
@@ -12,7 +12,7 @@ export async function findSharedIds(
   b: IndexedLines,
   hash: HashId = hashId,
 ): Promise<SharedId[]> {
-  const common = intersect(await findHashes(a, hash), await findHashes(b, hash));
+  const common = intersect(await readHashes(a, hash), await readHashes(b, hash));
   if (common.size === 0) return [];
   const found = new Map<string, number>();
   await readLines(a.lines, a.gzip, (_buffer, _start, _end, { id, modifiedTime }) => {
@@ -26,15 +26,15 @@ export async function findSharedIds(
   return shared;
 }
 
-async function findHashes({ ids, lines, gzip }: IndexedLines, hash: HashId): Promise<Float64Array> {
-  const known = await readIds(ids);
+async function readHashes({ ids, lines, gzip }: IndexedLines, hash: HashId): Promise<Float64Array> {
+  const known = await readIdIndex(ids);
   if (known) return known;
   const hashes = new NumberList();
   await readLines(lines, gzip, (_buffer, _start, _end, { id }) => hashes.push(hash(id)));
   return hashes.sorted();
 }
 
-/** The numbers that are in both. Both are sorted. */
+/** Finds the numbers that are in both. Both are sorted. */
 function intersect(a: Float64Array, b: Float64Array): Set<number> {
   const common = new Set<number>();
   for (let i = 0, j = 0; i < a.length && j < b.length;) {

@@ -1,3 +1,4 @@
+/** Counts objects and adds up their amounts, by currency and by month. */
 import { createHash } from 'node:crypto';
 import {
   addAmounts,
@@ -53,13 +54,14 @@ export interface Tally {
   months: MonthSums[];
 }
 
+/** Makes a tally of no objects. */
 export function emptyTally(): Tally {
   return { objects: 0, outside: 0, first: null, last: null, sums: [], months: [] };
 }
 
-/** A till has a few currencies. More kinds than this would fill memory. */
+/** A till has a few currencies. More kinds than these would fill memory. */
 const MAX_KINDS = 1000;
-/** A currency or result that is longer is shown by its beginning and a checksum: two stay two. */
+/** A longer currency or result is kept as its beginning and a checksum, so that different ones stay different. */
 const MAX_LABEL = 64;
 
 /** Adds `part` to `whole`. @throws ExportError BAD_FILE */
@@ -120,13 +122,14 @@ function addKind<T>(all: T[], kind: T): T {
   return kind;
 }
 
-function label(text: string | null): string | null {
+/** Shortens a long currency or result. */
+function shortenLabel(text: string | null): string | null {
   if (text === null || text.length <= MAX_LABEL) return text;
   const sum = createHash('sha256').update(text).digest('hex').slice(0, 12);
   return `${text.slice(0, MAX_LABEL - 16)}... ${sum}`;
 }
 
-/** Counts objects one by one. */
+/** Counts and sums objects one by one. */
 export class Counter {
   readonly tally = emptyTally();
   readonly #type: ExportType;
@@ -199,13 +202,13 @@ export class Counter {
     if (!isMonth) this.#month = this.#zone.month(time);
     this.#currency = currency;
     this.#result = result;
-    const name = label(currency);
+    const name = shortenLabel(currency);
     const isOrder = this.#type === 'ORDERS';
     this.#monthSums =
       isOrder || result === 'SUCCESS'
         ? findMonth(this.tally.months, this.#month.name, name)
         : undefined;
-    return (this.#sums = findSums(this.tally.sums, name, isOrder ? null : label(result)));
+    return (this.#sums = findSums(this.tally.sums, name, isOrder ? null : shortenLabel(result)));
   }
 }
 

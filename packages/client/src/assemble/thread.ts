@@ -1,8 +1,10 @@
+/** Starts the assembling thread and calls it. */
 import { Worker } from 'node:worker_threads';
 import { ExportError } from '../errors.ts';
-import { interrupted } from '../http/retry.ts';
-import { unpackError, type Answer, type CallName, type Calls } from './protocol.ts';
+import { interruptedError } from '../http/retry.ts';
+import { unpackError, type Answer, type CallName, type Calls } from './messages.ts';
 
+/** A call that was not answered yet. */
 interface Pending {
   resolve: (output: never) => void;
   reject: (error: Error) => void;
@@ -32,7 +34,7 @@ export class AssemblyThread {
     return this.#failure !== undefined;
   }
 
-  /** @throws ExportError; system errors of the file system as they are. */
+  /** Calls the worker. @throws ExportError; errors of the file system as they are. */
   async call<Name extends CallName>(
     name: Name,
     input: Calls[Name]['input'],
@@ -73,7 +75,7 @@ export class AssemblyThread {
 
   /** Ends the thread at once. Pending calls are rejected with INTERRUPTED. */
   async terminate(): Promise<void> {
-    this.#end(interrupted());
+    this.#end(interruptedError());
     await this.#worker.terminate();
   }
 }

@@ -1,10 +1,9 @@
+/** The entry of the assembling thread, started by `AssemblyThread`. */
 import { parentPort } from 'node:worker_threads';
 import { Assembly } from './assembly.ts';
-import { packError, type Answer, type Calls, type Request } from './protocol.ts';
-import { readAhead, type PartContent } from './read-part.ts';
+import { packError, type Answer, type Calls, type Request } from './messages.ts';
+import { readPartAhead, type PartContent } from './read-part.ts';
 import { findSharedIds } from './shared-ids.ts';
-
-/** The thread that assembles: an entry of the package, started by `AssemblyThread`. */
 
 let assembly: Assembly | undefined;
 
@@ -19,9 +18,9 @@ async function answer(
       return undefined;
     }
     case 'add':
-      return begun().add(request.input, ahead);
+      return requireAssembly().add(request.input, ahead);
     case 'finish': {
-      const file = await begun().finish();
+      const file = await requireAssembly().finish();
       assembly = undefined;
       return file;
     }
@@ -29,12 +28,12 @@ async function answer(
       await assembly?.abort();
       assembly = undefined;
       return undefined;
-    case 'shared':
+    case 'findShared':
       return findSharedIds(request.input.a, request.input.b);
   }
 }
 
-function begun(): Assembly {
+function requireAssembly(): Assembly {
   if (!assembly) throw new Error('no assembly was begun');
   return assembly;
 }
@@ -43,7 +42,7 @@ const port = parentPort;
 let previous = Promise.resolve();
 port?.on('message', (request: Request) => {
   // The next part is read while this thread is busy with the one before.
-  const ahead = request.name === 'add' ? readAhead(request.input) : undefined;
+  const ahead = request.name === 'add' ? readPartAhead(request.input) : undefined;
   ahead?.catch(() => undefined);
   previous = previous.then(async () => {
     const { id } = request;

@@ -1,16 +1,17 @@
+/** Builds checks of parsed JSON, which anyone may have written. */
 import { MAX_TIME_MS } from '@tillroll/contract';
 
-/** Checks of what was read as JSON: anybody may have written it. */
+/** Tells whether a value is acceptable. */
 export type Check = (value: unknown) => boolean;
 
-/** Months after 9999 have other names than a layout knows. */
+/** The end of the last month: those after 9999 have names that no layout makes. */
 const LAST_MONTH_END = Date.UTC(10_000, 0, 1);
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** All of these members, each as it must be. Others are not looked at. */
+/** Checks a record for these members, each by its check. Other members are ignored. */
 export function shape(members: Record<string, Check>): Check {
   const all = Object.entries(members);
   return (value) =>
@@ -18,24 +19,28 @@ export function shape(members: Record<string, Check>): Check {
     all.every(([name, check]) => check(Object.hasOwn(value, name) ? value[name] : undefined));
 }
 
+/** Checks each element of a list. */
 export function list(check: Check): Check {
   return (value) => Array.isArray(value) && value.every(check);
 }
 
-/** A record with any names that `isName` takes. */
+/** Checks a record whose names `isName` accepts, each value by `check`. */
 export function record(isName: (name: string) => boolean, check: Check): Check {
   return (value) =>
     isRecord(value) && Object.entries(value).every(([name, one]) => isName(name) && check(one));
 }
 
+/** Checks for one of the allowed values. */
 export function oneOf(...allowed: readonly unknown[]): Check {
   return (value) => allowed.includes(value);
 }
 
+/** Checks for null or a value that passes `check`. */
 export function optional(check: Check): Check {
   return (value) => value === null || check(value);
 }
 
+/** Checks for a text that a pattern matches. */
 export function matches(pattern: RegExp): Check {
   return (value) => typeof value === 'string' && pattern.test(value);
 }

@@ -1,3 +1,4 @@
+/** Finds files that were removed from a directory or cut off. */
 import { join } from 'node:path';
 import type { ExportType } from '@tillroll/contract';
 import { DATABASE_FILE, idsPath, isTableFormat, linesPath, tablePath } from './layout.ts';
@@ -7,19 +8,20 @@ import type { State } from './state.ts';
 
 /** A file that was removed, or whose length changed. */
 export interface Damage {
-  /** Without a meaning for `sales.duckdb`. */
+  /** Meaningless for `sales.duckdb`. */
   type: ExportType;
   /** Empty for `sales.duckdb`. */
   month: string;
   /** Relative: JSON lines, an id index, a table, or `sales.duckdb`. */
   path: string;
-  /** JSON lines have to be fetched again; anything else is made of them. */
+  /** True for JSON lines, which must be fetched again; anything else is made from them. */
   isLines: boolean;
 }
 
-/** An id in an id index, bytes. */
+/** Bytes of one id in an id index. */
 const ID_BYTES = 8;
 
+/** Finds the files of the state that are missing or have another length. Their content is not read. */
 export async function findDamaged(out: string, state: State): Promise<Damage[]> {
   const { format } = state;
   const expected: (Damage & { bytes: number })[] = [];

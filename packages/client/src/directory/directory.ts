@@ -1,9 +1,10 @@
+/** An output directory in use: its state, and safe replacement of its files. */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import type { ExportType } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';
 import { findDamaged, type Damage } from './damage.ts';
-import { makeDirectory, sealFile, syncDirectory, writeSynced } from '../disk/write.ts';
+import { makeDirectory, syncFile, syncDirectory, writeSynced } from '../disk/write.ts';
 import * as layout from './layout.ts';
 import { Lease, type LeaseOptions } from './lease.ts';
 import { formatChecksums, formatReceipt, makeReceipt } from './make-receipt.ts';
@@ -17,11 +18,11 @@ import {
   OWN_FILE_MODE,
   readState,
   writeState,
-  type DirectoryHead,
+  type DirectorySettings,
   type State,
 } from './state.ts';
 
-/** A file that is ready to take a name. */
+/** A staged file, and the name that it gets. */
 export interface Replacement {
   /** Absolute path below a folder that `stageFolder` gave. */
   staged: string;
@@ -61,16 +62,20 @@ export class Directory implements AsyncDisposable {
   }
 
   /**
-   * Takes a directory for this process, and completes what a killed pull left half done. A directory
-   * that holds a state keeps it; `head` is that of a new one.
-   * @throws ExportError DIRECTORY, LOCKED, INTERRUPTED; system errors as they are (`diskError`).
+   * Takes the lease of a directory, and completes what a killed pull left half done. A directory
+   * that holds a state keeps it; `settings` are for a new one.
+   * @throws ExportError DIRECTORY, LOCKED, INTERRUPTED; system errors as they are (`toDiskError`).
    */
-  static async open(out: string, head: DirectoryHead, options: LeaseOptions): Promise<Directory> {
+  static async open(
+    out: string,
+    settings: DirectorySettings,
+    options: LeaseOptions,
+  ): Promise<Directory> {
     const path = resolve(out);
-    await prepareDirectory(path, head.fileMode);
+    await prepareDirectory(path, settings.fileMode);
     const lease = await Lease.acquire(path, options);
     try {
-      const state = (await readState(path, true)) ?? emptyState(head);
+      const state = (await readState(path, true)) ?? emptyState(settings);
       const directory = new Directory(path, lease, state);
       await directory.#recover();
       return directory;
@@ -94,12 +99,12 @@ export class Directory implements AsyncDisposable {
     return layout.linesPath(this.#state, type, month);
   }
 
-  /** Absolute path of the folder of an export's served files. */
+  /** Absolute path of the folder of an export's raw files. */
   partsFolder(exportId: string): string {
     return this.#absolute(layout.partsPath(exportId));
   }
 
-  /** Absolute path of a new, empty folder for files that will be committed, or for temporary ones. */
+  /** Makes a new, empty folder for files that will be committed, or for temporary ones. @returns its absolute path. */
   async stageFolder(): Promise<string> {
     const path = join(this.#absolute(layout.STAGING), String(++this.#stagedFolders));
     await mkdir(path, { mode: OWN_FOLDER_MODE });
@@ -134,7 +139,7 @@ export class Directory implements AsyncDisposable {
       const all = [...replaced, ...(await this.#stageReceipt(receipt))];
       for (const { staged, path } of all) {
         await this.checkReplaceable(path);
-        await sealFile(staged, this.#fileMode(path));
+        await syncFile(staged, this.#fileMode(path));
         await syncDirectory(dirname(staged));
       }
       draft.pending = all.map(({ staged, path }) => ({ staged: this.#stagedName(staged), path }));
@@ -166,12 +171,12 @@ export class Directory implements AsyncDisposable {
       });
   }
 
-  /** Files of the state that are not there, or have another length. Their content is not read. */
+  /** Finds the files of the state that are missing or have another length. Their content is not read. */
   async findDamaged(): Promise<Damage[]> {
     return findDamaged(this.out, this.#state);
   }
 
-  /** Removes the served files of exports that are no longer needed. */
+  /** Removes the raw files of exports that are no longer needed. */
   async sweepParts(keep: ReadonlySet<string>): Promise<void> {
     const folder = this.#absolute(layout.PARTS);
     for (const name of await readdir(folder)) {
@@ -181,10 +186,10 @@ export class Directory implements AsyncDisposable {
     }
   }
 
-  /** Gives the directory up. Its staging folder is emptied. */
+  /** Empties the staging folder and releases the lease. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#turn.catch(() => undefined);
-    // A lease that was lost, or a disk that fails: the next pull empties it.
+    // When the lease was lost or the disk fails, the next pull empties it.
     if (this.#state.pending.length === 0) await this.#emptyStaging().catch(() => undefined);
     await this.#lease[Symbol.asyncDispose]();
   }
@@ -254,7 +259,7 @@ export class Directory implements AsyncDisposable {
     return replacements;
   }
 
-  /** Does what the state promises; after a kill, as much as is left of it. */
+  /** Replaces and removes the files that the state names; after a kill, those that are left. */
   async #finishPending(): Promise<void> {
     const { pending, obsolete } = this.#state;
     if (pending.length === 0 && obsolete.length === 0) return;

@@ -1,3 +1,4 @@
+/** Describes the process that holds a lease, and tells whether it still runs. */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
@@ -5,12 +6,12 @@ import { hostname } from 'node:os';
 export interface Holder {
   host: string;
   pid: number;
-  /** Both null where the system does not tell: nobody can then know whether the process is alive. */
+  /** Both null where the system does not tell: whether the process is alive is then unknown. */
   boot: string | null;
   namespace: string | null;
-  /** When the process started, in clock ticks since boot: process ids are used again. */
+  /** The start of the process in clock ticks since boot: process ids are reused. */
   started: string | null;
-  /** Random: it tells one lease from another one of the same process. */
+  /** Random, to tell one lease from another of the same process. */
   token: string;
   /** Fixed length, so that a renewal overwrites the text before it. */
   counter: string;
@@ -24,7 +25,7 @@ function readOrNull(read: () => string): string | null {
   }
 }
 
-/** The state (such as `Z`) and the start of a process; null where the system does not tell. */
+/** Reads the state (such as `Z`) and the start of a process; null where the system does not tell. */
 function readProcess(pid: number | 'self'): { state: string; started: string } | null {
   const stat = readOrNull(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
   if (stat === null) return null;
@@ -41,6 +42,7 @@ function readNamespace(): string | null {
   return readOrNull(() => readlinkSync('/proc/self/ns/pid'));
 }
 
+/** Describes this process as the holder of a lease. */
 export function describeSelf(token: string): Holder {
   return {
     host: hostname().slice(0, 255),
@@ -53,7 +55,7 @@ export function describeSelf(token: string): Holder {
   };
 }
 
-/** The holder that a lock file names; undefined when it names none. */
+/** Parses the holder that a lock file names; undefined when it names none. */
 export function parseHolder(text: string): Holder | undefined {
   try {
     const holder = JSON.parse(text) as Partial<Holder> | null;
@@ -69,11 +71,16 @@ export function parseHolder(text: string): Holder | undefined {
 }
 
 /**
- * Finds out whether a holder's process still runs. Only one of the same boot and of the same pid namespace can be looked
- * for: elsewhere its number belongs to another process, or to none.
+ * Tells whether a holder's process still runs. It can be looked for only in the same boot and the same pid namespace:
+ * elsewhere its number belongs to another process, or to none.
  * @returns `unknown` also for a process that is stopped: it may never continue.
  */
-export function findFate({ pid, boot, namespace, started }: Holder): 'dead' | 'alive' | 'unknown' {
+export function readLiveness({
+  pid,
+  boot,
+  namespace,
+  started,
+}: Holder): 'dead' | 'alive' | 'unknown' {
   if (boot === null || namespace === null) return 'unknown';
   if (boot !== readBoot() || namespace !== readNamespace()) return 'unknown';
   try {

@@ -1,3 +1,4 @@
+/** Compares files with a receipt and explains what happened to those that differ. */
 import { findErrno } from '../disk/errors.ts';
 import { absolutePath } from './layout.ts';
 import { findEntry, sumFile } from '../disk/entries.ts';
@@ -22,8 +23,8 @@ export interface Fault {
   message: string;
 }
 
-/** Looks at a file; its content is hashed when `isHashed` says so of its length. */
-export async function findFile(
+/** Inspects a file. Its content is hashed when `isHashed` is true for its length. */
+export async function inspectFile(
   out: string,
   path: string,
   isHashed: (bytes: number) => boolean,
@@ -46,7 +47,7 @@ export async function findFile(
 /**
  * Explains what happened to files that are not as expected, each cause once.
  * @param faulty expected files that are not what they should be, with what is there instead.
- * @param unknown files that nobody expects, with what is in them.
+ * @param unknown files that are not expected, with what is in them.
  * @param expected all expected files, by path.
  */
 export function explainFaults(

@@ -1,11 +1,10 @@
+/** All names in an output directory. They are made from format, type, month and table, never from a server's words. */
 import { join } from 'node:path';
 import { EXPORT_TYPES, type ExportType } from '@tillroll/contract';
 
-/** All names in an output directory. They are made of format, type, month and table: never of a server's words. */
-
 export const FORMATS = ['jsonl', 'csv', 'parquet', 'duckdb'] as const;
 export type Format = (typeof FORMATS)[number];
-/** A format whose tables are made of JSON lines. */
+/** A format whose tables are made from JSON lines. */
 export type TableFormat = Exclude<Format, 'jsonl'>;
 
 /** The pull's own folder. */
@@ -48,7 +47,7 @@ export const MONTH_TABLES: Record<Format, Record<ExportType, readonly string[]>>
   duckdb: NO_TABLES,
 };
 
-/** The tables that each month of a type has as files here. @param columns chosen ones, `table.column`; null: all. */
+/** Lists the tables that each month of a type has as files. @param columns chosen ones, `table.column`; null: all. */
 export function listMonthTables(
   { format, columns }: { format: Format; columns: readonly string[] | null },
   type: ExportType,
@@ -76,9 +75,9 @@ export function isTableFormat(format: Format): format is TableFormat {
   return format !== 'jsonl';
 }
 
-/** `orders/2026-01`: a month of a type, as people see it. */
+/** Names a month of a type for people: `orders/2026-01`. */
 export function monthName(type: ExportType, month: string): string {
-  return `${type.toLowerCase()}/${checked(month, MONTH)}`;
+  return `${type.toLowerCase()}/${requireMatch(month, MONTH)}`;
 }
 
 /** The JSON lines of a month, relative to the directory: published for `jsonl`, else behind the tables. */
@@ -95,10 +94,10 @@ export function idsPath(_naming: Naming, type: ExportType, month: string): strin
 /** The file of a table, relative to the directory. @param month not used for `duckdb`: one file holds all. */
 export function tablePath(format: TableFormat, table: string, month: string): string {
   if (format === 'duckdb') return DATABASE_FILE;
-  return `${checked(table, TABLE)}/${checked(month, MONTH)}.${format}`;
+  return `${requireMatch(table, TABLE)}/${requireMatch(month, MONTH)}.${format}`;
 }
 
-/** The folder of an export's served files, relative to the directory. */
+/** The folder of an export's raw files, relative to the directory. */
 export function partsPath(exportId: string): string {
   return `${PARTS}/${exportId}`;
 }
@@ -108,24 +107,24 @@ export function isOwnPath(path: string): boolean {
   return path.startsWith(`${OWN}/`);
 }
 
-/** @param path relative, with `/`, as the functions above make it. */
+/** Makes an absolute path. @param path relative, with `/`, as the functions above make it. */
 export function absolutePath({ out }: Pick<Layout, 'out'>, path: string): string {
   return join(out, ...path.split('/'));
 }
 
-/** A text that reaches a path is one that was checked before; anything else is a fault of the program. */
-function checked(text: string, pattern: RegExp): string {
+/** Returns a text that a pattern matches: texts are checked before, so anything else is a fault of the program. */
+function requireMatch(text: string, pattern: RegExp): string {
   if (pattern.test(text)) return text;
   throw new TypeError(`not a part of a name: ${JSON.stringify(text)}`);
 }
 
-/** A path, understood. */
+/** The meaning of a path. */
 export type ParsedPath =
   | { kind: 'lines' | 'ids'; type: ExportType; month: string }
   | { kind: 'table'; type: ExportType; month: string; table: string }
   | { kind: 'database' | 'receipt' | 'checksums' };
 
-/** Understands a relative path; undefined when the layout does not make it. */
+/** Parses a relative path; undefined when the layout does not make it. */
 export function parsePath(naming: Naming, path: string): ParsedPath | undefined {
   if (path === RECEIPT_FILE) return { kind: 'receipt' };
   if (path === CHECKSUMS_FILE) return { kind: 'checksums' };

@@ -1,17 +1,18 @@
+/** The lease by which one process alone changes a directory. */
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { ExportError } from '../errors.ts';
 import { sleep, throwIfAborted, type OnWaiting } from '../http/retry.ts';
 import { findErrno } from '../disk/errors.ts';
-import { describeSelf, findFate, parseHolder, type Holder } from './holder.ts';
+import { describeSelf, readLiveness, parseHolder, type Holder } from './holder.ts';
 import { absolutePath, LOCK } from './layout.ts';
 
 /** Interval at which a lease is renewed. */
 const INTERVAL_MS = 5000;
 /** Time that a lease must be seen unchanged before it is taken over. */
 const PATIENCE_MS = 30_000;
-/** After a takeover: how long a contender that did the same, or the former holder, has to finish its step. */
+/** Time after a takeover that a contender, or the former holder, has to finish its step. */
 const TAKEOVER_PAUSE_MS = 1000;
 /** The same where the holder is dead: only other contenders count. */
 const DEAD_HOLDER_PAUSE_MS = 200;
@@ -19,6 +20,7 @@ const DEAD_HOLDER_PAUSE_MS = 200;
 const MAX_LEASE_BYTES = 4096;
 const { O_CREAT, O_EXCL, O_RDWR, O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
+/** Options of `Lease.acquire`. */
 export interface LeaseOptions {
   signal: AbortSignal;
   /** Called when the holder may be alive, before the lease is watched. */
@@ -50,6 +52,7 @@ export class Lease implements AsyncDisposable {
   }
 
   /**
+   * Acquires the lease of a directory.
    * @param out a directory with its own folder.
    * @throws ExportError LOCKED when another process holds the directory, INTERRUPTED
    */
@@ -70,7 +73,7 @@ export class Lease implements AsyncDisposable {
 
   /**
    * Reads the lease once more. Called before each step that changes the directory.
-   * @throws ExportError LOCKED when it is another process's by now, or nobody's.
+   * @throws ExportError LOCKED when another process has taken it, or it is gone.
    */
   async check(): Promise<void> {
     const text = this.#isLost ? undefined : await readText(this.#path);
@@ -84,7 +87,7 @@ export class Lease implements AsyncDisposable {
     );
   }
 
-  /** Gives the directory up. The file stays when it is another process's by now. */
+  /** Releases the lease. The file stays when another process has taken it. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
     await this.#renewal;
@@ -101,7 +104,7 @@ export class Lease implements AsyncDisposable {
     this.#file = undefined;
   }
 
-  /** @returns false when the file exists. */
+  /** Creates a lease file. @returns false when it exists. */
   async #create(path: string): Promise<boolean> {
     try {
       this.#file = await open(path, O_CREAT | O_EXCL | O_RDWR, 0o600);
@@ -131,17 +134,17 @@ export class Lease implements AsyncDisposable {
   }
 
   async #renew(): Promise<void> {
-    // A renewal that fails is not the end: the next one may succeed, and `check` reads what is true.
+    // A renewal may fail: the next one may succeed, and `check` reads the file.
     await this.#write().catch(() => undefined);
   }
 
-  /** Takes a lease over that is stale. @returns false when another contender was faster. */
+  /** Takes over a stale lease. @returns false when another contender was faster. */
   async #replace({ text, pauseMs }: Stale, signal: AbortSignal): Promise<boolean> {
     const own = `${this.#path}.${this.token}`;
     if (!(await this.#create(own))) throw new Error(`${own} exists`);
     let isReplaced = false;
     try {
-      // An empty text also stands for a file that cannot be read; one that is gone is created above.
+      // An empty text also stands for a file that cannot be read. A file that is gone is created by `acquire`.
       isReplaced = (await readText(this.#path)) === text;
       if (isReplaced) await rename(own, this.#path);
       if (isReplaced) await sleep(pauseMs, signal);
@@ -168,7 +171,7 @@ interface Stale {
   pauseMs: number;
 }
 
-/** @returns undefined when the file is gone; '' when it cannot be read, which is as good as any text. */
+/** Reads a lease file. @returns undefined when it is gone; '' when it cannot be read, which is compared like any text. */
 async function readText(path: string): Promise<string | undefined> {
   try {
     await using file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
@@ -191,9 +194,9 @@ async function watch(
   const text = await readText(path);
   if (text === undefined) return undefined;
   const holder = parseHolder(text);
-  const isDead = (): boolean => holder !== undefined && findFate(holder) === 'dead';
+  const isDead = (): boolean => holder !== undefined && readLiveness(holder) === 'dead';
   if (isDead()) return { text, pauseMs: DEAD_HOLDER_PAUSE_MS };
-  if (holder && findFate(holder) === 'alive') throw locked(out, holder);
+  if (holder && readLiveness(holder) === 'alive') throw lockedError(out, holder);
   const until = Date.now() + patienceMs;
   const message = `${out} may be in use by ${describe(holder)}; waiting up to ${Math.ceil(patienceMs / 1000)} s to see`;
   onWaiting?.({ reason: 'lock', until, opens: null, message });
@@ -207,7 +210,7 @@ async function watch(
     before = now;
     const present = await readText(path);
     if (present === undefined) return undefined;
-    if (present !== text) throw locked(out, parseHolder(present) ?? holder);
+    if (present !== text) throw lockedError(out, parseHolder(present) ?? holder);
     if (isDead()) return { text, pauseMs: DEAD_HOLDER_PAUSE_MS };
   }
   return { text, pauseMs: TAKEOVER_PAUSE_MS };
@@ -217,7 +220,7 @@ function describe(holder: Holder | undefined): string {
   return holder ? `process ${holder.pid} on ${holder.host}` : 'another process';
 }
 
-function locked(out: string, holder: Holder | undefined): ExportError {
+function lockedError(out: string, holder: Holder | undefined): ExportError {
   return new ExportError('LOCKED', `${out} is in use by ${describe(holder)}`, {
     hint: 'Let it finish, then run the pull again',
   });

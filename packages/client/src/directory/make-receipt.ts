@@ -1,3 +1,4 @@
+/** Makes the receipt and SHA256SUMS from a directory's state. */
 import { createHash } from 'node:crypto';
 import {
   EXPORT_TYPES,
@@ -8,7 +9,7 @@ import {
 } from '@tillroll/contract';
 import { addTally, emptyTally, type Sums, type Tally } from '../assemble/tally.ts';
 import { subtract } from '../time/ranges.ts';
-import { instantText } from '../time/span.ts';
+import { formatInstant } from '../time/span.ts';
 import { Zone } from '../time/zone.ts';
 import {
   DATABASE_FILE,
@@ -25,7 +26,7 @@ import { describeBasis, type Missing, type MonthRecord, type State } from './sta
 
 type MonthEntry = [type: ExportType, month: string, record: MonthRecord];
 
-/** All months, by type and time. */
+/** Lists all months of a state, by type and time. */
 export function listMonths({ types }: Pick<State, 'types'>): MonthEntry[] {
   return EXPORT_TYPES.flatMap((type) =>
     sortedEntries(types[type]?.months ?? {}).map(([month, record]): MonthEntry => [
@@ -42,7 +43,7 @@ function sortedEntries<T>(record: Record<string, T>): [string, T][] {
     .map((key) => [key, record[key] as T]);
 }
 
-/** Totals by currency, and by result for payments. */
+/** Makes the totals by currency, and by result for payments. */
 export function makeTotals(tallies: Record<ExportType, Tally>): Receipt['totals'] {
   return {
     orders: sortSums(tallies.ORDERS.sums).map(
@@ -67,7 +68,7 @@ export function makeTotals(tallies: Record<ExportType, Tally>): Receipt['totals'
   };
 }
 
-/** Totals by calendar month and currency. */
+/** Makes the totals by calendar month and currency. */
 export function makeMonths(tallies: Record<ExportType, Tally>): Receipt['months'] {
   return EXPORT_TYPES.flatMap((type) =>
     tallies[type].months
@@ -83,7 +84,7 @@ function sortSums(sums: readonly Sums[]): Sums[] {
   return sums.toSorted((a, b) => compare([a.currency, a.result], [b.currency, b.result]));
 }
 
-/** Null comes first. */
+/** Compares member by member. Null comes first. */
 function compare(a: readonly (string | null)[], b: readonly (string | null)[]): number {
   for (const [i, x] of a.entries()) {
     const y = b[i] ?? null;
@@ -94,7 +95,7 @@ function compare(a: readonly (string | null)[], b: readonly (string | null)[]): 
   return 0;
 }
 
-/** The tables that a month should have as files of its own, and has not. */
+/** Finds the tables that a month should have as files of its own, and has not. */
 export function findMissingTables(
   directory: Pick<State, 'format' | 'columns'>,
   type: ExportType,
@@ -118,19 +119,19 @@ function splitByMonth(type: ExportType, span: TimeRange, zone: Zone): MonthPart[
   }));
 }
 
-/** The months of a span of which something is not covered. @param coversOf by the month, `2026-01`. */
+/** Finds the months of a span that are not covered completely. @param findCovers finds a month's ranges by its name, `2026-01`. */
 export function findGaps(
   type: ExportType,
   span: TimeRange,
   zone: Zone,
-  coversOf: (month: string) => readonly TimeRange[] | undefined,
+  findCovers: (month: string) => readonly TimeRange[] | undefined,
 ): MonthPart[] {
   return splitByMonth(type, span, zone).filter(
-    (part) => subtract(part, coversOf(part.month) ?? []).length > 0,
+    (part) => subtract(part, findCovers(part.month) ?? []).length > 0,
   );
 }
 
-/** Why a month is not as it should be; undefined when it is. */
+/** Explains what a month lacks; undefined when it is complete. */
 function explainMonth(state: State, { type, month, ...part }: MonthPart): string | undefined {
   const record = state.types[type]?.months[month];
   if (!record || subtract(part, record.covers).length > 0) return 'not fetched yet';
@@ -207,7 +208,7 @@ export function makeReceipt(
   const spans = EXPORT_TYPES.flatMap((type) => {
     const wanted = state.types[type]?.wanted;
     if (!wanted) return [];
-    return [{ type, from: instantText(wanted.startTime), to: instantText(wanted.endTime) }];
+    return [{ type, from: formatInstant(wanted.startTime), to: formatInstant(wanted.endTime) }];
   });
   return {
     receipt: RECEIPT_VERSION,
@@ -228,11 +229,12 @@ export function makeReceipt(
   };
 }
 
+/** Formats a receipt as the text of its file. */
 export function formatReceipt(receipt: Receipt): string {
   return `${stringifyExact(receipt, 2)}\n`;
 }
 
-/** SHA256SUMS, as `sha256sum --check` reads it. @param text the receipt's, as it is in its file. */
+/** Formats SHA256SUMS, as `sha256sum --check` reads it. @param text the text of the receipt's file. */
 export function formatChecksums(receipt: Receipt, text: string): string {
   const sums = new Map<string, string>();
   for (const { path, sha256 } of [...receipt.files, ...receipt.tables]) sums.set(path, sha256);

@@ -1,7 +1,8 @@
+/** Prepares a directory for a pull, and refuses one that holds other things. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExportError } from '../errors.ts';
-import { folderModeFor, makeDirectory } from '../disk/write.ts';
+import { chooseFolderMode, makeDirectory } from '../disk/write.ts';
 import {
   absolutePath,
   CHECKSUMS_FILE,
@@ -16,15 +17,15 @@ import { checkOwnFolder, readState } from './state.ts';
 /** Permissions of the pull's own folders. */
 export const OWN_FOLDER_MODE = 0o700;
 /** Names that systems put into the root of a volume. */
-const OF_VOLUMES = new Set(['lost+found', 'System Volume Information', '$RECYCLE.BIN']);
+const VOLUME_NAMES = new Set(['lost+found', 'System Volume Information', '$RECYCLE.BIN']);
 
 /**
- * Makes a directory ready for a pull: it is made, empty, or known; it has its own folder; and nothing in
- * it leads outside.
+ * Prepares a directory for a pull: it is made where it is missing, has the pull's own folder, holds nothing
+ * that no pull made, and nothing in it leads outside.
  * @param out absolute. @throws ExportError DIRECTORY
  */
 export async function prepareDirectory(out: string, fileMode: number): Promise<void> {
-  if (!(await checkFolder(out))) await makeDirectory(out, folderModeFor(fileMode));
+  if (!(await checkFolder(out))) await makeDirectory(out, chooseFolderMode(fileMode));
   if (!(await readState(out, true))) await checkUnused(out);
   const own = absolutePath({ out }, OWN);
   await makeDirectory(own, OWN_FOLDER_MODE);
@@ -37,7 +38,7 @@ export async function prepareDirectory(out: string, fileMode: number): Promise<v
 
 async function checkUnused(out: string): Promise<void> {
   const others = (await readdir(out)).filter(
-    (name) => !name.startsWith('.') && !OF_VOLUMES.has(name),
+    (name) => !name.startsWith('.') && !VOLUME_NAMES.has(name),
   );
   // Another process may have begun a pull here meanwhile.
   if (others.length === 0 || (await readState(out, true))) return;

@@ -1,3 +1,4 @@
+/** The types of `receipt.json`. */
 import { type Amount, type ExportType, type TimeRange } from '@tillroll/contract';
 import type { Format } from './layout.ts';
 import type { Missing, TableRecord } from './state.ts';
@@ -20,7 +21,7 @@ export interface ReceiptFile {
   /** Ids of the exports that the objects came from. */
   exports: string[];
   objects: number;
-  /** Objects whose `createdTime` is outside `covers`; the server gave them all the same. */
+  /** Objects whose `createdTime` is outside `covers`; the server sent them nevertheless. */
   outside: number;
   /** Length and hex SHA-256 of the file as it is on disk. */
   bytes: number;
@@ -49,10 +50,12 @@ interface Totals {
   uncounted: number;
 }
 
+/** Totals of orders of one currency. */
 export interface OrderTotals extends Totals {
   total: Amount;
 }
 
+/** Totals of payments of one currency and result. */
 export interface PaymentTotals extends Totals {
   /** The text that the server wrote; null for payments without one. */
   result: string | null;

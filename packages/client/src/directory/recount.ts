@@ -1,3 +1,4 @@
+/** Counts a directory's objects again and compares them with its receipt. */
 import { EXPORT_TYPES, type ExportType, stringifyExact } from '@tillroll/contract';
 import type { FileSum } from '../disk/entries.ts';
 import { readLines } from '../assemble/read-lines.ts';
@@ -28,7 +29,7 @@ export class Recount {
     return this.tallies.ORDERS.objects + this.tallies.PAYMENTS.objects;
   }
 
-  /** @throws ExportError BAD_FILE when the content is not JSON lines, INTERRUPTED */
+  /** Counts the objects of one file. @throws ExportError BAD_FILE when the content is not JSON lines, INTERRUPTED */
   async read(file: ReceiptFile, signal: AbortSignal | undefined): Promise<FileSum> {
     const { path, type, covers } = file;
     const counter = new Counter(type, covers, this.#zone);
@@ -55,7 +56,7 @@ export class Recount {
   }
 }
 
-/** Faults of a receipt's sums, against what was counted. */
+/** Finds faults of a receipt's sums, compared with the counted ones. */
 export function findSumFaults(receipt: Receipt, recount: Recount): string[] {
   const counted = makeTotals(recount.tallies);
   const faults: string[] = [];
@@ -91,7 +92,7 @@ function findCoverFaults({ spans, files }: Receipt, zone: Zone): string[] {
   });
 }
 
-/** Faults that a receipt shows by itself: gaps, tables that are absent, a wrong `complete`. */
+/** Finds faults that a receipt shows by itself: gaps, tables that are absent, a wrong `complete`. */
 export function findReceiptFaults(receipt: Receipt): string[] {
   const { spans, files, tables, missing, format, complete } = receipt;
   const zone = new Zone(receipt.timezone);
@@ -124,7 +125,7 @@ export function findReceiptFaults(receipt: Receipt): string[] {
   return [...covers, ...absent, ...flag];
 }
 
-/** The types of a receipt, each once at most; each path once but for the tables of a database. */
+/** Finds types and paths that are in a receipt more than once. */
 export function findDuplicates({ spans, files }: Receipt): string[] {
   const types = EXPORT_TYPES.filter(
     (type) => spans.filter((span) => span.type === type).length > 1,

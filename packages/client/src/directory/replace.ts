@@ -1,12 +1,13 @@
+/** Replaces the files of a directory as its state says. */
 import { rename, rm, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { folderModeFor, makeDirectory, syncDirectory } from '../disk/write.ts';
+import { chooseFolderMode, makeDirectory, syncDirectory } from '../disk/write.ts';
 import { absolutePath, isOwnPath, OWN, parsePath, STAGING } from './layout.ts';
 import { OWN_FOLDER_MODE } from './prepare.ts';
 import { checkFile, checkFolder } from '../disk/entries.ts';
 import type { State } from './state.ts';
 
-/** Notes the files that a change makes, and removes those of months that are no longer in the state. */
+/** Notes in the state the files that a change makes, and those to remove because their month is gone. */
 export function noteMade(draft: State): void {
   const isKept = (path: string): boolean => {
     const parsed = parsePath(draft, path);
@@ -20,7 +21,7 @@ export function noteMade(draft: State): void {
 }
 
 /**
- * Removes and renames what the state names; after a kill, as much as is left of it.
+ * Removes and renames the files that the state names; after a kill, those that are left.
  * @param check called before each step: the lease must still be held.
  */
 export async function replaceFiles(
@@ -51,10 +52,10 @@ export async function replaceFiles(
   for (const folder of changed) await syncDirectory(folder);
 }
 
-/** Makes the folders above a file, with the permissions of their place. */
+/** Makes the folders above a file, with the permissions that belong there. */
 async function makeFoldersAbove(out: string, path: string, fileMode: number): Promise<void> {
   const names = path.split('/').slice(0, -1);
-  const mode = names[0] === OWN ? OWN_FOLDER_MODE : folderModeFor(fileMode);
+  const mode = names[0] === OWN ? OWN_FOLDER_MODE : chooseFolderMode(fileMode);
   for (let i = 1; i <= names.length; i++) {
     const folder = absolutePath({ out }, names.slice(0, i).join('/'));
     if (await checkFolder(folder)) continue;

@@ -1,3 +1,4 @@
+/** The state of a directory, `.tillroll/state.json`: its types, checked reading, durable writing. */
 import { createHash } from 'node:crypto';
 import {
   EXPORT_TYPES,
@@ -7,7 +8,7 @@ import {
   stringifyExact,
   type TimeRange,
 } from '@tillroll/contract';
-import { EXPORT_ID } from '../api/protocol.ts';
+import { EXPORT_ID } from '../api/parse-answer.ts';
 import type { Tally } from '../assemble/tally.ts';
 import { ExportError } from '../errors.ts';
 import { Zone } from '../time/zone.ts';
@@ -34,7 +35,7 @@ const OLD_STATE = `${OWN}/state.jsonl`;
 export const OWN_FILE_MODE = 0o600;
 
 /** The settings that a directory keeps. */
-export interface DirectoryHead extends TableOptions {
+export interface DirectorySettings extends TableOptions {
   source: { url: string; merchant: string };
   format: Format;
   gzip: boolean;
@@ -55,6 +56,7 @@ export interface FileRecord {
   last: number | null;
 }
 
+/** A table that was made. */
 export interface TableRecord {
   table: string;
   rows: number;
@@ -63,6 +65,7 @@ export interface TableRecord {
   sha256: string;
 }
 
+/** A month of one type: its files, and what is in them. */
 export interface MonthRecord {
   /** Ranges that the file covers: epoch ms, half-open, ascending. */
   covers: TimeRange[];
@@ -80,17 +83,19 @@ export interface OpenExport {
   id: string;
 }
 
+/** The state of one type. */
 export interface TypeState {
   /** The span that the directory is to cover. */
   wanted: TimeRange;
-  /** From where everything is to be fetched again, epoch ms; null: from nowhere. */
+  /** Everything from this time on is to be fetched again, epoch ms; null: nothing. */
   refreshFrom: number | null;
   /** By name, `2026-01`. */
   months: Record<string, MonthRecord>;
   exports: OpenExport[];
 }
 
-export interface State extends DirectoryHead {
+/** The document `.tillroll/state.json`. */
+export interface State extends DirectorySettings {
   version: typeof VERSION;
   types: Partial<Record<ExportType, TypeState>>;
   /** The version of the tables' shape; null when there are none. */
@@ -115,10 +120,11 @@ export interface Missing {
   reason: string;
 }
 
-export function emptyState(head: DirectoryHead): State {
+/** Makes the state of a new directory. */
+export function emptyState(settings: DirectorySettings): State {
   return {
     version: VERSION,
-    ...head,
+    ...settings,
     types: {},
     tablesVersion: null,
     database: null,
@@ -128,7 +134,7 @@ export function emptyState(head: DirectoryHead): State {
   };
 }
 
-/** A text that changes when a file of the whole directory has to be made anew. */
+/** Makes a text that changes when the file of the whole directory must be made again. */
 export function describeBasis({ types }: Pick<State, 'types'>): string {
   const hash = createHash('sha256');
   for (const type of EXPORT_TYPES)
@@ -174,7 +180,7 @@ const isTypeState = is.shape({
   months: is.record((name) => MONTH.test(name), isMonth),
   exports: is.list((value) => is.isRange(value) && is.shape({ id: isExportId })(value)),
 });
-const isHead = is.shape({
+const isSettings = is.shape({
   source: is.shape({ url: is.isText, merchant: is.matches(MERCHANT_ID) }),
   format: is.oneOf(...FORMATS),
   gzip: is.isBoolean,
@@ -192,7 +198,7 @@ const isStateShape = is.shape({
   obsolete: is.list(is.isText),
 });
 
-/** The name of a file in the staging folder, at any depth, which cannot lead out of it. */
+/** Tells whether a text is the name of a file in the staging folder, at any depth, that cannot lead out of it. */
 export function isStagedName(value: unknown): value is string {
   return is.matches(/^(?!.*\.\.)\w[\w.-]*(?:\/\w[\w.-]*)+$/)(value);
 }
@@ -206,21 +212,21 @@ function isZone(name: string): boolean {
 }
 
 function isState(value: unknown): value is State {
-  if (!isHead(value) || !isStateShape(value)) return false;
+  if (!isSettings(value) || !isStateShape(value)) return false;
   const state = value as State;
   const paths = [...state.made, ...state.obsolete, ...state.pending.map(({ path }) => path)];
   return isZone(state.timezone) && paths.every((path) => parsePath(state, path) !== undefined);
 }
 
-function otherVersion(out: string): ExportError {
+function otherVersionError(out: string): ExportError {
   return new ExportError('DIRECTORY', `${out} was written by another version of Tillroll`, {
     hint: 'Pull into a new directory',
   });
 }
 
 /**
- * Reads the state of a directory, checked to the last member: a prepared one must not lead a pull outside.
- * @param isOwn whether a state that others own or may write is refused: false for those who only look.
+ * Reads the state of a directory, and checks every member: a forged one must not lead a pull outside.
+ * @param isOwn true to refuse a state that others own or may write; false for a caller that only reads.
  * @returns undefined when no pull was there. @throws ExportError DIRECTORY
  */
 export async function readState(out: string, isOwn: boolean): Promise<State | undefined> {
@@ -229,7 +235,7 @@ export async function readState(out: string, isOwn: boolean): Promise<State | un
   const path = absolutePath({ out }, STATE);
   const text = await readText(path, isOwn);
   if (text === undefined) {
-    if (await findEntry(absolutePath({ out }, OLD_STATE))) throw otherVersion(out);
+    if (await findEntry(absolutePath({ out }, OLD_STATE))) throw otherVersionError(out);
     return undefined;
   }
   if (isOwn) await checkOwnFolder(own);
@@ -241,13 +247,13 @@ export async function readState(out: string, isOwn: boolean): Promise<State | un
   }
   if (isState(value) && value.version === VERSION) return value;
   const { version } = (value ?? {}) as { version?: unknown };
-  if (Number.isInteger(version) && version !== VERSION) throw otherVersion(out);
+  if (Number.isInteger(version) && version !== VERSION) throw otherVersionError(out);
   throw new ExportError('DIRECTORY', `${path} is damaged: a pull did not write it like this`, {
     hint: 'Pull into a new directory',
   });
 }
 
-/** @throws ExportError DIRECTORY when others own a folder or may write it. */
+/** Checks the pull's own folder. @throws ExportError DIRECTORY when others own it or may write it. */
 export async function checkOwnFolder(path: string): Promise<void> {
   const entry = await findEntry(path);
   if (entry) checkOwner(path, entry);

@@ -1,3 +1,4 @@
+/** Lists the files of data that are in a directory, whoever made them. */
 import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { findErrno } from '../disk/errors.ts';
@@ -13,7 +14,7 @@ export interface Survey {
   unreadable: { path: string; code: string }[];
 }
 
-/** Files that readers of data would take for data, also in folders that no pull made. */
+/** Names that readers of data would take for data, also in folders that no pull made. */
 const DATA_FILE = /\.(?:jsonl|ndjson|json|csv|tsv|parquet|duckdb|wal)(?:\.(?:gz|zst|bz2))?$/i;
 
 function isDataFolder(path: string): boolean {

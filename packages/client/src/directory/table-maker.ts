@@ -1,7 +1,8 @@
+/** The interface between a pull and a package that makes tables. */
 import type { ExportType } from '@tillroll/contract';
 import type { TableFormat } from './layout.ts';
 
-/** The JSON lines of one month, which tables are made of. */
+/** The JSON lines of one month, from which tables are made. */
 export interface LinesFile {
   type: ExportType;
   /** `2026-01`. */
@@ -23,6 +24,7 @@ export interface TableOptions {
   csvBom: boolean;
 }
 
+/** The task of a conversion: JSON lines in, tables out. */
 export interface Conversion extends TableOptions {
   /** One month for a format of scope `month`; all of them, by type and time, for `directory`. */
   months: readonly LinesFile[];
@@ -45,7 +47,7 @@ export interface ConvertedTable {
   rows: number;
 }
 
-/** Makes tables of a pull's objects. `@tillroll/formats` has one. */
+/** Makes tables from a pull's objects. `@tillroll/formats` has one. */
 export interface TableMaker {
   /** Version of the tables' shape: another one makes all tables anew. */
   version: number;

@@ -1,10 +1,11 @@
+/** Verifies a directory against its receipt. */
 import { resolve } from 'node:path';
 import { printable } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';
 import { throwIfAborted } from '../http/retry.ts';
-import { readReceipt } from './check-receipt.ts';
+import { readReceipt } from './read-receipt.ts';
 import { findErrno } from '../disk/errors.ts';
-import { explainFaults, findFile } from './inspect-files.ts';
+import { explainFaults, inspectFile } from './inspect-files.ts';
 import type { ExpectedFile, Fault, FoundFile } from './inspect-files.ts';
 import {
   absolutePath,
@@ -21,6 +22,7 @@ import { readText } from '../disk/entries.ts';
 import { readState } from './state.ts';
 import { surveyDirectory } from './survey.ts';
 
+/** Options of `verify`. */
 export interface VerifyOptions {
   signal?: AbortSignal | undefined;
   /** `done` and `total` are files. */
@@ -56,8 +58,8 @@ interface Context {
 
 /**
  * Checks a directory against its receipt, offline: the length, SHA-256 and objects of each file; files that
- * are in no receipt; SHA256SUMS; gaps, counts, times and totals. It finds accidents: who wants to deceive
- * can write the receipt, too.
+ * are in no receipt; SHA256SUMS; gaps, counts, times and totals. It finds accidents, not
+ * deceit: the receipt can be rewritten, too.
  * @throws ExportError DIRECTORY when there is no receipt, INTERRUPTED
  */
 export async function verify(
@@ -156,12 +158,12 @@ async function checkChecksums(
   return sums;
 }
 
-/** The files of a receipt, by path. A path that the layout does not make is a fault, and is not opened. */
+/** Lists the files of a receipt, by path. A path that the layout does not make is a fault, and is not opened. */
 function listExpected({ receipt, faults }: Context): Map<string, ExpectedFile> {
   const expected = new Map<string, ExpectedFile>();
-  const add = (file: ExpectedFile, isOfPlace: boolean): void => {
+  const add = (file: ExpectedFile, isLayoutPath: boolean): void => {
     const { path, bytes, sha256 } = file;
-    if (isOfPlace) expected.set(path, { path, bytes, sha256 });
+    if (isLayoutPath) expected.set(path, { path, bytes, sha256 });
     else if (!faults.some((fault) => fault.path === path))
       faults.push({ path, message: 'is not a path that a pull makes' });
   };
@@ -204,7 +206,7 @@ async function checkFiles(
     expected.has(path) || pending.has(path) || [RECEIPT_FILE, CHECKSUMS_FILE].includes(path);
   for (const path of survey.files)
     if (!isKnown(path))
-      unknown.set(path, await findFile(out, path, (bytes) => lengths.has(bytes), signal));
+      unknown.set(path, await inspectFile(out, path, (bytes) => lengths.has(bytes), signal));
   for (const path of survey.links) {
     if (isKnown(path)) continue;
     faults.push({ path, message: 'is not a regular file, and no pull made it' });
@@ -223,7 +225,7 @@ function isAsExpected({ checksums }: Context, file: ExpectedFile, found: FoundFi
   return found.sha256 === file.sha256 || found.sha256 === checksums.get(file.path);
 }
 
-/** Looks at one expected file. JSON lines are counted while they are hashed. */
+/** Inspects one expected file. JSON lines are counted while they are hashed. */
 async function readExpected(
   { out, signal, faults }: Context,
   recount: Recount,
@@ -231,16 +233,16 @@ async function readExpected(
   lines: Receipt['files'][number] | undefined,
   lengths: ReadonlySet<number>,
 ): Promise<FoundFile> {
-  const found = await findFile(out, file.path, () => false, signal);
+  const found = await inspectFile(out, file.path, () => false, signal);
   if (found.is !== 'file' || found.code !== undefined) return found;
   const isHashed = (bytes: number): boolean => lengths.has(bytes) || bytes === file.bytes;
-  if (!lines || found.bytes !== file.bytes) return findFile(out, file.path, isHashed, signal);
+  if (!lines || found.bytes !== file.bytes) return inspectFile(out, file.path, isHashed, signal);
   try {
     const { bytes, sha256 } = await recount.read(lines, signal);
     return { is: 'file', bytes, sha256 };
   } catch (error) {
     if (!(error instanceof ExportError) || error.code !== 'BAD_FILE') throw error;
-    const hashed = await findFile(out, file.path, () => true, signal);
+    const hashed = await inspectFile(out, file.path, () => true, signal);
     const isOriginal = hashed.is === 'file' && hashed.sha256 === file.sha256;
     if (isOriginal) faults.push({ path: file.path, message: error.message });
     return hashed;

@@ -1,3 +1,4 @@
+/** Finds, checks and reads files without following symbolic links. */
 import { constants } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { lstat, open, readdir, type FileHandle } from 'node:fs/promises';
@@ -9,7 +10,7 @@ import { findErrno } from './errors.ts';
 /** State and receipt of ten years have less than a megabyte. */
 const MAX_TEXT_BYTES = 64 * 1024 * 1024;
 
-/** The entry itself, never what a symbolic link leads to; undefined when there is none. */
+/** Finds an entry itself, never what a symbolic link leads to; undefined when there is none. */
 export async function findEntry(path: string): Promise<Stats | undefined> {
   try {
     return await lstat(path);
@@ -25,7 +26,7 @@ function describeEntry(entry: Stats): string {
   return entry.isFile() ? 'a file' : 'a special file';
 }
 
-/** @returns false when nothing is there. @throws ExportError DIRECTORY for a link or anything but a directory. */
+/** Checks for a directory. @returns false when nothing is there. @throws ExportError DIRECTORY for a link or anything else. */
 export async function checkFolder(path: string): Promise<boolean> {
   const entry = await findEntry(path);
   if (!entry || entry.isDirectory()) return entry !== undefined;
@@ -37,7 +38,7 @@ export async function checkFolder(path: string): Promise<boolean> {
   });
 }
 
-/** @returns false when nothing is there. @throws ExportError DIRECTORY for a link or anything but a file. */
+/** Checks for a regular file. @returns false when nothing is there. @throws ExportError DIRECTORY for a link or anything else. */
 export async function checkFile(path: string): Promise<boolean> {
   const entry = await findEntry(path);
   if (!entry || entry.isFile()) return entry !== undefined;
@@ -47,7 +48,7 @@ export async function checkFile(path: string): Promise<boolean> {
 }
 
 /**
- * Others who own or may write a pull's own files decide what it moves: such files are refused.
+ * Checks that nobody else owns a pull's own file or may write it: they could decide what the pull moves.
  * Windows has no such owners and modes.
  * @throws ExportError DIRECTORY
  */
@@ -72,7 +73,7 @@ export function checkOwner(path: string, { uid, mode }: Pick<Stats, 'uid' | 'mod
 
 /**
  * Reads a file, which must be a regular one.
- * @param isOwn whether others must not own it and must not be able to write it.
+ * @param isOwn true to refuse a file that others own or may write.
  * @returns undefined when it is not there. @throws ExportError DIRECTORY
  */
 export async function readText(path: string, isOwn = false): Promise<string | undefined> {
@@ -106,20 +107,21 @@ export async function refuseLinks(folder: string): Promise<void> {
   }
 }
 
-/** The system refuses a symbolic link, and a pipe does not block. */
+/** Flags of reading: the system refuses a symbolic link, and a pipe does not block. */
 export const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
+/** Opens a file for reading; the system refuses a symbolic link. */
 export async function openForReading(path: string): Promise<FileHandle> {
   return open(path, READ_FLAGS);
 }
 
-/** A file as it is on disk: length and hex SHA-256. */
+/** Length and hex SHA-256 of a file as it is on disk. */
 export interface FileSum {
   bytes: number;
   sha256: string;
 }
 
-/** @throws a system error for a link; ExportError INTERRUPTED */
+/** Reads the length and SHA-256 of a file. @throws a system error for a link; ExportError INTERRUPTED */
 export async function sumFile(path: string, signal?: AbortSignal): Promise<FileSum> {
   await using file = await openForReading(path);
   const hash = createHash('sha256');

@@ -1,10 +1,11 @@
+/** Turns errors of the file system into errors of this library. */
 import { ExportError } from '../errors.ts';
 
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 const REFUSED = new Set(['ENOENT', 'EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP']);
 
-/** An error of the file system as an error of this library; any other error as it is. */
-export function diskError(error: unknown): unknown {
+/** Turns an error of the file system into an error of this library. Any other error is returned as it is. */
+export function toDiskError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof ExportError) return error;
   const { code, path, syscall } = error as NodeJS.ErrnoException;
   if (code === undefined || syscall === undefined) return error;
@@ -21,7 +22,7 @@ export function diskError(error: unknown): unknown {
   return new ExportError('DISK', `${syscall} of ${where} failed (${code})`, { cause: error });
 }
 
-/** The code of a file system's error, such as `ENOENT`. */
+/** Finds the code of a file system's error, such as `ENOENT`; empty for other errors. */
 export function findErrno(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? '';
 }

@@ -1,3 +1,4 @@
+/** Writes files and directories durably, with exact permissions. */
 import { chmod, mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { dirname } from 'node:path';
@@ -37,8 +38,8 @@ export async function makeRealDirectory(path: string): Promise<void> {
   await checkFolder(path);
 }
 
-/** Permissions of a directory for files with `fileMode`: those who can read them can enter it. */
-export function folderModeFor(fileMode: number): number {
+/** Chooses the permissions of a directory for files with `fileMode`: users who can read the files can enter it. */
+export function chooseFolderMode(fileMode: number): number {
   return 0o700 | fileMode | ((fileMode & 0o444) >> 2);
 }
 
@@ -73,7 +74,7 @@ export async function writeSynced(path: string, text: string, mode: number): Pro
 }
 
 /** Makes a written file durable, with exact permissions. */
-export async function sealFile(path: string, mode: number): Promise<void> {
+export async function syncFile(path: string, mode: number): Promise<void> {
   await using file = await open(path, constants.O_RDWR | constants.O_NOFOLLOW);
   await file.chmod(mode);
   await file.sync();
@@ -102,7 +103,7 @@ export async function replaceText(
   await syncDirectory(dirname(path));
 }
 
-/** Writes pieces one behind the other. Unlike a single `writev`, it fails when the disk fills half-way. */
+/** Writes pieces one after another. Unlike a single `writev`, it fails when the disk fills half-way. */
 export async function writePieces(
   file: FileHandle,
   pieces: Buffer[],

@@ -1,3 +1,4 @@
+/** Checks that a raw file is complete, valid, and the one of the manifest. */
 import { createHash, type Hash } from 'node:crypto';
 import type { ExportFile } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';
@@ -14,8 +15,8 @@ export interface FileContent {
   sha256: string | undefined;
 }
 
-/** @returns how many bytes a file may inflate to. */
-export function contentLimit(expected: ExportFile | undefined): number {
+/** Chooses the number of bytes that a file may inflate to. */
+export function chooseContentLimit(expected: ExportFile | undefined): number {
   return expected?.bytes ?? MAX_CONTENT_BYTES;
 }
 
@@ -43,7 +44,7 @@ export class ContentChecker {
     this.#reader.push(chunk);
   }
 
-  /** @throws ExportError BAD_FILE when it is incomplete, or not the file of the manifest. */
+  /** Ends the check. @throws ExportError BAD_FILE when the file is incomplete, or not the one of the manifest. */
   end(): FileContent {
     this.#reader.end();
     const sha256 = this.#sha256 ?? this.#hash?.digest('hex');
@@ -53,7 +54,7 @@ export class ContentChecker {
   }
 }
 
-/** @throws ExportError BAD_FILE when a file is not the one of the export's manifest. */
+/** Compares a file with its manifest entry. @throws ExportError BAD_FILE when it is not the one of the export's manifest. */
 function verifyAgainstManifest(
   expected: ExportFile | undefined,
   { objects, bytes, sha256 }: FileContent,

@@ -1,9 +1,10 @@
+/** Downloads the raw files of an export to a folder, several at once, resumable. */
 import type { ExportFile, ExportObject } from '@tillroll/contract';
 import type { LimitFunction } from 'p-limit';
 import type { ExportApi } from '../api/export-api.ts';
 import { makeRealDirectory } from '../disk/write.ts';
 import { ExportError } from '../errors.ts';
-import { interrupted, type OnWaiting } from '../http/retry.ts';
+import { interruptedError, type OnWaiting } from '../http/retry.ts';
 import { fetchFile } from './fetch-file.ts';
 import {
   filesGoneError,
@@ -14,7 +15,7 @@ import {
 } from './file-list.ts';
 import { FileUrls } from './file-urls.ts';
 import { listParts, PartSink, removeOwnFiles, removePart, type PartList } from './part-files.ts';
-import { readManifest, writeManifest } from './parts-manifest.ts';
+import { readPartsManifest, writePartsManifest } from './parts-manifest.ts';
 
 /** One raw file of an export, on disk. */
 export interface Part {
@@ -43,6 +44,7 @@ export interface ExportParts extends AsyncDisposable {
   refetch(position: number, fault: ExportError): Promise<Part>;
 }
 
+/** Options of `openExportParts`. */
 export interface ExportPartsOptions {
   api: ExportApi;
   exportId: string;
@@ -68,7 +70,7 @@ export async function openExportParts(options: ExportPartsOptions): Promise<Expo
   const { api, exportId, folder, signal, onWaiting, isNeeded = () => true } = options;
   await makeRealDirectory(folder);
   let list = await listParts(folder);
-  const saved = await readManifest(folder, exportId);
+  const saved = await readPartsManifest(folder, exportId);
   const isComplete = saved?.every((_, position) => list.whole.has(position) || !isNeeded(position));
   let listed: ListedFile[] | undefined;
   if (options.exported || !isComplete) {
@@ -79,10 +81,10 @@ export async function openExportParts(options: ExportPartsOptions): Promise<Expo
   const files = listed ? orderAs(saved, listed) : saved;
   if (!files) throw filesGoneError(exportId);
   if (files === listed) {
-    // Other files than before: what is there belongs to none of them.
+    // The export has other files than before: those on disk belong to none of them.
     if (list.whole.size > 0 || saved) await removeOwnFiles(folder);
     list = { whole: new Map(), begun: new Set() };
-    await writeManifest(folder, exportId, files);
+    await writePartsManifest(folder, exportId, files);
   }
   const parts = new Parts(options, files, listed);
   parts.begin(list, isNeeded);
@@ -91,7 +93,7 @@ export async function openExportParts(options: ExportPartsOptions): Promise<Expo
 
 /** Tells whether all files of an export are on disk, so that no server has to be asked. */
 export async function hasAllParts(folder: string, exportId: string): Promise<boolean> {
-  const files = await readManifest(folder, exportId);
+  const files = await readPartsManifest(folder, exportId);
   if (!files) return false;
   const { whole } = await listParts(folder);
   return files.every((_, position) => whole.has(position));
@@ -135,13 +137,13 @@ class Parts implements ExportParts {
     this.#signal = AbortSignal.any([signal, this.#stop.signal]);
     this.#urls = new FileUrls(api, exportId, listed, { signal: this.#signal, onWaiting });
     this.#slots = files.map(() => newSlot());
-    const onAbort = (): void => this.#fail(interrupted(this.#signal.reason));
+    const onAbort = (): void => this.#fail(interruptedError(this.#signal.reason));
     this.#signal.addEventListener('abort', onAbort, { once: true });
   }
 
   begin({ whole, begun }: PartList, isNeeded: (position: number) => boolean): void {
     this.#begun = begun;
-    if (this.#signal.aborted) this.#fail(interrupted(this.#signal.reason));
+    if (this.#signal.aborted) this.#fail(interruptedError(this.#signal.reason));
     for (let position = 0; position < this.count; position++) {
       const path = whole.get(position);
       if (path === undefined && isNeeded(position)) this.#schedule(position);
@@ -183,7 +185,7 @@ class Parts implements ExportParts {
   }
 
   #schedule(position: number): void {
-    // The outcome is in the slot: a file that waits behind those of another export is nobody's concern.
+    // Not awaited: the outcome is in the slot, and the file may wait for those of another export.
     void this.#options.limit(async () => {
       if (this.#failure !== undefined) return;
       const fetching = this.#recordPart(position, () => this.#fetch(position));

@@ -1,15 +1,18 @@
+/** Downloads one raw file: retries, ranges, redirects and expired URLs. */
 import type { ExportApi } from '../api/export-api.ts';
 import { ExportError, type ErrorCode } from '../errors.ts';
-import { findHeader, type HttpAnswer } from '../http/request.ts';
+import { findHeader, isGzipAnnounced } from '../http/headers.ts';
+import type { HttpAnswer } from '../http/request.ts';
 import { withRetry, type OnWaiting } from '../http/retry.ts';
 import { parseRetryAfter } from '../http/retry-after.ts';
 import type { FileEntry } from './file-list.ts';
-import { parseFileUrl } from './file-url.ts';
+import { parseFileUrl } from './parse-file-url.ts';
 import type { FileUrls } from './file-urls.ts';
 import type { FileHead, Sink } from './sink.ts';
 
+/** A file of an export, with a name for messages. */
 export interface FileToFetch extends FileEntry {
-  /** Names the file in messages. */
+  /** Such as `file 7 of export X`. */
   name: string;
 }
 
@@ -32,10 +35,10 @@ const EXPIRED: ReadonlySet<number> = new Set([401, 403, 404, 410]);
 const PROGRESS_BYTES = 64 * 1024;
 
 /**
- * Fetches one file as it is served, undecoded, into a sink. A try that breaks off is resumed by `Range`
+ * Fetches one raw file, undecoded, into a sink. A try that breaks off is resumed by `Range`
  * where a strong ETag proves that it is the same file; else the file begins again.
  * @throws ExportError GONE, NETWORK, PROTOCOL, REFUSED, INTERRUPTED; BAD_FILE when it is too
- * long. What it contains is not looked at.
+ * long. Its content is not checked.
  */
 export async function fetchFile(
   api: ExportApi,
@@ -88,7 +91,7 @@ class FileFetch {
         isExempt: () => this.#isRefreshingUrl,
       });
     } catch (error) {
-      // A connection, not an answer: the message does not name the file yet.
+      // Without a status, the connection failed: the message does not name the file yet.
       const isBroken =
         error instanceof ExportError && error.code === 'NETWORK' && error.status === undefined;
       if (!isBroken || this.#isRefreshingUrl) throw error;
@@ -106,7 +109,7 @@ class FileFetch {
     return true;
   }
 
-  /** Position to resume at; 0: the file begins again. */
+  /** Position to resume at; 0 when the file begins again. */
   #resumeFrom(): number {
     const { head, received } = this.#sink;
     return head?.etag && !this.#isNotResumable ? received : 0;
@@ -123,14 +126,14 @@ class FileFetch {
     }
   }
 
-  /** Opens the file; a URL that expired is renewed by reading the export again. */
+  /** Opens the file; a URL that expired is refreshed by reading the export again. */
   async #openWithFreshUrl(from: number): Promise<HttpAnswer> {
     let url = await this.#whileRefreshing(this.#urls.find(this.#file.key));
     for (;;) {
       const answer = await this.#open(url, from);
       if (!EXPIRED.has(answer.status) || ++this.#urlRefreshes > MAX_URL_REFRESHES) return answer;
       answer.discard();
-      url = await this.#whileRefreshing(this.#urls.renew(this.#file.key, url));
+      url = await this.#whileRefreshing(this.#urls.refresh(this.#file.key, url));
     }
   }
 
@@ -210,7 +213,7 @@ class FileFetch {
       throw this.#notResumable(`byte ${from} was asked for, and "${range}" came`);
     if (total !== '*' && typeof head?.length === 'number' && Number(total) !== head.length)
       throw this.#notResumable(`its length was ${head.length}, and is ${total}`);
-    if (isAnnouncedGzip(answer) !== (head?.encoding === 'gzip'))
+    if (isGzipAnnounced(answer.headers) !== (head?.encoding === 'gzip'))
       throw this.#notResumable('the range is of another encoding');
     if (etag !== undefined && etag !== head?.etag)
       throw this.#notResumable('the range is of another file');
@@ -236,10 +239,6 @@ class FileFetch {
   }
 }
 
-function isAnnouncedGzip({ headers }: HttpAnswer): boolean {
-  return /^(x-)?gzip$/i.test((findHeader(headers, 'content-encoding') ?? '').trim());
-}
-
 /**
  * @param first bytes of the body. They tell whether it is gzip: proxies inflate and keep the header. A file that is gzip
  * without a header, and an encoding that nobody asked for, are left to the check of the content.
@@ -249,7 +248,7 @@ function parseHead(answer: HttpAnswer, first: Buffer): FileHead {
   const length = findHeader(answer.headers, 'content-length') ?? '';
   return {
     etag: /^"[^"]*"$/.test(etag) ? etag : null,
-    encoding: isAnnouncedGzip(answer) && first[0] === 0x1f ? 'gzip' : 'identity',
+    encoding: isGzipAnnounced(answer.headers) && first[0] === 0x1f ? 'gzip' : 'identity',
     length: /^\d{1,15}$/.test(length) ? Number(length) : null,
   };
 }

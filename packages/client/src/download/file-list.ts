@@ -1,3 +1,4 @@
+/** Lists the files of an export in the order of their objects. */
 import type { ExportFile, ExportObject } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';
 
@@ -9,6 +10,7 @@ export interface FileEntry {
   expected: ExportFile | undefined;
 }
 
+/** A file with its present URL. */
 export interface ListedFile extends FileEntry {
   url: string;
 }
@@ -58,7 +60,7 @@ export function listFiles(exported: ExportObject): ListedFile[] | undefined {
     .map(({ file }) => file);
 }
 
-/** @returns the files in the order of the manifest, or `listed` itself when it has other keys. */
+/** Orders files as the saved manifest does. @returns `listed` itself when its keys are not those of the manifest. */
 export function orderAs(
   saved: readonly FileEntry[] | undefined,
   listed: ListedFile[],

@@ -1,4 +1,5 @@
-import type { CallOptions, ExportApi } from '../api/export-api.ts';
+import type { ExportApi } from '../api/export-api.ts';
+import type { CallOptions } from '../api/call-options.ts';
 import { ExportError } from '../errors.ts';
 import { filesGoneError, listFiles, type ListedFile } from './file-list.ts';
 
@@ -8,7 +9,7 @@ export class FileUrls {
   readonly #exportId: string;
   readonly #call: CallOptions;
   #urls: ReadonlyMap<string, string> | undefined;
-  /** Several files whose URLs expired together share one reading. */
+  /** Several files whose URLs expired together share one reading of the export. */
   #reading: Promise<void> | undefined;
 
   /** @param files undefined: the export is read when a URL is needed. */
@@ -33,7 +34,7 @@ export class FileUrls {
   }
 
   /** Finds a URL other than `stale`, which expired. @throws ExportError GONE */
-  async renew(key: string, stale: string): Promise<string> {
+  async refresh(key: string, stale: string): Promise<string> {
     if (this.#urls?.get(key) === stale) await this.#read();
     return this.find(key);
   }

@@ -1,10 +1,13 @@
+/** Creates an export, or continues an earlier one, and waits until it is DONE. */
 import type { ExportObject, ExportRequest } from '@tillroll/contract';
-import type { ExportApi, WaitOptions } from '../api/export-api.ts';
+import type { ExportApi } from '../api/export-api.ts';
+import type { WaitOptions } from '../api/call-options.ts';
 import { ERRORS, ExportError } from '../errors.ts';
 import { announceAndWait, backoffMs } from '../http/retry.ts';
 
+/** Options of `obtainExport`. */
 export interface ObtainOptions extends WaitOptions {
-  /** An export that an earlier run asked for; replaced by a new one when it is of no use any more. */
+  /** An export that an earlier run asked for; replaced by a new one when it can no longer be used. */
   exportId?: string | undefined;
   /** Called with the id of each export that was created, before it is waited for. */
   onCreated?: ((exportId: string) => Promise<void>) | undefined;

@@ -1,3 +1,4 @@
+/** Names and writes the raw files in a folder of parts, also those that are not whole yet. */
 import { constants } from 'node:fs';
 import { open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,17 +13,23 @@ import type { FileEncoding, FileHead, Sink } from './sink.ts';
 const GATHER_BYTES = 256 * 1024;
 const GATHER_MS = 250;
 
-/** Nobody else reads what is temporary. */
+/** Permissions of temporary files: for the owner alone. */
 export const PRIVATE_FILE = 0o600;
 const { O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
 
 /** The names in a folder of parts: whole files, temporary ones, sidecars, and the manifest. */
 const OWN_NAME = /^(?:\d{4,6}\.(?:json|json\.gz|part|part\.json)|manifest\.json)$/;
-const WHOLE_NAME = /^\d{4,6}\.json(?:\.gz)?$/;
+/** The name of a whole raw file. */
+export const RAW_FILE_NAME = /^\d{4,6}\.json(?:\.gz)?$/;
 const SUFFIX = { gzip: '.json.gz', identity: '.json' } as const;
 
-function baseName(position: number): string {
+function formatBaseName(position: number): string {
   return String(position).padStart(4, '0');
+}
+
+/** Formats the name of a whole raw file: `0007.json`, `0007.json.gz`. */
+export function formatRawFileName(position: number, encoding: FileEncoding): string {
+  return formatBaseName(position) + SUFFIX[encoding];
 }
 
 /** The files of a folder of parts, by position. */
@@ -33,7 +40,7 @@ export interface PartList {
   begun: Set<number>;
 }
 
-/** @throws ExportError DIRECTORY when one of our names is a link, a folder or the like. */
+/** Lists the parts in a folder. @throws ExportError DIRECTORY when one of our names is a link, a folder or the like. */
 export async function listParts(folder: string): Promise<PartList> {
   const whole = new Map<number, string>();
   const begun = new Set<number>();
@@ -45,7 +52,8 @@ export async function listParts(folder: string): Promise<PartList> {
     if (entry.name.endsWith('.part.json')) begun.add(position);
     const isGzip = entry.name.endsWith('.gz');
     // The gzip encoding is kept when both encodings of one file are there.
-    if (WHOLE_NAME.test(entry.name) && (isGzip || !whole.has(position))) whole.set(position, path);
+    if (RAW_FILE_NAME.test(entry.name) && (isGzip || !whole.has(position)))
+      whole.set(position, path);
   }
   return { whole, begun };
 }
@@ -59,7 +67,7 @@ export async function removeOwnFiles(folder: string): Promise<void> {
 /** Removes one file, whole or not. */
 export async function removePart(folder: string, position: number): Promise<void> {
   for (const suffix of [...Object.values(SUFFIX), '.part', '.part.json'])
-    await rm(join(folder, baseName(position) + suffix), { force: true });
+    await rm(join(folder, formatBaseName(position) + suffix), { force: true });
 }
 
 /**
@@ -79,11 +87,11 @@ export class PartSink implements Sink {
   #hasSidecar = false;
 
   constructor(folder: string, position: number) {
-    this.#base = join(folder, baseName(position));
+    this.#base = join(folder, formatBaseName(position));
     this.#path = `${this.#base}.part`;
   }
 
-  /** Takes up what an earlier run received, if its sidecar allows that. */
+  /** Resumes a file that an earlier run began, if its sidecar allows that. */
   static async resume(folder: string, position: number): Promise<PartSink> {
     const sink = new PartSink(folder, position);
     sink.#hasSidecar = true;
@@ -173,7 +181,7 @@ export class PartSink implements Sink {
   }
 }
 
-/** Reads what is known of a temporary file; undefined when that is nothing, or is damaged. */
+/** Reads the headers of a temporary file; undefined when there are none, or they are damaged. */
 async function readSidecar(path: string): Promise<FileHead | undefined> {
   const text = await readText(path);
   try {

@@ -1,5 +1,6 @@
+/** Reads and writes the list of an export's files beside its parts. */
 import { join } from 'node:path';
-import { EXPORT_ID, isFileEntry } from '../api/protocol.ts';
+import { EXPORT_ID, isFileEntry } from '../api/parse-answer.ts';
 import { readText } from '../disk/entries.ts';
 import { replaceText } from '../disk/write.ts';
 import type { FileEntry } from './file-list.ts';
@@ -14,8 +15,8 @@ interface ManifestEntry {
   sha256?: string;
 }
 
-/** Reads which files an export has; undefined when that is not known, or is about another export. */
-export async function readManifest(
+/** Reads the list of an export's files; undefined when there is none, or it is about another export. */
+export async function readPartsManifest(
   folder: string,
   exportId: string,
 ): Promise<FileEntry[] | undefined> {
@@ -37,8 +38,8 @@ export async function readManifest(
   return isWhole ? entries : undefined;
 }
 
-/** Writes which files an export has, so that a folder whose parts are all there needs no server. */
-export async function writeManifest(
+/** Writes the list of an export's files, so that a folder with all of its parts needs no server. */
+export async function writePartsManifest(
   folder: string,
   exportId: string,
   files: readonly FileEntry[],

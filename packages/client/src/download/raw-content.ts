@@ -1,10 +1,11 @@
+/** Checks and copies the content of raw files for `download`. */
 import { createHash } from 'node:crypto';
 import type { ExportFile } from '@tillroll/contract';
-import { writeContent } from '../disk/content.ts';
+import { writeContent } from '../disk/write-content.ts';
 import { openForReading, type FileSum } from '../disk/entries.ts';
-import { sealFile } from '../disk/write.ts';
+import { syncFile } from '../disk/write.ts';
 import { inflate } from '../json/inflate.ts';
-import { ContentChecker, contentLimit } from './check-content.ts';
+import { ContentChecker, chooseContentLimit } from './check-content.ts';
 
 /** A checked file: length and hex SHA-256 are those on disk. */
 export interface CheckedFile extends FileSum {
@@ -20,8 +21,8 @@ async function* readChunks(path: string): AsyncGenerator<Buffer, void, void> {
   yield* file.createReadStream(options) as AsyncIterable<Buffer>;
 }
 
-/** Checks a file that is on disk. @throws ExportError BAD_FILE */
-export async function checkFile(
+/** Checks a raw file that is on disk. @throws ExportError BAD_FILE */
+export async function checkRawFile(
   path: string,
   expected: ExportFile | undefined,
 ): Promise<CheckedFile> {
@@ -35,13 +36,13 @@ export async function checkFile(
       yield chunk;
     }
   };
-  for await (const chunk of inflate(hashed(), contentLimit(expected))) checker.push(chunk);
+  for await (const chunk of inflate(hashed(), chooseContentLimit(expected))) checker.push(chunk);
   return { objects: checker.end().objects, bytes, sha256: hash.digest('hex') };
 }
 
 /**
- * Writes the content of a served file, inflated or compressed anew, and checks it on the way. The file
- * is durable afterwards.
+ * Copies the content of a raw file, inflated or compressed again, and checks it on the way. The copy
+ * is durable.
  * @param target is replaced.
  * @throws ExportError BAD_FILE when the content is bad; a system error of the disk.
  */
@@ -52,13 +53,13 @@ export async function copyChecked(
   const { expected } = source;
   const checker = new ContentChecker(expected, () => undefined);
   const content = async function* (): AsyncGenerator<Buffer, void, void> {
-    for await (const chunk of inflate(readChunks(source.path), contentLimit(expected))) {
+    for await (const chunk of inflate(readChunks(source.path), chooseContentLimit(expected))) {
       checker.push(chunk);
       yield chunk;
     }
   };
   const sum = await writeContent(target.path, content(), target);
   const { objects } = checker.end();
-  await sealFile(target.path, target.mode);
+  await syncFile(target.path, target.mode);
   return { objects, ...sum };
 }

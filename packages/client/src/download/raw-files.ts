@@ -1,11 +1,13 @@
+/** `download`: the raw files of one export in a directory, with a manifest. */
 import { rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { ExportObject } from '@tillroll/contract';
 import pLimit from 'p-limit';
-import type { CallOptions, ExportApi } from '../api/export-api.ts';
-import { EXPORT_ID } from '../api/protocol.ts';
+import type { ExportApi } from '../api/export-api.ts';
+import type { CallOptions } from '../api/call-options.ts';
+import { EXPORT_ID } from '../api/parse-answer.ts';
 import { sumFile } from '../disk/entries.ts';
-import { folderModeFor, makeDirectory, makeRealDirectory } from '../disk/write.ts';
+import { chooseFolderMode, makeDirectory, makeRealDirectory } from '../disk/write.ts';
 import { ExportError, usageError } from '../errors.ts';
 import { throwIfAborted } from '../http/retry.ts';
 import { openExportParts, type ExportParts } from './export-parts.ts';
@@ -17,11 +19,12 @@ import {
   DEFAULT_DOWNLOADS,
   MAX_DOWNLOADS,
 } from './check-options.ts';
-import { listParts, PRIVATE_FILE } from './part-files.ts';
-import { readManifest } from './parts-manifest.ts';
-import { checkFile, copyChecked } from './raw-content.ts';
+import { formatRawFileName, listParts, PRIVATE_FILE } from './part-files.ts';
+import { readPartsManifest } from './parts-manifest.ts';
+import { checkRawFile, copyChecked } from './raw-content.ts';
 import { readRawManifest, writeRawManifest, type RawFile } from './raw-manifest.ts';
 
+/** Options of `downloadRawFiles`. */
 export interface RawFilesOptions extends CallOptions {
   /** The directory for the files: new, empty, or one where the same download began. */
   out: string;
@@ -47,7 +50,7 @@ export interface RawFilesResult {
   objects: number;
 }
 
-/** Temporary: what was received and is not checked yet. */
+/** Temporary folder of received files that are not checked yet. */
 const PARTS_FOLDER = '.tillroll-parts';
 
 /**
@@ -64,14 +67,14 @@ export async function downloadRawFiles(
   const { gzip = false, fileMode = PRIVATE_FILE, signal, onWaiting } = options;
   checkOptions(exportId, options);
   const out = resolve(options.out);
-  await makeDirectory(out, folderModeFor(fileMode));
+  await makeDirectory(out, chooseFolderMode(fileMode));
   const begun = await readRawManifest(out, exportId, gzip);
   if (begun?.complete && (await areUnaltered(out, begun.files))) {
     await removeParts(out);
     return toResult(begun.files);
   }
   const exported = await api.show(exportId, { signal, onWaiting });
-  if (exported.status !== 'DONE') throw notDone(exported);
+  if (exported.status !== 'DONE') throw notDoneError(exported);
   const { type, startTime, endTime } = exported;
   const head = { export: exportId, type, startTime, endTime, gzip };
   const files = await new RawDownload(api, exported, out, options).run(() =>
@@ -82,7 +85,7 @@ export async function downloadRawFiles(
   return toResult(files);
 }
 
-function notDone({ id, status }: ExportObject): ExportError {
+function notDoneError({ id, status }: ExportObject): ExportError {
   const isLater = status === 'PENDING' || status === 'IN_PROGRESS';
   return new ExportError(
     isLater ? 'UNAVAILABLE' : 'EXPORT_FAILED',
@@ -133,7 +136,7 @@ class RawDownload {
     this.#options = options;
   }
 
-  /** @param onOpened is called when it is known that the files can be had. */
+  /** @param onOpened is called when it is known that the files are available. */
   async run(onOpened: () => Promise<void>): Promise<RawFile[]> {
     const {
       downloads = DEFAULT_DOWNLOADS,
@@ -166,10 +169,10 @@ class RawDownload {
     return files;
   }
 
-  /** Files of an earlier run; none when the export lists other files now. */
+  /** Finds the files of an earlier run; none when the export lists other files now. */
   async #findFinished(folder: string): Promise<ReadonlyMap<number, string>> {
     await makeRealDirectory(folder);
-    const saved = await readManifest(folder, this.#exported.id);
+    const saved = await readPartsManifest(folder, this.#exported.id);
     const listed = listFiles(this.#exported);
     if (!saved || (listed && orderAs(saved, listed) === listed)) return new Map();
     const { gzip = false } = this.#options;
@@ -184,13 +187,13 @@ class RawDownload {
   ): Promise<RawFile> {
     const { gzip = false, fileMode: mode = PRIVATE_FILE } = this.#options;
     const expected = parts.expected(position);
-    const name = `${String(position).padStart(4, '0')}.json${gzip ? '.gz' : ''}`;
-    // It gets its name when it is checked.
+    const name = formatRawFileName(position, gzip ? 'gzip' : 'identity');
+    // A file gets its name when it has been checked.
     const temporary = join(this.#out, PARTS_FOLDER, 'checked');
     let part = finished === undefined ? await parts.part(position) : undefined;
     for (;;) {
       try {
-        if (!part) return { path: name, ...(await checkFile(join(this.#out, name), expected)) };
+        if (!part) return { path: name, ...(await checkRawFile(join(this.#out, name), expected)) };
         const file = await copyChecked(part, { path: temporary, gzip, mode });
         await rename(temporary, join(this.#out, name));
         await rm(part.path, { force: true });

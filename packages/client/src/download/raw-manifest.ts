@@ -1,12 +1,13 @@
+/** Reads and writes the manifest of a directory of raw files. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExportType } from '@tillroll/contract';
 import { readText } from '../disk/entries.ts';
 import { replaceText } from '../disk/write.ts';
 import { ExportError, usageError } from '../errors.ts';
+import { RAW_FILE_NAME } from './part-files.ts';
 
 const NAME = 'manifest.json';
-const RAW_NAME = /^\d{4,6}\.json(\.gz)?$/;
 
 /** One downloaded file. */
 export interface RawFile {
@@ -32,6 +33,7 @@ export interface RawManifest {
   files: RawFile[];
 }
 
+/** Writes the manifest, durably. */
 export async function writeRawManifest(
   out: string,
   manifest: RawManifest,
@@ -41,9 +43,9 @@ export async function writeRawManifest(
 }
 
 /**
- * Finds out what a directory holds.
- * @returns undefined when it is empty, dot files and `lost+found` aside.
- * @throws ExportError DIRECTORY when it holds something else than this export's files, USAGE for `gzip`.
+ * Reads the manifest of a directory.
+ * @returns undefined when the directory is empty, dot files and `lost+found` aside.
+ * @throws ExportError DIRECTORY when it holds something other than this export's files, USAGE for `gzip`.
  */
 export async function readRawManifest(
   out: string,
@@ -92,7 +94,7 @@ function parseRawManifest(text: string | undefined): RawManifest | undefined {
 function isRawFile(file: Partial<RawFile> | null): boolean {
   return (
     typeof file?.path === 'string' &&
-    RAW_NAME.test(file.path) &&
+    RAW_FILE_NAME.test(file.path) &&
     Number.isSafeInteger(file.objects) &&
     Number.isSafeInteger(file.bytes) &&
     typeof file.sha256 === 'string'

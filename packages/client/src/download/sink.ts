@@ -1,4 +1,6 @@
-/** Encoding of a served file. `identity` may still be gzip that was not announced. */
+/** The destination of a file while it is fetched, and one in memory. */
+
+/** Encoding of a raw file. `identity` may still be gzip that was not announced. */
 export type FileEncoding = 'gzip' | 'identity';
 
 /** The headers of an answer that begins a file. */

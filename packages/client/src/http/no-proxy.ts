@@ -1,3 +1,4 @@
+/** Parses NO_PROXY. */
 import { BlockList, isIP } from 'node:net';
 
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 };
@@ -13,14 +14,14 @@ interface Exception {
 }
 
 /**
- * Makes the test of whether a URL is reached without a proxy. NO_PROXY has no standard; this accepts what curl, Go and
+ * Parses NO_PROXY into a test of whether a URL is reached without a proxy. NO_PROXY has no standard; this accepts what curl, Go and
  * Python accept: entries separated by commas or blanks; a name with everything below it, also written `.name` or
  * `*.name`; `*`; addresses and ranges (`10.0.0.0/8`, `fd00::/8`), with or without brackets; `:port` after any of them.
  */
 export function parseNoProxy(value: string): (url: URL) => boolean {
   const exceptions = value.split(/[,\s]+/).flatMap((entry) => (entry ? [parseEntry(entry)] : []));
   return (url) => {
-    const host = plainHost(url.hostname);
+    const host = normalizeHost(url.hostname);
     const port = Number(url.port) || DEFAULT_PORTS[url.protocol];
     return exceptions.some(
       (exception) =>
@@ -33,7 +34,7 @@ function parseEntry(entry: string): Exception {
   // Without brackets, an IPv6 address has no port.
   const [, inside, name = entry, digits] =
     isIP(entry) === 6 ? [] : (/^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(entry) ?? []);
-  const host = plainHost(inside ?? name).replace(/^\*?\./, '');
+  const host = normalizeHost(inside ?? name).replace(/^\*?\./, '');
   return {
     host,
     port: digits === undefined ? undefined : Number(digits),
@@ -41,7 +42,7 @@ function parseEntry(entry: string): Exception {
   };
 }
 
-function plainHost(host: string): string {
+function normalizeHost(host: string): string {
   return host
     .toLowerCase()
     .replace(/^\[(.*)\]$/, '$1')

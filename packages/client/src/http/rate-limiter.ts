@@ -1,3 +1,4 @@
+/** Paces requests to the rate that the service allows. */
 import { abortable, sleep } from './retry.ts';
 
 /** A token may send 16 requests a second (wire contract, 429); a little less leaves room for clocks. */
@@ -25,7 +26,7 @@ export class RateLimiter {
       this.#next = performance.now() + this.#gapMs;
       return await request();
     } finally {
-      // One that gave up hands its turn on only when the one before has ended.
+      // A request that was interrupted passes its turn on only when the one before has ended.
       void before.then(turn.resolve);
     }
   }

@@ -1,9 +1,11 @@
+/** Sends one HTTP request, and turns its failure into an error of this library. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { ExportError } from '../errors.ts';
-import { createDispatcherFor, readProxies, type Proxies, type ProxyMode } from './agent.ts';
-import { interrupted, throwIfAborted } from './retry.ts';
+import { createDispatcherFor, readProxies, type Proxies, type ProxyMode } from './proxies.ts';
+import { interruptedError, throwIfAborted } from './retry.ts';
 
+/** One request: GET without a body by default. */
 export interface HttpRequest {
   method?: 'GET' | 'POST';
   headers?: Record<string, string>;
@@ -20,7 +22,7 @@ export interface HttpAnswer {
   discard(): void;
 }
 
-/** A request that was sent, for those who look for a fault. */
+/** A request that was sent, for finding faults. */
 export interface SentRequest {
   method: string;
   /** With its query, which may hold a key. */
@@ -91,7 +93,7 @@ export class HttpSender {
         bodyTimeout: this.#silenceMs,
       });
       report(answer.statusCode);
-      // A body that nobody reads may fail, too; that is nobody's concern.
+      // A body that is not read may fail, too: without a listener, that would end the process.
       answer.body.on('error', () => undefined);
       return {
         status: answer.statusCode,
@@ -123,12 +125,6 @@ async function* readBody(
   } finally {
     body.destroy();
   }
-}
-
-/** Finds the first value of a header. @param name in lower case. */
-export function findHeader(headers: IncomingHttpHeaders, name: string): string | undefined {
-  const value = headers[name];
-  return Array.isArray(value) ? value[0] : value;
 }
 
 const TIMEOUTS: ReadonlySet<string> = new Set([
@@ -165,7 +161,7 @@ function networkError(
   silenceMs: number,
 ): ExportError {
   if (error instanceof ExportError) return error;
-  if (signal?.aborted) return interrupted(error);
+  if (signal?.aborted) return interruptedError(error);
   const { code = '', message = '' } = error as Partial<NodeJS.ErrnoException>;
   const other = OTHER_PROTOCOLS.find(([pattern]) => pattern.test(`${code} ${message}`));
   if (other) return new ExportError('REFUSED', other[1], { hint: other[2], cause: error });

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { findHeader } from './request.ts';
+import { findHeader } from './headers.ts';
 
 const SECOND_MS = 1000;
 

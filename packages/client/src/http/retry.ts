@@ -1,3 +1,4 @@
+/** The one retry loop, with its policy and its waits. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { ERRORS, ExportError } from '../errors.ts';
 
@@ -37,12 +38,12 @@ export const RETRY_POLICY: Readonly<RetryPolicy> = Object.freeze({
 /** `hours`: closed now. `busy`: too many open exports. `rate`: 429. `retry`: a transient fault. `lock`: another process. */
 export type WaitReason = 'hours' | 'busy' | 'rate' | 'retry' | 'lock';
 
-/** Why nothing moves just now. Times are epoch ms by the local clock. */
+/** The reason why nothing moves at the moment. Times are epoch ms by the local clock. */
 export interface Waiting {
   reason: WaitReason;
-  /** When the work continues. */
+  /** The time at which the work continues. */
   until: number;
-  /** When the service opens, if that is known. */
+  /** The time at which the service opens; null when that is not known. */
   opens: number | null;
   message: string;
 }
@@ -60,11 +61,11 @@ export interface RetryContext {
 export interface RetryOptions extends RetryContext {
   /** Tries without progress; asked after each failure. */
   attempts: () => number;
-  /** Called after each failure: whether the try came further than all before it, which renews the budget. */
+  /** Called after each failure. True when the try came further than all before it, which resets the budget. */
   hasProgressed?: () => boolean;
   /** Called at each 429. */
   onRateLimited?: () => void;
-  /** Failures that are the caller's question instead. */
+  /** True for a failure that is thrown at once, because the caller handles it. */
   isExempt?: (error: ExportError) => boolean;
 }
 
@@ -80,7 +81,7 @@ export interface RetryOptions extends RetryContext {
  * | polling an export | ExportApi.wait | `timeoutMs` |
  * | an export that FAILED, was forgotten or lost its files | obtainExport, its callers | `exports` |
  * | a file whose content does not match | openExportParts, orders() | `badFile` |
- * | a file URL that expired | fetchFile | 2 renewals |
+ * | a file URL that expired | fetchFile | 2 refreshes |
  * | redirects of a file | fetchFile | 5 |
  * @throws ExportError the last failure, when the budget of its kind is used up.
  */
@@ -120,17 +121,17 @@ export async function announceAndWait(
   await sleep(ms, signal);
 }
 
-/** Full jitter: anything from 0 to the doubled bound, so that many clients do not return together. */
+/** Chooses a pause with full jitter: anything from 0 to the doubled bound, so that many clients do not return together. */
 export function backoffMs(failures: number, { baseMs, capMs }: RetryPolicy): number {
   return Math.random() * Math.min(capMs, baseMs * 2 ** Math.min(failures, 30));
 }
 
-/** @throws ExportError INTERRUPTED when the signal fires first. */
+/** Waits. @throws ExportError INTERRUPTED when the signal fires first. */
 export async function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
   try {
     await delay(ms, undefined, signal ? { signal } : {});
   } catch (cause) {
-    throw interrupted(cause);
+    throw interruptedError(cause);
   }
 }
 
@@ -142,7 +143,7 @@ export async function abortable<T>(
   throwIfAborted(signal);
   if (!signal) return promise;
   const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(interrupted(signal.reason));
+  const onAbort = (): void => aborted.reject(interruptedError(signal.reason));
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     return await Promise.race([promise, aborted.promise]);
@@ -151,11 +152,12 @@ export async function abortable<T>(
   }
 }
 
-export function interrupted(cause?: unknown): ExportError {
+/** Makes the error for a call that its signal ended. */
+export function interruptedError(cause?: unknown): ExportError {
   return new ExportError('INTERRUPTED', 'interrupted', { cause });
 }
 
 /** @throws ExportError INTERRUPTED */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw interrupted(signal.reason);
+  if (signal?.aborted) throw interruptedError(signal.reason);
 }

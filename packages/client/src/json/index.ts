@@ -7,5 +7,5 @@ export {
   type ObjectTable,
   type Shape,
   type ValueType,
-} from './shape.ts';
+} from './object-table.ts';
 export { INCOMPLETE, JsonFault } from './validator.ts';

@@ -1,3 +1,4 @@
+/** Inflates gzip, whole or as a stream, and refuses damaged or endless data. */
 import { constants } from 'node:buffer';
 import { promisify } from 'node:util';
 import { createGunzip, gunzip, type Gunzip } from 'node:zlib';
@@ -15,6 +16,7 @@ const gunzipAsync = promisify(gunzip);
 
 type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
+/** Tells whether bytes begin like gzip. */
 export function isGzip(bytes: Uint8Array): boolean {
   return bytes[0] === 0x1f && bytes[1] === 0x8b;
 }
@@ -53,7 +55,7 @@ async function inflateMembers(bytes: Buffer, limit: number): Promise<Buffer | un
       at += engine.bytesWritten;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return undefined;
-      throw damaged(error);
+      throw damagedError(error);
     }
   }
   const [only] = pieces;
@@ -119,20 +121,20 @@ async function* bounded(
   let length = 0;
   for await (const chunk of chunks) {
     length += chunk.length;
-    if (length > limit) throw tooLong(limit);
+    if (length > limit) throw tooLongError(limit);
     yield chunk;
   }
 }
 
 async function* inflateSteps(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
-  let members: Members | undefined;
+  let members: GzipMembers | undefined;
   try {
     for await (const chunk of chunks) {
       for (let at = 0; at < chunk.length;) {
         if (!members) {
           at = skipZeros(chunk, at);
           if (at === chunk.length) break;
-          members = new Members();
+          members = new GzipMembers();
         }
         const { output, used } = await members.step(chunk.subarray(at, at + STEP_BYTES));
         at += used;
@@ -149,7 +151,7 @@ async function* inflateSteps(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buff
 }
 
 /** Gzip members up to padding, inflated step by step, so that the consumed input is known exactly. */
-class Members {
+class GzipMembers {
   readonly #gunzip = createGunzip({ chunkSize: OUTPUT_BYTES });
   #output: Buffer[] = [];
   #finishStep: (error?: unknown) => void = () => undefined;
@@ -169,7 +171,7 @@ class Members {
   async step(input: Buffer | undefined): Promise<{ output: Buffer[]; used: number }> {
     const before = this.#gunzip.bytesWritten;
     const step = Promise.withResolvers<void>();
-    this.#finishStep = (error) => (error ? step.reject(damaged(error)) : step.resolve());
+    this.#finishStep = (error) => (error ? step.reject(damagedError(error)) : step.resolve());
     if (input) this.#gunzip.write(input, (error) => this.#finishStep(error));
     else this.#gunzip.end();
     await step.promise;
@@ -189,11 +191,11 @@ function skipZeros(bytes: Uint8Array, from: number): number {
   return at;
 }
 
-function damaged(cause: unknown): ExportError {
+function damagedError(cause: unknown): ExportError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new ExportError('BAD_FILE', `its gzip data is damaged: ${reason}`, { cause });
 }
 
-function tooLong(limit: number): ExportError {
+function tooLongError(limit: number): ExportError {
   return new ExportError('BAD_FILE', `it is longer than ${limit} bytes`);
 }

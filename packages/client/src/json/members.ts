@@ -1,7 +1,8 @@
+/** Reads the members that pulls sort and sum by from a scanned object. */
 import { addAmounts, isAmount, parseWholeNumber, type Amount } from '@tillroll/contract';
 import { LOWER_N, MINUS, ZERO } from './bytes.ts';
 import { TAPE, type Scanner } from './scanner.ts';
-import { compileTable } from './shape.ts';
+import { compileTable } from './object-table.ts';
 import { isDigit } from './validator.ts';
 
 /** The members that are read of each object while its bytes go by. Money is in minor units, times are epoch ms. */
@@ -28,12 +29,15 @@ export interface Members {
   hasBreaks: boolean;
 }
 
+/** Members that are texts. */
 export const TEXT_MEMBERS = ['id', 'currency', 'result'] as const;
+/** Members that are times. */
 export const TIME_MEMBERS = ['createdTime', 'modifiedTime'] as const;
+/** Members that are amounts. */
 export const AMOUNT_MEMBERS = ['total', 'amount', 'tipAmount', 'taxAmount'] as const;
 const COLUMNS = [...TEXT_MEMBERS, ...TIME_MEMBERS, ...AMOUNT_MEMBERS] as const;
 
-/** Of a member that is there twice, the last one counts, even when it has another type. */
+/** The table of these members for a scanner. Of a member that is there twice, the last one counts, even when it has another type. */
 export const MEMBER_TABLE = compileTable(
   {
     columns: [
@@ -51,14 +55,14 @@ export const MEMBER_TABLE = compileTable(
   false,
 );
 
-/** The members of an object without any. */
+/** Makes the members of an object without any. */
 export function emptyMembers(): Members {
   const members = {} as Members;
   clear(members);
   return members;
 }
 
-/** One by one: `Object.assign` would cost more than reading an object's members. */
+/** Clears members one by one: `Object.assign` would cost more than reading an object's members. */
 function clear(m: Members): void {
   m.id = '';
   m.createdTime = Number.NaN;

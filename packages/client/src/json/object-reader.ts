@@ -1,3 +1,4 @@
+/** Cuts a stream of bytes into checked JSON objects. */
 import { isUtf8 } from 'node:buffer';
 import { MAX_TIME_MS, OBJECTS_PER_FILE } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';
@@ -5,16 +6,16 @@ import { emptyMembers, MEMBER_TABLE, readMembers, type Members } from './members
 import { Scanner } from './scanner.ts';
 import { INCOMPLETE, JsonFault } from './validator.ts';
 
-/** The largest object that is taken; Tillroll's own service exports none above 64 MiB. */
+/** The largest object that is accepted; Tillroll's own service exports none above 64 MiB. */
 export const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
-/** The longest id that is taken; a till's have 13 characters. */
+/** The longest id that is accepted; a till's have 13 characters. */
 const MAX_ID_LENGTH = 256;
 /** A hundred times what a file holds by the contract: what is kept of each object must not grow forever. */
 const MAX_FILE_OBJECTS = 100 * OBJECTS_PER_FILE;
 /** Bytes of the next chunk that are searched for the end of an object that began in the last one. */
 const JOIN_BYTES = 8 * 1024;
 const LARGE_BYTES = 4 * 1024 * 1024;
-/** Blanks around the envelope that are still taken for layout. */
+/** Blanks between objects that are accepted as formatting. */
 const MAX_BLANKS = 1024 * 1024;
 
 const LF = 10;
@@ -24,14 +25,14 @@ const CLOSE_OBJECT = 125;
 /** A byte order mark may stand before JSON and means nothing (RFC 8259, 8.1). */
 const OPENING = /^(?:\xef\xbb\xbf)?[ \t\r\n]*\{[ \t\r\n]*"elements"[ \t\r\n]*:[ \t\r\n]*\[/;
 
-/** A whole object, as bytes of a buffer that nothing else writes to. `members` is used again for the next one. */
+/** A whole object, as bytes of a buffer that nothing else writes to. `members` is reused for the next one. */
 export type OnObject = (buffer: Buffer, start: number, end: number, members: Members) => void;
 
 /**
  * `elements`: a raw file, `{"elements":[...]}` and nothing else. `lines`: one object a line, as
  * a pull writes them.
  */
-export type Layout = 'elements' | 'lines';
+export type Framing = 'elements' | 'lines';
 
 const OPEN = 0;
 const FIRST = 1;
@@ -45,14 +46,14 @@ const CLOSED = 3;
  */
 export class ObjectReader {
   readonly #onObject: OnObject;
-  readonly #layout: Layout;
+  readonly #framing: Framing;
   readonly #scanner = new Scanner(MEMBER_TABLE);
   readonly #members = emptyMembers();
   #state: number;
   /** The beginning of an object: the first `#filled` bytes of a buffer. */
   #pending: Buffer = Buffer.alloc(0);
   #filled = 0;
-  /** Not worth another pass before so many bytes are there. The opening is looked at as soon as it may be one. */
+  /** Bytes that must be there before another pass. The opening is read as soon as it may be complete. */
   #wanted = 1;
   /** Position of the pending bytes in the whole. */
   #offset = 0;
@@ -61,10 +62,10 @@ export class ObjectReader {
   #isText = false;
   #blanks = 0;
 
-  constructor(layout: Layout, onObject: OnObject) {
-    this.#layout = layout;
+  constructor(framing: Framing, onObject: OnObject) {
+    this.#framing = framing;
     this.#onObject = onObject;
-    this.#state = layout === 'elements' ? OPEN : NEXT;
+    this.#state = framing === 'elements' ? OPEN : NEXT;
   }
 
   get objects(): number {
@@ -80,25 +81,25 @@ export class ObjectReader {
   push(chunk: Uint8Array): void {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     if (this.#filled === 0) this.#finish(bytes);
-    else if (!this.#takeAcross(bytes)) {
+    else if (!this.#readAcross(bytes)) {
       this.#append(bytes);
       if (this.#filled >= this.#wanted) this.#finish(this.#pending.subarray(0, this.#filled));
     }
   }
 
-  /** @throws ExportError BAD_FILE when something is missing. */
+  /** Ends the stream. @throws ExportError BAD_FILE when something is missing. */
   end(): void {
     if (this.#filled > 0) this.#finish(this.#pending.subarray(0, this.#filled));
-    const isWhole = this.#layout === 'lines' || this.#state === CLOSED;
+    const isWhole = this.#framing === 'lines' || this.#state === CLOSED;
     if (!isWhole || this.#filled > 0) throw this.#fault('it ends too early', this.#filled);
   }
 
   /**
    * The object that lies across two chunks is put together of its two ends; the rest of the second one
    * is read where it lies. Copying it all would cost a tenth of the whole.
-   * @returns false when that was not to be done: the object is large, or continues beyond the chunk.
+   * @returns false when it was not done: the object is large, or continues beyond the chunk.
    */
-  #takeAcross(bytes: Buffer): boolean {
+  #readAcross(bytes: Buffer): boolean {
     const left = this.#pending.subarray(0, this.#filled);
     if (left.length > JOIN_BYTES || bytes.length < 2 * JOIN_BYTES) return false;
     const used = this.#readChecked(Buffer.concat([left, bytes.subarray(0, JOIN_BYTES)]));
@@ -125,7 +126,7 @@ export class ObjectReader {
     this.#filled = needed;
   }
 
-  /** Reads on, and keeps what is the beginning of more. */
+  /** Reads the objects of a buffer, and keeps the beginning of the next one. */
   #finish(buffer: Buffer): void {
     const used = this.#readChecked(buffer);
     if (buffer.length - used > MAX_OBJECT_BYTES)
@@ -153,10 +154,10 @@ export class ObjectReader {
     }
   }
 
-  /** @returns how many bytes are done with. */
+  /** Reads the objects of a buffer. @returns the number of bytes that are finished. */
   #read(b: Buffer): number {
     const end = b.length;
-    // One look at all is cheaper than one at each object; a character that is cut at the end fails it.
+    // One check of the buffer is cheaper than one of each object; a character that is cut at the end fails it.
     this.#isText = isUtf8(b);
     let p = 0;
     if (this.#state === OPEN) {
@@ -173,7 +174,7 @@ export class ObjectReader {
       p = this.#skipBlanks(b, p);
       if (p >= end) return p;
       if (this.#state === CLOSED) throw new JsonFault(p, 'the end');
-      const objectAt = this.#layout === 'elements' ? this.#separator(b, p) : p;
+      const objectAt = this.#framing === 'elements' ? this.#separator(b, p) : p;
       if (objectAt === INCOMPLETE) return p;
       if (this.#state === CLOSED) {
         p = objectAt;
@@ -184,13 +185,13 @@ export class ObjectReader {
       if (start >= end) return p;
       const after = this.#scanner.scan(b, start, end);
       if (after === INCOMPLETE) return p;
-      if (this.#layout === 'lines' && (after >= end || b[after] !== LF)) {
+      if (this.#framing === 'lines' && (after >= end || b[after] !== LF)) {
         if (after >= end) return p;
         throw new JsonFault(after, 'the end of the line');
       }
-      this.#take(b, start, after);
+      this.#emit(b, start, after);
       this.#state = NEXT;
-      p = this.#layout === 'lines' ? after + 1 : after;
+      p = this.#framing === 'lines' ? after + 1 : after;
     }
   }
 
@@ -216,7 +217,7 @@ export class ObjectReader {
     return p;
   }
 
-  #take(b: Buffer, start: number, end: number): void {
+  #emit(b: Buffer, start: number, end: number): void {
     const m = this.#members;
     readMembers(this.#scanner, b, m);
     this.#blanks = 0;
@@ -232,7 +233,7 @@ export class ObjectReader {
     if (Number.isNaN(m.modifiedTime)) m.modifiedTime = m.createdTime;
     if (!this.#isText && !isUtf8(b.subarray(start, end)))
       throw this.#fault(`object ${m.id} is not UTF-8`, start);
-    if (++this.#objects > MAX_FILE_OBJECTS && this.#layout === 'elements')
+    if (++this.#objects > MAX_FILE_OBJECTS && this.#framing === 'elements')
       throw this.#fault(`it holds more than ${MAX_FILE_OBJECTS} objects`, start);
     this.#onObject(b, start, end, m);
   }

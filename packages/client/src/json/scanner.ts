@@ -1,3 +1,4 @@
+/** Scans a JSON object as bytes and records where the members of a table stand. */
 import { isAmount, parseWholeNumber } from '@tillroll/contract';
 import {
   CLOSE_ARRAY,
@@ -13,7 +14,13 @@ import {
   QUOTE,
   ZERO,
 } from './bytes.ts';
-import { MAX_LEVEL, type CompiledTable, type Field, type Shape, type ValueType } from './shape.ts';
+import {
+  MAX_LEVEL,
+  type CompiledTable,
+  type Field,
+  type Shape,
+  type ValueType,
+} from './object-table.ts';
 import { INCOMPLETE, isDigit, JsonFault, Validator } from './validator.ts';
 
 /** Entries of the tape: four numbers each, the operation and up to three more. */

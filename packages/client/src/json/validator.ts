@@ -1,3 +1,4 @@
+/** Checks JSON values as bytes, by RFC 8259. */
 import {
   BACKSLASH,
   CLOSE_ARRAY,
@@ -23,7 +24,7 @@ import {
   ZERO,
 } from './bytes.ts';
 
-/** Nothing that a till writes is nested deeper. */
+/** Deepest nesting that is accepted; a till writes nothing deeper. */
 export const MAX_DEPTH = 512;
 
 /** Returned in place of a position: the value continues beyond the bytes that are there. */
@@ -34,7 +35,7 @@ export class JsonFault extends Error {
   override name = 'JsonFault';
   readonly at: number;
   constructor(at: number, expected: string) {
-    super(`no JSON: ${expected} expected`);
+    super(`not JSON: ${expected} expected`);
     this.at = at;
   }
 }
@@ -59,6 +60,7 @@ const ESCAPE = 1;
 /** At least one escape may be half of a surrogate pair. */
 const SURROGATE = 2;
 
+/** Tells whether a byte is a digit. */
 export function isDigit(c: number | undefined): boolean {
   return c !== undefined && c >= ZERO && c <= NINE;
 }
@@ -97,7 +99,7 @@ export class Validator {
     return INCOMPLETE;
   }
 
-  /** @param p at the opening quote. */
+  /** Passes a string. @param p at the opening quote. */
   protected string(b: Uint8Array, p: number, end: number): number {
     do p++;
     while (PLAIN[b[p] as number] === 1);
@@ -137,7 +139,7 @@ export class Validator {
     return p + 6;
   }
 
-  /** Inside an object something always follows a number. */
+  /** Passes a number. Inside an object, something always follows it. */
   protected number(b: Uint8Array, start: number, end: number): number {
     let p = start;
     if (b[p] === MINUS) p++;
@@ -152,7 +154,7 @@ export class Validator {
     return p < end ? p : INCOMPLETE;
   }
 
-  /** true, false or null. */
+  /** Passes true, false or null. */
   protected literal(b: Uint8Array, p: number, end: number): number {
     if (p + 5 > end) return this.#spell(b, p, end);
     const c = b[p];

@@ -1,29 +1,30 @@
+/** Checks a pull's options against its directory before anything is changed. */
 import { resolve } from 'node:path';
 import type { ExportApi } from '../api/export-api.ts';
 import { Directory } from '../directory/directory.ts';
-import type { DirectoryHead, State } from '../directory/state.ts';
-import type { PullOptions } from './events.ts';
+import type { DirectorySettings, State } from '../directory/state.ts';
+import type { PullOptions } from './types.ts';
 import {
   checkDates,
   checkOptions,
   checkTypesHaveColumns,
-  chooseHead,
+  chooseSettings,
   type CheckedOptions,
 } from './options.ts';
 
-/** The directory of a pull, as far as it is known without a lease. */
+/** The directory of a pull, as it is known without a lease. */
 export interface ChosenDirectory {
   checked: CheckedOptions;
   /** Absolute. */
   out: string;
   /** The settings that the directory is to have. */
-  head: DirectoryHead;
+  settings: DirectorySettings;
   /** Its present state; undefined where no pull was. */
   state: State | undefined;
 }
 
 /**
- * Checks a pull's options against its directory. Asks no server and writes nothing: a bad date should leave no
+ * Checks a pull's options against its directory. Asks no server and writes nothing, so that a bad date leaves no
  * directory behind.
  * @throws ExportError USAGE, DIRECTORY
  */
@@ -34,8 +35,8 @@ export async function chooseDirectory(
   const checked = checkOptions(options);
   const out = resolve(options.out);
   const state = await Directory.inspect(out);
-  const head = chooseHead(api.source, options, state, out);
-  checkDates(options, head.timezone);
-  checkTypesHaveColumns(options, head, state);
-  return { checked, out, head, state };
+  const settings = chooseSettings(api.source, options, state, out);
+  checkDates(options, settings.timezone);
+  checkTypesHaveColumns(options, settings, state);
+  return { checked, out, settings, state };
 }

@@ -1,3 +1,4 @@
+/** Commits a month to the directory, and keeps each id once in it. */
 import { join } from 'node:path';
 import type { ExportType } from '@tillroll/contract';
 import type { LimitFunction } from 'p-limit';
@@ -7,17 +8,22 @@ import type { Directory, Replacement } from '../directory/directory.ts';
 import { idsPath, linesPath } from '../directory/layout.ts';
 import type { MonthRecord, State } from '../directory/state.ts';
 import type { Zone } from '../time/zone.ts';
-import { listReasons, type FailedMonth } from './events.ts';
-import type { MonthPlan } from './plan.ts';
-import { describeLines, stageMonthTables, type StagedTables, type TableContext } from './tables.ts';
+import { listReasons, type FailedMonth } from './types.ts';
+import type { MonthPlan } from './plan-type.ts';
+import {
+  describeLines,
+  stageMonthTables,
+  type StagedTables,
+  type TableContext,
+} from './stage-tables.ts';
 
-/** Everything that making a month's file needs. */
+/** The context in which months' files are made and committed. */
 export interface AssemblyContext {
   directory: Directory;
   assembler: Assembler;
   zone: Zone;
   tables: TableContext | undefined;
-  /** One month is committed after the other: each is compared with all that are there. */
+  /** One month is committed after another: each is compared with all that are there. */
   commitTurn: LimitFunction;
   /** Months that failed so far. */
   failed: FailedMonth[];
@@ -43,6 +49,7 @@ interface ReadyMonth extends StagedMonth {
   tables: StagedTables;
 }
 
+/** Stages a folder for a month's files. */
 async function stagePaths(directory: Directory): Promise<StagedPaths> {
   const folder = await directory.stageFolder();
   return { lines: join(folder, 'lines'), ids: join(folder, 'ids') };
@@ -54,7 +61,7 @@ interface Existing {
   record: Pick<MonthRecord, 'lines'>;
 }
 
-/** Begins to make a month's file. @param existing objects that are there already. */
+/** Begins to assemble a month's file. @param existing the file whose objects come first. */
 export async function startAssembly(
   { directory, assembler, zone }: AssemblyContext,
   {
@@ -87,7 +94,7 @@ export async function startAssembly(
   return { session, paths };
 }
 
-/** The published file of a month. */
+/** Finds the published file of a month. */
 export function findExisting(
   { out, layout }: Directory,
   type: ExportType,
@@ -97,7 +104,7 @@ export function findExisting(
   return { path: join(out, linesPath(layout, type, month)), record };
 }
 
-/** Makes a file anew without some of its objects. */
+/** Makes a file again without some of its objects. */
 async function assembleWithout(
   context: AssemblyContext,
   type: ExportType,
@@ -138,7 +145,7 @@ async function resolveShared(
     if (month === plan.month) continue;
     const existing = findExisting(directory, type, month, record);
     const other = { lines: existing.path, ids: join(out, idsPath(layout, type, month)), gzip };
-    const shared = await assembler.shared(own, other);
+    const shared = await assembler.findShared(own, other);
     const lost = shared.filter(({ modifiedA, modifiedB }) => modifiedA >= modifiedB);
     outdated.push(...shared.filter((both) => !lost.includes(both)).map(({ id }) => id));
     if (lost.length === 0) continue;
@@ -180,7 +187,7 @@ async function commitInTurn(
   const resolved = await resolveShared(context, plan, staged);
   const own = {
     month: plan.month,
-    record: { covers: plan.covers, exports: [...(plan.have?.exports ?? []), ...exports] },
+    record: { covers: plan.covers, exports: [...(plan.existing?.exports ?? []), ...exports] },
     staged: resolved.staged,
   };
   const ready: ReadyMonth[] = [];

@@ -1,17 +1,23 @@
+/** `lines`: the objects of a span as the JSON text that the server sent. */
 import type { ExportType } from '@tillroll/contract';
 import type { ExportApi } from '../api/export-api.ts';
-import { iterateObjects, type IterateOptions, type ReadObject } from '../download/objects.ts';
-import type { Keyed } from '../download/boundary.ts';
-import { withoutBreaks } from '../json/breaks.ts';
+import {
+  iterateObjects,
+  type IterateOptions,
+  type ReadObject,
+} from '../download/iterate-objects.ts';
+import type { Keyed } from '../download/boundary-merger.ts';
+import { removeLineBreaks } from '../json/line-breaks.ts';
 import type { When } from '../time/span.ts';
 import { Zone } from '../time/zone.ts';
 import { chooseEnd } from './plan-pull.ts';
 
+/** The span of `lines`, and what it reports. */
 export interface LinesOptions extends Omit<IterateOptions, 'to'> {
   type: ExportType;
   /** End, exclusive. Default: now. An end in the future is cut to now. */
   to?: When | undefined;
-  /** Called with what deserves attention and is not an error. */
+  /** Called with each warning. */
   onWarning?: ((message: string) => void) | undefined;
 }
 
@@ -31,10 +37,10 @@ const readLine: ReadObject<ObjectLine> = (
   id,
   createdTime,
   modifiedTime,
-  line: hasBreaks ? withoutBreaks(buffer, start, end) : buffer.subarray(start, end),
+  line: hasBreaks ? removeLineBreaks(buffer, start, end) : buffer.subarray(start, end),
 });
 
-/** Gives each object of a span once, as `iterateObjects` does, as the text that the server sent. */
+/** Gives each object of a span once, in the order of `iterateObjects`, as the text that the server sent. */
 export async function* iterateLines(
   api: ExportApi,
   { type, to, onWarning, ...options }: LinesOptions,

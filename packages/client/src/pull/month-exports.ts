@@ -1,3 +1,4 @@
+/** Obtains the exports of one month and opens their files. */
 import type { ExportObject, ExportType, TimeRange } from '@tillroll/contract';
 import type { LimitFunction } from 'p-limit';
 import type { ExportApi } from '../api/export-api.ts';
@@ -5,9 +6,9 @@ import type { Directory } from '../directory/directory.ts';
 import { hasAllParts, openExportParts, type ExportParts } from '../download/export-parts.ts';
 import { obtainExport } from '../download/obtain-export.ts';
 import type { OnWaiting } from '../http/retry.ts';
-import type { RangePlan } from './plan.ts';
+import type { RangePlan } from './plan-type.ts';
 
-/** The context that the exports of a pull share. */
+/** The context that the exports of one pull share. */
 export interface ExportsContext {
   api: ExportApi;
   directory: Directory;
@@ -28,7 +29,7 @@ interface RangeWork {
   isGone: boolean;
 }
 
-/** The exports of one month, and their files. */
+/** Obtains the exports of one month, and their files. */
 export class MonthExports {
   readonly #type: ExportType;
   readonly #ranges: readonly RangePlan[];
@@ -38,7 +39,7 @@ export class MonthExports {
   readonly #percents = new Map<RangePlan, number>();
   #work: RangeWork[] = [];
 
-  /** @param onProgress is called with how far all of the exports are, in per cent. */
+  /** @param onProgress is called with the progress of all of the exports, in per cent. */
   constructor(
     type: ExportType,
     ranges: readonly RangePlan[],
@@ -62,7 +63,7 @@ export class MonthExports {
     }));
   }
 
-  /** The export of a range: the one that an earlier pull asked for, or a new one. */
+  /** Obtains the export of a range: the one that an earlier pull asked for, or a new one. */
   #obtain(range: RangePlan): RangeWork['exported'] {
     const { exports, directory } = this.#context;
     const exported = exports(async () => {
@@ -72,7 +73,7 @@ export class MonthExports {
       const obtained = await this.#askFor(range);
       return { id: obtained.id, exported: obtained };
     });
-    // It is awaited in `open`; until then its failure is nobody's.
+    // It is awaited in `open`, where a failure is reported.
     exported.catch(() => undefined);
     return exported;
   }
@@ -102,7 +103,7 @@ export class MonthExports {
     this.#onProgress(percents.length === 0 ? 'creating' : 'exporting', sum / this.#ranges.length);
   }
 
-  /** Notes an export in the directory's state: from here on a later pull continues it. */
+  /** Notes an export in the directory's state, so that a later pull can continue it. */
   async #note(range: RangePlan, id: string): Promise<void> {
     const { startTime, endTime } = range;
     await this.#context.directory.update(({ types }) => {
@@ -146,13 +147,13 @@ export class MonthExports {
     return count;
   }
 
-  /** By time. */
+  /** The parts of the exports, by time. */
   get parts(): ExportParts[] {
     return this.#work.flatMap(({ parts }) => parts ?? []);
   }
 
-  /** Resolves when all files are on disk, or one cannot be had. */
-  async downloaded(): Promise<void> {
+  /** Resolves when each file is on disk or has failed. */
+  async waitUntilDownloaded(): Promise<void> {
     for (const parts of this.parts)
       for (let position = 0; position < parts.count; position++)
         await parts.part(position).catch(() => undefined);
@@ -163,8 +164,8 @@ export class MonthExports {
     for (const work of this.#work) work.isGone ||= work.parts === gone;
   }
 
-  /** Asks for other exports in place of those whose files are gone, and opens all of them. */
-  async renew(): Promise<number> {
+  /** Asks for new exports in place of those whose files are gone, and opens all of them. @returns the number of files. */
+  async replaceGone(): Promise<number> {
     // Files opened earlier are on disk as far as they were received.
     await this.close();
     for (const work of this.#work.filter(({ isGone }) => isGone)) {
@@ -176,6 +177,7 @@ export class MonthExports {
     return this.open();
   }
 
+  /** Stops the downloads that are in flight. */
   async close(): Promise<void> {
     for (const parts of this.parts) await parts[Symbol.asyncDispose]();
   }

@@ -1,3 +1,4 @@
+/** Pulls one month, from its exports to its commit. */
 import type { LimitFunction } from 'p-limit';
 import type { AssemblySession } from '../assemble/assembler.ts';
 import type { ExportParts, Part } from '../download/export-parts.ts';
@@ -9,11 +10,11 @@ import {
   type AssemblyContext,
   type StagedMonth,
 } from './commit-month.ts';
-import type { MonthProgress } from './events.ts';
+import type { MonthProgress } from './types.ts';
 import { MonthExports, type ExportsContext } from './month-exports.ts';
-import type { MonthPlan } from './plan.ts';
+import type { MonthPlan } from './plan-type.ts';
 
-/** Parts that the worker knows of: it reads the next ones while it is busy with one. */
+/** Parts given to the worker at once: it reads the next ones while it is busy with one. */
 const PARTS_AT_ONCE = 6;
 
 /** The context that the months of a pull share. */
@@ -22,7 +23,7 @@ export interface PullContext extends AssemblyContext, ExportsContext {
   warn: (message: string) => void;
 }
 
-/** One month of the directory: its exports, their files, and the month's file made of them. */
+/** Pulls one month: its exports, their files, and the month's file made from them. */
 export class MonthTask {
   /** The objects and inflated bytes received, and the time that their files took, in ms. */
   readonly received = { objects: 0, bytes: 0, ms: 0 };
@@ -37,8 +38,8 @@ export class MonthTask {
     this.#plan = plan;
     this.#spanEnd = spanEnd;
     this.#context = context;
-    const { type, month, span, have, fetch } = plan;
-    const isKept = fetch.length === 0;
+    const { type, month, span, existing, ranges } = plan;
+    const isKept = ranges.length === 0;
     this.#progress = {
       name: `${type.toLowerCase()}/${month}`,
       type,
@@ -46,12 +47,12 @@ export class MonthTask {
       ...span,
       stage: isKept ? 'kept' : 'planned',
       percent: isKept ? 100 : 0,
-      objects: have?.lines.objects ?? 0,
+      objects: existing?.lines.objects ?? 0,
       bytes: 0,
       files: 0,
       filesTotal: isKept ? 0 : null,
     };
-    this.#exports = new MonthExports(type, fetch, context, (stage, percent) =>
+    this.#exports = new MonthExports(type, ranges, context, (stage, percent) =>
       this.#report({ stage, percent }),
     );
   }
@@ -61,7 +62,7 @@ export class MonthTask {
   }
 
   get isKept(): boolean {
-    return this.#plan.fetch.length === 0;
+    return this.#plan.ranges.length === 0;
   }
 
   /** Asks for the exports, so that they are ready when it is this month's turn. */
@@ -70,7 +71,7 @@ export class MonthTask {
   }
 
   /**
-   * Makes the month's file of the served files as they come, and commits it.
+   * Makes the month's file from the raw files as they come, and commits it.
    * @param downloadTurn is held until all files are on disk.
    * @throws ExportError. What is on disk is kept, so that a later pull can resume.
    */
@@ -83,7 +84,10 @@ export class MonthTask {
         const openedAt = performance.now();
         assembling = this.#assembleAgain();
         // A month that failed does not wait for the rest of its files.
-        await Promise.race([this.#exports.downloaded(), assembling.catch(() => undefined)]);
+        await Promise.race([
+          this.#exports.waitUntilDownloaded(),
+          assembling.catch(() => undefined),
+        ]);
         this.received.ms += performance.now() - openedAt;
       });
       await assembling;
@@ -113,7 +117,7 @@ export class MonthTask {
     this.#report({ stage: 'downloading', percent: 0, filesTotal });
   }
 
-  /** When the files of an export disappear meanwhile, those of another export replace them. */
+  /** Assembles the month. When the files of an export are gone in between, those of a new export replace them. */
   async #assembleAgain(): Promise<void> {
     const { api, warn } = this.#context;
     for (let attempt = 1; ; attempt++) {
@@ -124,18 +128,18 @@ export class MonthTask {
         if (!(error instanceof ExportError) || error.code !== 'GONE') throw error;
         if (attempt >= api.retry.exports) throw error;
         warn(`${this.#progress.name}: ${error.message}; it is exported again`);
-        this.#reportOpened(await this.#exports.renew());
+        this.#reportOpened(await this.#exports.replaceGone());
       }
     }
   }
 
   async #assemble(): Promise<void> {
     const { directory } = this.#context;
-    const { type, month, covers, have, span } = this.#plan;
+    const { type, month, covers, existing, span } = this.#plan;
     const dropsAt = span.endTime === this.#spanEnd ? this.#spanEnd : null;
-    const existing = have && findExisting(directory, type, month, have);
+    const published = existing && findExisting(directory, type, month, existing);
     const assembly = { type, covers, dropsAt };
-    const { session, paths } = await startAssembly(this.#context, assembly, existing);
+    const { session, paths } = await startAssembly(this.#context, assembly, published);
     let staged: StagedMonth;
     try {
       this.#report({ files: 0, objects: 0, bytes: 0 });
@@ -179,7 +183,7 @@ export class MonthTask {
     }
   }
 
-  /** A part that is not what was expected is fetched again. */
+  /** Adds a part. One that is damaged is fetched again. */
   async #addPart(session: AssemblySession, parts: ExportParts, first: Part): Promise<void> {
     const { exportId } = parts;
     let part = first;

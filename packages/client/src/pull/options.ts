@@ -1,6 +1,7 @@
+/** Checks the options of a pull, and chooses the settings of its directory. */
 import { EXPORT_TYPES, type ExportType } from '@tillroll/contract';
 import { FORMATS, isTableFormat, listMonthTables, type Format } from '../directory/layout.ts';
-import type { DirectoryHead, State } from '../directory/state.ts';
+import type { DirectorySettings, State } from '../directory/state.ts';
 import {
   checkCount,
   checkFileMode,
@@ -11,7 +12,7 @@ import {
 import { ExportError, usageError } from '../errors.ts';
 import { parseSpan, parseWhen } from '../time/span.ts';
 import { Zone } from '../time/zone.ts';
-import type { PullOptions } from './events.ts';
+import type { PullOptions } from './types.ts';
 
 const DAY_MS = 86_400_000;
 const DEFAULT_OVERLAP_MS = 7 * DAY_MS;
@@ -25,7 +26,7 @@ export interface CheckedOptions {
   overlapMs: number;
 }
 
-/** @throws ExportError USAGE, naming the option, what was given and what is allowed. */
+/** Checks the options that need no directory. @throws ExportError USAGE, naming the option, what was given and what is allowed. */
 export function checkOptions(options: PullOptions): CheckedOptions {
   const { format, types, overlapMs = DEFAULT_OVERLAP_MS, sinceLast, from, fileMode } = options;
   checkOut(options.out);
@@ -34,9 +35,12 @@ export function checkOptions(options: PullOptions): CheckedOptions {
       option: 'format',
     });
   if (types && (types.length === 0 || types.some((type) => !EXPORT_TYPES.includes(type))))
-    throw usageError(`must be of ${EXPORT_TYPES.join(', ')}; got ${JSON.stringify(types)}`, {
-      option: 'types',
-    });
+    throw usageError(
+      `must be one or more of ${EXPORT_TYPES.join(', ')}; got ${JSON.stringify(types)}`,
+      {
+        option: 'types',
+      },
+    );
   if (!Number.isInteger(overlapMs) || overlapMs < 0)
     throw usageError(`must be a whole number of milliseconds; got ${overlapMs}`, {
       option: 'overlapMs',
@@ -54,7 +58,7 @@ export function checkOptions(options: PullOptions): CheckedOptions {
   return { concurrency, downloads, overlapMs };
 }
 
-/** Called before anything is asked or written. @throws ExportError USAGE */
+/** Checks the dates, before a server is asked or anything is written. @throws ExportError USAGE */
 export function checkDates({ from, to }: PullOptions, timezone: string): void {
   const zone = new Zone(timezone);
   if (from !== undefined && to !== undefined) parseSpan({ from, to, timezone });
@@ -62,14 +66,14 @@ export function checkDates({ from, to }: PullOptions, timezone: string): void {
   else if (to !== undefined) parseWhen('to', to, zone);
 }
 
-/** Tells whether anything came of the pulls that were there: until then a directory is bound to nothing. */
+/** Tells whether a directory holds anything of earlier pulls: until then its settings may change. */
 function isBound(state: State): boolean {
   return Object.values(state.types).some(
     ({ months, exports }) => exports.length > 0 || Object.keys(months).length > 0,
   );
 }
 
-/** The types that a pull is about. */
+/** Chooses the types of a pull. */
 export function chooseTypes(
   { types, sinceLast }: Pick<PullOptions, 'types' | 'sinceLast'>,
   state: Pick<State, 'types'> | undefined,
@@ -79,23 +83,23 @@ export function chooseTypes(
   return EXPORT_TYPES.filter((type) => (types ?? fallback).includes(type));
 }
 
-/** Objects that are in no table need not be fetched. @throws ExportError USAGE */
+/** Checks that each type has a chosen column: objects that are in no table need not be fetched. @throws ExportError USAGE */
 export function checkTypesHaveColumns(
   options: PullOptions,
-  head: DirectoryHead,
+  settings: DirectorySettings,
   state: State | undefined,
 ): void {
-  if (!isTableFormat(head.format) || !head.columns) return;
+  if (!isTableFormat(settings.format) || !settings.columns) return;
   const types = chooseTypes(options, state);
-  const without = types.find((type) => listMonthTables(head, type).length === 0)?.toLowerCase();
+  const without = types.find((type) => listMonthTables(settings, type).length === 0)?.toLowerCase();
   if (without !== undefined)
-    throw usageError(`must name a column of ${without}, too; got ${head.columns.join(',')}`, {
+    throw usageError(`must name a column of ${without}, too; got ${settings.columns.join(',')}`, {
       option: 'columns',
       hint: `Add one, or omit ${without} from the types`,
     });
 }
 
-/** The columns that were asked for, each with its table. @throws ExportError USAGE */
+/** Chooses the columns that were asked for, each with its table. @throws ExportError USAGE */
 function chooseColumns(
   { columns, tables }: PullOptions,
   format: Format,
@@ -109,32 +113,32 @@ function chooseColumns(
           ? 'Choose columns in your queries'
           : 'Pull in one of these formats, or omit the option',
     });
-  // Without a maker the pull ends before it writes anything.
+  // Without a table maker the pull fails before it writes anything.
   return tables?.resolveColumns(format, columns) ?? columns;
 }
 
-/** A setting as a message shows it. */
+/** Formats a setting for a message. */
 function describeSetting(value: string | boolean | readonly string[] | null): string {
   return value === null ? 'all' : typeof value === 'object' ? value.join(',') : String(value);
 }
 
 /**
- * Settles the options of a directory. Source, format, compression, columns and time zone of a directory stay.
- * @throws ExportError USAGE when it was made otherwise.
+ * Chooses the settings of a directory. Its source, format, compression, columns and time zone cannot change.
+ * @throws ExportError USAGE when an option differs from them.
  */
-export function chooseHead(
-  source: DirectoryHead['source'],
+export function chooseSettings(
+  source: DirectorySettings['source'],
   options: PullOptions,
   state: State | undefined,
   out: string,
-): DirectoryHead {
+): DirectorySettings {
   const known = state && isBound(state) ? state : undefined;
   const zone = new Zone(options.timezone ?? known?.timezone ?? 'UTC');
   const format = options.format ?? known?.format ?? 'jsonl';
   const csvBom = options.csvBom ?? known?.csvBom ?? false;
   if (options.csvBom && format !== 'csv')
     throw usageError(`is for the format csv; this one is ${format}`, { option: 'csvBom' });
-  const asked: DirectoryHead = {
+  const asked: DirectorySettings = {
     source,
     format,
     gzip: options.gzip ?? known?.gzip ?? false,

@@ -1,18 +1,20 @@
+/** Plans a whole pull: its end, and the work for each type. */
 import type { TimeRange } from '@tillroll/contract';
 import type { State, TypeState } from '../directory/state.ts';
 import type { ExportApi } from '../api/export-api.ts';
 import { ExportError, usageError } from '../errors.ts';
 import type { OnWaiting } from '../http/retry.ts';
-import { instantText, parseWhen } from '../time/span.ts';
+import { formatInstant, parseWhen } from '../time/span.ts';
 import type { Zone } from '../time/zone.ts';
-import type { PullOptions } from './events.ts';
+import type { PullOptions } from './types.ts';
 import { chooseTypes } from './options.ts';
-import { findCoveredSpan, planType, type TypePlan } from './plan.ts';
+import { findCoveredSpan, planType, type TypePlan } from './plan-type.ts';
 import type { DamagedMonths } from './repair.ts';
 
+/** The context of `chooseEnd`. */
 export interface EndContext {
   api: ExportApi;
-  /** Head of the directory. */
+  /** The state of the directory. */
   state: Pick<State, 'types'>;
   zone: Zone;
   signal: AbortSignal;
@@ -20,7 +22,7 @@ export interface EndContext {
   warn: (message: string) => void;
 }
 
-/** The end of the span by the server's clock: as asked, but not in the future. @throws ExportError */
+/** Chooses the end of the span: the one that was asked for, but not in the future by the server's clock. @throws ExportError */
 export async function chooseEnd(
   { api, state, zone, signal, onWaiting, warn }: EndContext,
   { to }: Pick<PullOptions, 'to'>,
@@ -31,17 +33,18 @@ export async function chooseEnd(
   // The hours matter little here: the answer carries the server's clock.
   await api.availability({ signal, onWaiting }).catch((error: unknown) => {
     if (!(error instanceof ExportError)) throw error;
-    // Without a status it is about the connection, and no export API is there.
-    const isElsewhere = error.code === 'REFUSED' && error.status === undefined;
-    if (isElsewhere || ['NETWORK', 'INTERRUPTED'].includes(error.code)) throw error;
+    // Without a status, the connection failed: no export API is there.
+    const isWrongServer = error.code === 'REFUSED' && error.status === undefined;
+    if (isWrongServer || ['NETWORK', 'INTERRUPTED'].includes(error.code)) throw error;
   });
   const now = Math.floor(api.clock.now() / 1000) * 1000;
   if (asked <= now) return asked;
   if (to === undefined) return now;
-  warn(`to is in the future; the pull ends now, at ${instantText(now)}`);
+  warn(`to is in the future; the pull ends now, at ${formatInstant(now)}`);
   return now;
 }
 
+/** The facts that a plan follows from. */
 export interface PullPlanInput {
   options: Pick<PullOptions, 'types' | 'from' | 'sinceLast' | 'out'>;
   overlapMs: number;
@@ -74,13 +77,13 @@ function parseWanted({ options, zone, endTime }: PullPlanInput): TimeRange {
   const startTime = parseWhen('from', options.from ?? 0, zone);
   if (startTime >= endTime)
     throw usageError(
-      `must lie in the past; got ${instantText(startTime)}, and it is ${instantText(endTime)}`,
+      `must lie in the past; got ${formatInstant(startTime)}, and it is ${formatInstant(endTime)}`,
       { option: 'from' },
     );
   return { startTime, endTime };
 }
 
-/** From the directory's beginning to now; its last `overlapMs` are fetched again. */
+/** Continues the directory's span to now. Its last `overlapMs` are fetched again. */
 function continueSpan(
   known: TypeState,
   { overlapMs, endTime }: PullPlanInput,

@@ -1,3 +1,4 @@
+/** `preview`: tells what a pull would do. */
 import type { ExportType, TimeRange } from '@tillroll/contract';
 import type { ExportApi } from '../api/export-api.ts';
 import { findDamaged } from '../directory/damage.ts';
@@ -5,7 +6,7 @@ import { linesPath, type Format } from '../directory/layout.ts';
 import { emptyState } from '../directory/state.ts';
 import { Zone } from '../time/zone.ts';
 import { chooseDirectory } from './choose-directory.ts';
-import type { PullOptions } from './events.ts';
+import type { PullOptions } from './types.ts';
 import { chooseEnd, planPull } from './plan-pull.ts';
 
 /** One month of a pull that was not begun. Times are epoch ms, half-open. */
@@ -41,9 +42,9 @@ export interface PullPreview {
  * @throws ExportError as `pull` does for its options and its directory.
  */
 export async function previewPull(api: ExportApi, options: PullOptions): Promise<PullPreview> {
-  const { checked, out, head, state: found } = await chooseDirectory(api, options);
-  const state = { ...(found ?? emptyState(head)), ...head };
-  const zone = new Zone(head.timezone);
+  const { checked, out, settings, state: found } = await chooseDirectory(api, options);
+  const state = { ...(found ?? emptyState(settings)), ...settings };
+  const zone = new Zone(settings.timezone);
   const warnings: string[] = [];
   const { signal = new AbortController().signal, onProgress } = options;
   const endTime = await chooseEnd(
@@ -67,16 +68,16 @@ export async function previewPull(api: ExportApi, options: PullOptions): Promise
     to: Math.max(...plans.map(({ span }) => span.endTime)),
     timezone: zone.name,
     out,
-    format: head.format,
+    format: settings.format,
     months: plans.flatMap(({ months }) =>
-      months.map(({ type, month, span, have, fetch }) => ({
+      months.map(({ type, month, span, existing, ranges }) => ({
         type,
         month,
-        path: linesPath(head, type, month),
+        path: linesPath(settings, type, month),
         ...span,
-        isComplete: fetch.length === 0,
-        objects: have?.lines.objects ?? 0,
-        exports: fetch.map(({ exportId, ...range }) => ({ ...range, id: exportId ?? null })),
+        isComplete: ranges.length === 0,
+        objects: existing?.lines.objects ?? 0,
+        exports: ranges.map(({ exportId, ...range }) => ({ ...range, id: exportId ?? null })),
       })),
     ),
     warnings,

@@ -1,18 +1,18 @@
 import type { ExportApi } from '../api/export-api.ts';
 import { Directory } from '../directory/directory.ts';
-import { diskError } from '../disk/errors.ts';
+import { toDiskError } from '../disk/errors.ts';
 import type { TableFormat } from '../directory/layout.ts';
 import { usageError } from '../errors.ts';
-import { interrupted } from '../http/retry.ts';
-import type { PullOptions, PullResult } from './events.ts';
+import { interruptedError } from '../http/retry.ts';
+import type { PullOptions, PullResult } from './types.ts';
 import { chooseDirectory } from './choose-directory.ts';
-import { chooseHead } from './options.ts';
-import { PullRun } from './run.ts';
-import type { TableContext } from './tables.ts';
+import { chooseSettings } from './options.ts';
+import { PullRun } from './pull-run.ts';
+import type { TableContext } from './stage-tables.ts';
 
 /**
  * Fetches a span into a directory: resumable at any point, checked, with a receipt. Months that fail are
- * in the result, and the others are there; what ends everything (a token that is refused, a full disk,
+ * listed in the result, and the others are complete. What ends the whole pull (a refused token, a full disk,
  * the signal) is thrown, and the same call continues later.
  * @throws ExportError
  */
@@ -22,7 +22,7 @@ export async function pull(api: ExportApi, options: PullOptions): Promise<PullRe
   try {
     return await pullInto(api, options, signal);
   } catch (error) {
-    throw options.signal?.aborted ? interrupted(error) : diskError(error);
+    throw options.signal?.aborted ? interruptedError(error) : toDiskError(error);
   } finally {
     // Requests of months that failed may still be under way.
     stop.abort();
@@ -34,16 +34,16 @@ async function pullInto(
   options: PullOptions,
   signal: AbortSignal,
 ): Promise<PullResult> {
-  const { checked, out, head: early } = await chooseDirectory(api, options);
-  // A missing package, too, should leave no directory behind.
+  const { checked, out, settings: early } = await chooseDirectory(api, options);
+  // Before the directory is made: a missing package leaves none behind, either.
   const tables = await prepareTables(early.format, options, signal);
   await using directory = await Directory.open(out, early, {
     signal,
     onWaiting: (waiting) => options.onProgress?.({ event: 'waiting', ...waiting }),
   });
-  // Until the lease was taken, another process may have been at work.
-  const head = chooseHead(api.source, options, directory.state, out);
-  await directory.update((draft) => void Object.assign(draft, head));
+  // Another process may have changed the directory before the lease was acquired.
+  const settings = chooseSettings(api.source, options, directory.state, out);
+  await directory.update((draft) => void Object.assign(draft, settings));
   await using run = new PullRun({ api, options, checked, directory, tables, signal });
   const result = await run.run();
   options.onProgress?.({ event: 'done', complete: result.complete });

@@ -1,3 +1,4 @@
+/** Repairs a directory before a pull, where files were removed or cut off. */
 import { EXPORT_TYPES, type ExportType } from '@tillroll/contract';
 import { DATABASE_FILE, idsPath } from '../directory/layout.ts';
 import type { Directory } from '../directory/directory.ts';
@@ -5,12 +6,12 @@ import { ERRORS, ExportError } from '../errors.ts';
 import { commitIndex, commitTables } from './commit-month.ts';
 import type { PullContext } from './month-task.ts';
 
-/** Months whose lines are missing or were cut off: they have to be fetched anew. */
+/** Months whose lines are missing or were cut off: they must be fetched again. */
 export type DamagedMonths = Record<ExportType, Set<string>>;
 
 /**
- * Looks for what was removed or cut off (`verify` finds what else may have happened), and makes
- * id indexes and tables again that can be made of what is there.
+ * Finds files that were removed or cut off, and makes id indexes and tables again from the lines that are
+ * there. Other damage is found by `verify`.
  */
 export async function repairMonths(context: PullContext): Promise<DamagedMonths> {
   const { directory, tables, warn } = context;
@@ -59,7 +60,7 @@ function markAllMonths({ state }: Directory, months: DamagedMonths): void {
     for (const month of Object.keys(state.types[type]?.months ?? {})) months[type].add(month);
 }
 
-/** A month whose tables cannot be made is noted as failed; the others continue. */
+/** Makes the tables of a month again. When they cannot be made, the month is noted as failed. */
 async function remakeTables(context: PullContext, type: ExportType, month: string): Promise<void> {
   try {
     await commitTables(context, type, month);

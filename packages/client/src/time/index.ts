@@ -1,2 +1,2 @@
 /** `@tillroll/client/time`: dates of a time zone as instants, as the library reads them. */
-export { instantText, parseSpan, type SpanOptions, type When } from './span.ts';
+export { formatInstant, parseSpan, type SpanOptions, type When } from './span.ts';

@@ -1,16 +1,17 @@
+/** Set operations on half-open ranges of time. */
 import type { TimeRange } from '@tillroll/contract';
 
-/** Sets of instants as half-open ranges. */
-
+/** Tells whether two ranges share an instant. */
 export function overlaps(a: TimeRange, b: TimeRange): boolean {
   return a.startTime < b.endTime && b.startTime < a.endTime;
 }
 
+/** Tells whether all of `part` is in `whole`. */
 export function isInside(part: TimeRange, whole: TimeRange): boolean {
   return part.startTime >= whole.startTime && part.endTime <= whole.endTime;
 }
 
-/** The shortest range that holds all of them. */
+/** Finds the shortest range that holds all of these. */
 export function coverRanges(ranges: readonly TimeRange[]): TimeRange {
   return {
     startTime: Math.min(...ranges.map(({ startTime }) => startTime)),
@@ -18,7 +19,7 @@ export function coverRanges(ranges: readonly TimeRange[]): TimeRange {
   };
 }
 
-/** Joins what overlaps or touches; sorted by time. */
+/** Joins ranges that overlap or touch; sorted by time. */
 export function union(ranges: readonly TimeRange[]): TimeRange[] {
   const joined: TimeRange[] = [];
   for (const { startTime, endTime } of ranges.toSorted((a, b) => a.startTime - b.startTime)) {
@@ -29,7 +30,7 @@ export function union(ranges: readonly TimeRange[]): TimeRange[] {
   return joined;
 }
 
-/** `whole` without `parts`. */
+/** Cuts `parts` out of `whole`. */
 export function subtract(whole: TimeRange, parts: readonly TimeRange[]): TimeRange[] {
   const left: TimeRange[] = [];
   let from = whole.startTime;

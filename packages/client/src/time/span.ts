@@ -1,3 +1,4 @@
+/** Parses the dates that callers give into a span. */
 import { MAX_TIME_MS, type TimeRange } from '@tillroll/contract';
 import { Temporal } from 'temporal-polyfill';
 import { usageError } from '../errors.ts';
@@ -6,6 +7,7 @@ import { Zone } from './zone.ts';
 /** An instant or a day: `2026-01-31`, an ISO date and time, epoch milliseconds, or a Date. */
 export type When = string | number | Date;
 
+/** A span as a caller gives it. */
 export interface SpanOptions {
   /** First instant, inclusive. */
   from: When;
@@ -88,13 +90,13 @@ export function parseSpan({ from, to, timezone = 'UTC' }: SpanOptions): TimeRang
   const endTime = parseWhen('to', to, zone);
   if (startTime >= endTime)
     throw usageError(
-      `must be later than from; got from ${instantText(startTime)} and to ${instantText(endTime)}`,
+      `must be later than from; got from ${formatInstant(startTime)} and to ${formatInstant(endTime)}`,
       { option: 'to', hint: 'The end is exclusive: one day is from 2026-01-31 to 2026-02-01' },
     );
   return { startTime, endTime };
 }
 
 /** Formats epoch ms as ISO 8601 in UTC, without the milliseconds when there are none. */
-export function instantText(time: number): string {
+export function formatInstant(time: number): string {
   return new Date(time).toISOString().replace('.000Z', 'Z');
 }

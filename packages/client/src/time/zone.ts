@@ -1,3 +1,4 @@
+/** Time zones: calendar months, and the ranges of exports in them. */
 import { MAX_RANGE_MS, MAX_TIME_MS, type TimeRange } from '@tillroll/contract';
 import { Temporal } from 'temporal-polyfill';
 import { usageError } from '../errors.ts';
@@ -97,7 +98,7 @@ export class Zone {
 }
 
 /**
- * The month of a name such as `2026-01`.
+ * Parses the name of a month, such as `2026-01`.
  * @throws RangeError when the name is not one of a month from 1970 to 9999.
  */
 export function parseMonth(name: string, zone: Zone): Month {
@@ -110,7 +111,7 @@ export function parseMonth(name: string, zone: Zone): Month {
 /**
  * Cuts a span into ranges that exports may have: never across a month's end, and at most 30 days. A
  * month that is longer is cut where its 16th day begins, whatever part of it is in the span: so a
- * longer span asks for the same ranges again. One at a time: a span may have a far end.
+ * longer span asks for the same ranges again. Yields one at a time: a span may be very long.
  * @throws RangeError when a bound is not an integer or `startTime >= endTime`.
  */
 export function* exportRanges(span: TimeRange, zone: Zone): Generator<TimeRange, void, void> {

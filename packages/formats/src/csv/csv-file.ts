@@ -1,3 +1,4 @@
+/** Writes one CSV file. */
 import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { tablePath, type Conversion, type ConvertedTable } from '@tillroll/client/files';

@@ -1,3 +1,4 @@
+/** Formats values as CSV text. */
 import type { ColumnType } from '../table-types.ts';
 
 /** The value of a JSON string. */

@@ -1,3 +1,4 @@
+/** Makes the CSV files of a month. */
 import type { ExportType } from '@tillroll/contract';
 import {
   listMonthTables,
@@ -5,7 +6,7 @@ import {
   type ConvertedTable,
   type LinesFile,
 } from '@tillroll/client/files';
-import { COMPILED, estimateBytes, scanLines } from '../lines.ts';
+import { COMPILED, estimateBytes, scanLines } from '../scan-lines.ts';
 import { readRow, type Row } from '../row.ts';
 import { ROWS, TABLES, type TableName } from '../tables.ts';
 import { CsvFile } from './csv-file.ts';

@@ -1,3 +1,4 @@
+/** Makes the one DuckDB file of a directory. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DATABASE_FILE, type Conversion, type ConvertedTable } from '@tillroll/client/files';

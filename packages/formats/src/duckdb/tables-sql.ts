@@ -1,3 +1,4 @@
+/** The SQL that creates and fills the tables of the DuckDB file. */
 import { CURRENCIES_BY_DIGITS, type ExportType } from '@tillroll/contract';
 import { quote } from '../quote.ts';
 import { OTHER, TABLES, listColumns, type TableName } from '../tables.ts';

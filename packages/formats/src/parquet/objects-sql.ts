@@ -1,3 +1,4 @@
+/** The SQL with which DuckDB reads JSON lines as typed rows. */
 import type { ExportType } from '@tillroll/contract';
 import { choose } from '../columns.ts';
 import { Nested } from '../nested.ts';

@@ -1,8 +1,9 @@
+/** Writes one Parquet file with DuckDB. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LinesFile } from '@tillroll/client/files';
 import type { Database } from '../database.ts';
-import { estimateBytes } from '../lines.ts';
+import { estimateBytes } from '../scan-lines.ts';
 import { quote } from '../quote.ts';
 import { selectObjects } from './objects-sql.ts';
 import { makeReadable, type ReadableLines } from './readable-lines.ts';

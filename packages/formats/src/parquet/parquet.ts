@@ -1,3 +1,4 @@
+/** Makes the Parquet file of a month. */
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { tablePath, type Conversion, type ConvertedTable } from '@tillroll/client/files';

@@ -1,7 +1,8 @@
+/** Rewrites JSON lines that DuckDB's reader would misread. */
 import { open } from 'node:fs/promises';
 import type { LinesFile } from '@tillroll/client/files';
 import { TAPE, type CompiledTable, type Scanner } from '@tillroll/client/json';
-import { COMPILED, scanLines } from '../lines.ts';
+import { COMPILED, scanLines } from '../scan-lines.ts';
 import { readRow, writeRow } from '../row.ts';
 import { OTHER, ROWS } from '../tables.ts';
 import { listInsertions } from '../unmapped.ts';

@@ -1,3 +1,4 @@
+/** Installs of apps by merchants: recording, listing and revoking them, and authenticating their tokens. */
 import type { Permission } from '@tillroll/contract';
 import type { Pool, Queryable } from '../database/pool.ts';
 import { write } from '../database/transaction.ts';

@@ -1,4 +1,4 @@
-/** The statements of the `installs` family, as pure text. Parameters are named in each docstring. */
+/** The SQL of installs, as pure text. Parameters are named in each docstring. */
 
 const COLUMNS = `id, merchant_id AS "merchantId", app_id AS "appId", permissions,
   created_time AS "createdTime", revoked_time AS "revokedTime"`;

@@ -1,3 +1,4 @@
+/** Makes and parses tokens. */
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { exportIdFrom } from '@tillroll/contract';
 

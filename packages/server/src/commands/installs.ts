@@ -1,3 +1,4 @@
+/** The operator's commands about installs: `install`, `installs`, `uninstall`. */
 import { MERCHANT_ID, PERMISSIONS, type Permission } from '@tillroll/contract';
 import { deleteInstall, install, listInstalls, uninstall } from '../access/installs.ts';
 import { lastAvailable } from '../exports/read.ts';

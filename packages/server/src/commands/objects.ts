@@ -1,3 +1,4 @@
+/** The operator's commands about objects and exports: `seed`, `load`, `purge`, `cancel`. */
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -7,7 +8,7 @@ import type { Config } from '../config/settings.ts';
 import type { Database } from '../database/open.ts';
 import { openSourceDatabase } from '../database/source-database.ts';
 import { oneLine } from '../errors.ts';
-import { endStatement, type ExportStatement } from '../exports/statements.ts';
+import { endStatement, type ExportStatement } from '../exports/running-statement.ts';
 import {
   cancelExport,
   cancelMerchant,

@@ -1,3 +1,4 @@
+/** Prints a command's result on stdout, and notices when that fails. */
 import { findErrorCode } from '../errors.ts';
 
 /** stdout took nothing more. */

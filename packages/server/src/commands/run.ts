@@ -1,3 +1,4 @@
+/** Runs the service, or a command with its database; and the command `migrate`. */
 import { readConfig } from '../config/config.ts';
 import type { Config } from '../config/settings.ts';
 import { migrate, schemaVersion } from '../database/migrations.ts';

@@ -1,3 +1,4 @@
+/** Reads the settings from the environment. */
 import type { Environment } from './parsers.ts';
 import { SETTINGS, type Config, type Setting } from './settings.ts';
 

@@ -1,3 +1,4 @@
+/** Describes the settings, for `--help` and for docs/operating.md. */
 import { SETTINGS } from './settings.ts';
 
 const all = Object.values(SETTINGS);

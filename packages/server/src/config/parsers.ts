@@ -1,8 +1,8 @@
+/** Parses the texts that settings have. Each parser throws an Error that names the text and what is allowed. */
 import { isIP, SocketAddress } from 'node:net';
 import { parseDatabaseUrl } from '../database/connection.ts';
 
-/** Readers of the texts that settings have. Each throws an Error that names the text and what is allowed. */
-
+/** The variables of the environment. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A network in CIDR notation, read. */

@@ -1,3 +1,4 @@
+/** All settings of the service: variable, default, help text and parser of each. */
 import { join, resolve } from 'node:path';
 import { parseHours, REGION_HOURS, REGIONS, type Hours, type Region } from '@tillroll/contract';
 import {

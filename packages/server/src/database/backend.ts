@@ -1,3 +1,4 @@
+/** Identifies the server process of a transaction, and ends it from elsewhere. */
 import type { ClientBase, Pool } from './pool.ts';
 
 /**

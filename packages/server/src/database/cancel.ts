@@ -1,3 +1,4 @@
+/** Cancels a running statement by PostgreSQL's cancel request. */
 import { once } from 'node:events';
 import { Connection as PgConnection, type ClientBase } from 'pg';
 import type { Connection } from './connection.ts';

@@ -1,3 +1,4 @@
+/** Makes clients of pg with our settings: types, time limits, encryption. */
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { Client, types, type ClientConfig, type QueryConfig } from 'pg';

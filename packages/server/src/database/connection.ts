@@ -1,3 +1,4 @@
+/** Parses the address of a database. */
 import { userInfo } from 'node:os';
 import type { ConnectionOptions } from 'node:tls';
 import { findErrorCode } from '../errors.ts';

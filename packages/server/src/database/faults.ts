@@ -1,3 +1,4 @@
+/** Classifies errors of the database: lost connection, transient, conflict. */
 import { findErrorCode } from '../errors.ts';
 
 /**

@@ -1,3 +1,4 @@
+/** Runs the migrations, and checks the version of the schema. */
 import { fileURLToPath } from 'node:url';
 import { findErrorCode } from '../errors.ts';
 import { LOCKS } from './locks.ts';

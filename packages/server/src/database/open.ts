@@ -1,3 +1,4 @@
+/** Opens the database of this process: the platform's, or an embedded PostgreSQL. */
 import { findErrorCode } from '../errors.ts';
 import { describeConnection, parseDatabaseUrl } from './connection.ts';
 import { openEmbeddedPostgres } from '@tillroll/postgres';

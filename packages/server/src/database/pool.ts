@@ -1,3 +1,4 @@
+/** A pool of connections whose every wait is bounded. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { callbackify } from 'node:util';
 import {

@@ -1,3 +1,4 @@
+/** Proves that the database can be written to, and keeps its clock. */
 import type { Pool } from './pool.ts';
 import { inTransaction } from './transaction.ts';
 import { schemaFault } from './migrations.ts';

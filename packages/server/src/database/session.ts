@@ -1,5 +1,5 @@
 /**
- * Our transactions set the settings that they rely on: a role or a database may have any defaults
+ * The settings that our transactions set for themselves: a role or a database may have any defaults
  * (ALTER ROLE ... SET), and behind a pooler nothing that a session was told outlives a transaction.
  */
 

@@ -1,3 +1,4 @@
+/** The key that signs file URLs, kept in the database. */
 import { randomBytes } from 'node:crypto';
 import type { Pool } from './pool.ts';
 import { write } from './transaction.ts';

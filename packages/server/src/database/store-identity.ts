@@ -1,3 +1,4 @@
+/** The id of the store, as the database knows it. */
 import type { Pool } from './pool.ts';
 import { write } from './transaction.ts';
 

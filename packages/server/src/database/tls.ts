@@ -1,3 +1,4 @@
+/** Reads libpq's TLS parameters into options of a connection. */
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';

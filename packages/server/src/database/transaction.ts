@@ -1,3 +1,4 @@
+/** Runs work in a transaction, and again after a conflict. */
 import type { QueryResult, QueryResultRow } from 'pg';
 import { brief } from './client.ts';
 import { isConnectionLoss, leavesCommitOpen } from './faults.ts';

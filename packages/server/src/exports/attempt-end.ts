@@ -1,3 +1,4 @@
+/** Records how an attempt ended, and whether its export is tried again. */
 import { randomUUID } from 'node:crypto';
 import type { FailureCode } from '@tillroll/contract';
 import type { Pool } from '../database/pool.ts';

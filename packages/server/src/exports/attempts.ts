@@ -1,3 +1,4 @@
+/** A worker's attempts at an export: claim, progress, completion. */
 import type { ExportType, FailureCode } from '@tillroll/contract';
 import type { Pool, Queryable } from '../database/pool.ts';
 import { inTransaction, write } from '../database/transaction.ts';
@@ -5,7 +6,7 @@ import { MAX_INTERRUPTIONS } from './lifecycle.ts';
 import type { ExportQueue } from './queue.ts';
 import type { ExportRecord, ManifestFile } from './record.ts';
 import * as sql from './sql.ts';
-import { toStatement, type ExportStatement, type StatementColumns } from './statements.ts';
+import { toStatement, type ExportStatement, type StatementColumns } from './running-statement.ts';
 
 /** One try of a worker at an export. Only the current attempt can change the export. */
 export interface Attempt {

@@ -1,3 +1,4 @@
+/** Creates exports, within the hours and the limits. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import {
   exportIdFrom,

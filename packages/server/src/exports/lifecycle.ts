@@ -1,3 +1,4 @@
+/** The life cycle of an export: its states, its events and its counts of tries. */
 import { EXPORT_STATUSES, type ExportStatus } from '@tillroll/contract';
 
 /**

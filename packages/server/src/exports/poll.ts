@@ -1,3 +1,4 @@
+/** Answers polls that come together with one statement. */
 import type { StoredInstall } from '../access/installs.ts';
 import type { Queryable } from '../database/pool.ts';
 import type { ExportWithFiles } from './record.ts';

@@ -1,3 +1,4 @@
+/** The interface of the job queue, as the life cycle needs it. */
 import type { PoolClient } from '../database/pool.ts';
 
 /** The job that runs an export. */
@@ -11,7 +12,7 @@ export interface QueuedRun {
 }
 
 /**
- * The queue as the life cycle needs it. Every method runs inside the caller's transaction: an export
+ * The queue of jobs. Every method runs inside the caller's transaction: an export
  * and its job are committed together or not at all.
  */
 export interface ExportQueue {

@@ -1,3 +1,4 @@
+/** Reads exports and their files for the API. */
 import type { ExportType } from '@tillroll/contract';
 import type { Queryable } from '../database/pool.ts';
 import type { ExportRecord, ManifestFile } from './record.ts';

@@ -1,3 +1,4 @@
+/** The rows of exports and files, and the objects that clients see. */
 import {
   describeFailure,
   type ExportFile,

@@ -1,7 +1,6 @@
+/** The SQL of exports, as pure text. Parameters are named in each docstring. */
 import type { ExportEvent } from './lifecycle.ts';
 import { transition } from './lifecycle.ts';
-
-/** The statements of the `exports` family, as pure text. Parameters are named in each docstring. */
 
 const RECORD = `
   e.id, e.merchant_id AS "merchantId", e.app_id AS "appId", e.type, e.status,

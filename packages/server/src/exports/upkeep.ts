@@ -1,7 +1,8 @@
+/** What the worker and the operator do to exports besides running them: expire, cancel, forget, delete. */
 import type { Pool } from '../database/pool.ts';
 import { write } from '../database/transaction.ts';
 import * as sql from './sql.ts';
-import { toStatement, type ExportStatement, type StatementColumns } from './statements.ts';
+import { toStatement, type ExportStatement, type StatementColumns } from './running-statement.ts';
 
 /** The attempt whose files must stay, or null when everything of this export may go. */
 export async function findRetainedAttempt(pool: Pool, exportId: string): Promise<number | null> {

@@ -1,3 +1,4 @@
+/** Puts the HTTP application together: routes, authentication, errors. */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { shown } from '@tillroll/contract';
@@ -14,12 +15,12 @@ import { authenticateRequest, parseMerchantId } from './auth.ts';
 import { TrustedProxies } from './client-address.ts';
 import { findConnection, Connections } from './connections.ts';
 import type { HttpContext } from './context.ts';
-import { docs } from './docs.ts';
+import { docs } from './docs-pages.ts';
 import { bodyTooLarge, errorRenderer, notFound } from './errors.ts';
-import { inviteBody } from './expect.ts';
+import { inviteBody } from './expect-continue.ts';
 import { securityHeaders } from './headers.ts';
 import { HttpLog } from './log.ts';
-import { dropRest } from './rest.ts';
+import { dropUnreadBody } from './unread-body.ts';
 import { createServer } from './server.ts';
 import { readSmallBody } from './small-body.ts';
 import { availabilityRoutes } from './routes/availability.ts';
@@ -94,7 +95,7 @@ export async function createApp(context: HttpContext): Promise<App> {
     done();
   });
   app.addHook('onSend', (request, reply, payload, done) => {
-    dropRest(request, reply);
+    dropUnreadBody(request, reply);
     done(null, payload);
   });
 

@@ -1,3 +1,4 @@
+/** Authenticates requests and checks their permissions. */
 import { MERCHANT_ID, type Permission } from '@tillroll/contract';
 import type { FastifyRequest } from 'fastify';
 import {

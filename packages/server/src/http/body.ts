@@ -1,3 +1,4 @@
+/** Streams the body of an upload, with a least rate. */
 import type { IncomingMessage } from 'node:http';
 import {
   bodyBroken,

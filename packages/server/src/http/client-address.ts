@@ -1,3 +1,4 @@
+/** Finds the address that a request is counted by, also behind proxies. */
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, SocketAddress } from 'node:net';
 import type { FastifyRequest } from 'fastify';

@@ -1,3 +1,4 @@
+/** Counts connections and their requests, and bounds both. */
 import { setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';

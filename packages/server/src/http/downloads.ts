@@ -1,3 +1,4 @@
+/** Bounds the downloads that are open, and drops peers that read too slowly. */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { once } from 'node:events';

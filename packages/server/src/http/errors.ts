@@ -1,3 +1,4 @@
+/** All errors of the API, and their one renderer. */
 import {
   errorBody,
   EXPORT_NOT_FOUND_BODY,

@@ -1,3 +1,4 @@
+/** Makes the signed URLs of an export's files. */
 import { setImmediate } from 'node:timers/promises';
 
 /** About a millisecond of signing. */

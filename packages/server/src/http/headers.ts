@@ -1,3 +1,4 @@
+/** Security headers of every answer. */
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';

@@ -1,3 +1,4 @@
+/** Node's request with memory in proportion to its body, however small its chunks are. */
 import { IncomingMessage } from 'node:http';
 import { BYTES_PER_SMALL_PART, MAX_SMALL_PARTS } from './limits.ts';
 import { stopReading } from './socket.ts';

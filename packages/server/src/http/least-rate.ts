@@ -1,3 +1,5 @@
+/** Measures whether a peer is slower than the least rate. */
+
 /** The least average rate of a peer, bytes a second. */
 const LEAST_BYTES_PER_SECOND = 16_000;
 /** Longest time that a peer may take nothing, ms. */

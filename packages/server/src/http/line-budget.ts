@@ -1,3 +1,5 @@
+/** Limits how many lines are logged, and counts the rest. */
+
 /** Number of lines at once, and number of lines a second after that. */
 export interface LineRate {
   readonly burst: number;

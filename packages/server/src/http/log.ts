@@ -1,3 +1,4 @@
+/** The log of requests and refusals, without secrets and bounded. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from '../log.ts';
 import { OVERLOAD_LINES, STRANGER_LINES } from './limits.ts';

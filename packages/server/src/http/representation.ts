@@ -1,3 +1,4 @@
+/** Chooses what of a file is sent: gzip or identity, whole or a range. */
 import { createGunzip } from 'node:zlib';
 import { pipeline, type Readable, Transform } from 'node:stream';
 import type { IncomingHttpHeaders } from 'node:http';

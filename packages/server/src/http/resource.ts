@@ -1,3 +1,4 @@
+/** Registers the methods of a URL, with HEAD, OPTIONS and 405. */
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type {
   ContextConfigDefault,

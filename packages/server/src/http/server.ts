@@ -8,7 +8,7 @@ import type { Socket } from 'node:net';
 import { noteClientAddress } from './client-address.ts';
 import { findConnection, type Connection, type Connections } from './connections.ts';
 import { hasLeastRate } from './downloads.ts';
-import { noteExpectation } from './expect.ts';
+import { noteExpectation } from './expect-continue.ts';
 import { Incoming } from './incoming.ts';
 import {
   ANSWER_MS,
@@ -24,7 +24,7 @@ import {
 } from './limits.ts';
 import type { HttpLog } from './log.ts';
 import { Pacer } from './pacer.ts';
-import { announcesBody } from './rest.ts';
+import { announcesBody } from './unread-body.ts';
 import {
   closeInTwoSteps,
   destroyAfter,

@@ -1,10 +1,9 @@
+/** Refuses connections and requests below Fastify, on the bare socket. */
 import { STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { errorBody } from '@tillroll/contract';
 import { findConnection } from './connections.ts';
 import { MAX_REFUSALS_UNDER_WAY, REFUSAL_MS, REST_MS } from './limits.ts';
-
-/** Answers to what never meets a route, in the same shape as all others. */
 
 const DETAILS = 'The request is not HTTP as this service reads it';
 

@@ -1,3 +1,4 @@
+/** The budget of disk space for uploads. */
 import { NoRoom, TooLarge } from './errors.ts';
 
 const MIB = 1024 * 1024;

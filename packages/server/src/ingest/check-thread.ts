@@ -1,3 +1,4 @@
+/** One thread that checks uploads, as the event loop calls it. */
 import { Worker } from 'node:worker_threads';
 import { BadBody, NoRoom, TooLarge } from './errors.ts';
 import type { IntakeResult, IntakeTarget } from './intake.ts';

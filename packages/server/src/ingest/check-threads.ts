@@ -1,3 +1,4 @@
+/** Keeps the threads that check uploads. */
 import { CheckThread } from './check-thread.ts';
 import type { IntakeResult, IntakeTarget } from './intake.ts';
 

@@ -1,3 +1,4 @@
+/** Writes PostgreSQL's binary COPY format. */
 import type { Row } from './row.ts';
 
 /** PostgreSQL's binary COPY format, writing side (PostgreSQL documentation, COPY, "Binary Format"). */

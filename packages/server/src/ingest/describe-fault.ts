@@ -1,3 +1,4 @@
+/** Explains why a line is not a JSON object. */
 import { isUtf8 } from 'node:buffer';
 
 const SHOWN_BYTES = 80;

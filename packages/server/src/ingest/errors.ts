@@ -1,3 +1,5 @@
+/** The reasons for which an upload is refused. */
+
 /** A body that cannot be read: 400. Nothing of the upload is stored. */
 export class BadBody extends Error {
   override name = 'BadBody';

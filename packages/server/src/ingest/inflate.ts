@@ -1,3 +1,4 @@
+/** Inflates the gzip of an upload. */
 import { createGunzip, type Gunzip } from 'node:zlib';
 import { BadBody } from './errors.ts';
 

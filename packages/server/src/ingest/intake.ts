@@ -1,3 +1,4 @@
+/** Takes an upload's bytes in, inside a thread: inflate, cut, check, write to the spool. */
 import type { ExportType } from '@tillroll/contract';
 import { BadBody, TooLarge } from './errors.ts';
 import { GZIP_MAGIC, Inflater } from './inflate.ts';

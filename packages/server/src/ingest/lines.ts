@@ -1,3 +1,4 @@
+/** Cuts a body into lines. */
 import { MAX_BODY_BYTES, MAX_LINE_BYTES } from '@tillroll/contract';
 import { TooLarge } from './errors.ts';
 

@@ -1,3 +1,4 @@
+/** Loads uploads: bounds them, has them checked, and merges them. */
 import type { ExportType, LoadCounts } from '@tillroll/contract';
 import type { Pool, Queryable } from '../database/pool.ts';
 import { FairSemaphore, Overloaded } from '../fair-semaphore.ts';

@@ -1,3 +1,4 @@
+/** Merges a spool into the tables, and deletes a merchant's objects. */
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ExportType, LoadCounts } from '@tillroll/contract';

@@ -1,3 +1,4 @@
+/** The messages between the event loop and a thread that checks uploads. */
 import type { IntakeResult, IntakeTarget } from './intake.ts';
 
 /** Messages from the event loop to a thread that checks uploads. */

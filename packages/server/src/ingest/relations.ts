@@ -1,6 +1,7 @@
+/** The tables that loading fills, and the members that their typed columns hold. */
 import type { ExportType } from '@tillroll/contract';
 
-/** Expressions that read the typed columns of a relation from an object. All hold text or integers. */
+/** A typed column, and the member of an object that it holds: text or an integer. */
 export interface Column {
   /** Column of the table. */
   name: string;

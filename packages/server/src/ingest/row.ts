@@ -1,3 +1,4 @@
+/** Makes a checked row of a line. */
 import { isUtf8 } from 'node:buffer';
 import { DAY_MS, type ExportType } from '@tillroll/contract';
 import { describeBeginning, shownBytes } from './describe-fault.ts';

@@ -1,3 +1,4 @@
+/** Checks a line of JSON in one pass, and finds its known members. */
 import { MAX_OBJECT_DEPTH } from '@tillroll/contract';
 import { endOfNested } from './describe-fault.ts';
 import type { Line } from './lines.ts';

@@ -1,3 +1,4 @@
+/** The contract's members, laid out for the scanner. */
 import { MEMBERS, type ExportType, type Member, type Members } from '@tillroll/contract';
 
 /** The kind of a known member. `LIST` is the array of a collection, `{"elements":[...]}`. */

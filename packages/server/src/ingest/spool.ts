@@ -1,3 +1,4 @@
+/** The file in which an upload waits until it has been checked. */
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, statfs, unlink, type FileHandle } from 'node:fs/promises';

@@ -1,6 +1,5 @@
+/** The SQL of loading and purging, as pure text. Table and column names come from `relations.ts` alone. */
 import type { Relation } from './relations.ts';
-
-/** The statements of a merge, as pure text. Table and column names come from `relations.ts` alone. */
 
 /** Lives as long as the transaction: behind a pooler, the next one may be another client's. */
 export function createStaging(relation: Relation): string {

@@ -1,3 +1,4 @@
+/** Reads the tokens of JSON from bytes: strings, numbers, words. */
 import { describeFault, shownBytes } from './describe-fault.ts';
 import { BadLine } from './errors.ts';
 import type { Line } from './lines.ts';

@@ -1,3 +1,4 @@
+/** Judges numbers by how they are written: whether every reader reads the same value. */
 import { MAX_OBJECT_TIME_MS } from '@tillroll/contract';
 
 const MINUS = 0x2d;

@@ -1,3 +1,4 @@
+/** The job queue, on pg-boss. */
 import { PgBoss, type Db } from 'pg-boss';
 import {
   createPool,

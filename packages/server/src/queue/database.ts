@@ -1,3 +1,4 @@
+/** Lets pg-boss use our connections. */
 import type { Db } from 'pg-boss';
 import type { Connection, Pool, PoolClient } from '../database/pool.ts';
 import { inTransaction } from '../database/transaction.ts';

@@ -1,3 +1,4 @@
+/** Listens to PostgreSQL's notifications, and again after each loss. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { randomBytes } from 'node:crypto';
 import type { Client } from 'pg';

@@ -1,3 +1,4 @@
+/** Cuts a stream of objects into files of 1000. */
 import { OBJECTS_PER_FILE } from '@tillroll/contract';
 
 /** A file that is being written. */

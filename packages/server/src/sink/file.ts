@@ -1,3 +1,4 @@
+/** Compresses, hashes and stores one file. */
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';

@@ -1,3 +1,4 @@
+/** Writes an export's rows as files, several in flight, with bounded memory. */
 import { FileCutter, PIECE_BYTES, type FileTarget, type OpenFile } from './cutter.ts';
 import { FileInFlight, type StoreFile, type WrittenFile } from './file.ts';
 

@@ -1,3 +1,4 @@
+/** Reads a COPY from PostgreSQL's socket without copying its bytes. */
 import type { Socket } from 'node:net';
 import type { Connection, Submittable } from 'pg';
 import { BrokenStream, FrameDecoder, type RowFrame } from './frames.ts';

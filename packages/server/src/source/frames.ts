@@ -1,3 +1,5 @@
+/** Decodes the rows of binary COPY. */
+
 /**
  * One row of the COPY stream: where its object lies in what came off the socket. A Buffer for each
  * row would cost more than everything else that is done to it.

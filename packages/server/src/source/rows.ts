@@ -1,3 +1,4 @@
+/** Reads the rows of one export from one snapshot, in order. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { readBackend, type Backend } from '../database/backend.ts';
 import { cancelStatement } from '../database/cancel.ts';

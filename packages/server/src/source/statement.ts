@@ -1,3 +1,4 @@
+/** Builds the COPY statement of an export. */
 import pg from 'pg';
 import type { ExportType } from '@tillroll/contract';
 

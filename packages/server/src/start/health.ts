@@ -1,3 +1,4 @@
+/** Watches the database and the store in the background. */
 import type { Pulse } from '../database/pulse.ts';
 import { oneLine } from '../errors.ts';
 import type { Logger } from '../log.ts';

@@ -1,3 +1,4 @@
+/** Starts the HTTP server. */
 import type { Config } from '../config/settings.ts';
 import type { Deadline } from '../deadline.ts';
 import type { App } from '../http/app.ts';

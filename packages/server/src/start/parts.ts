@@ -1,3 +1,4 @@
+/** The running parts of the service, which are closed within one grace period. */
 import { Deadline } from '../deadline.ts';
 import { oneLine } from '../errors.ts';
 import type { Logger } from '../log.ts';

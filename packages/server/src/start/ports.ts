@@ -1,3 +1,5 @@
+/** Listens on a free port that browsers accept. */
+
 /**
  * Ports to which browsers and fetch, and so most JavaScript clients, do not connect ("bad ports" of the
  * WHATWG Fetch standard).

@@ -1,3 +1,4 @@
+/** Parses the address of a store: a directory or a bucket. */
 import { fileURLToPath } from 'node:url';
 
 /** A directory of this machine, or one that several machines mount. */

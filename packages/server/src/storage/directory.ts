@@ -1,3 +1,4 @@
+/** Keeps the files of exports in a directory. */
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import {

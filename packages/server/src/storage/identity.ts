@@ -1,3 +1,5 @@
+/** The file in a store that names the database it belongs to. */
+
 /** The name of the file that says which database the store belongs to. It moves along with the files. */
 export const IDENTITY_FILE = 'tillroll-store.json';
 

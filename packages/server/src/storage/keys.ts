@@ -1,3 +1,4 @@
+/** The names of exports' files in the store. */
 import { EXPORT_ID } from '@tillroll/contract';
 
 function checked(exportId: string): string {

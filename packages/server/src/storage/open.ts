@@ -1,3 +1,4 @@
+/** Opens the store at an address. */
 import type { StorageAddress } from './address.ts';
 import { DirectoryStorage } from './directory.ts';
 import type { Storage } from './storage.ts';

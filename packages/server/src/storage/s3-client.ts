@@ -1,3 +1,4 @@
+/** Makes the client of an S3 server. */
 import { S3Client } from '@aws-sdk/client-s3';
 import type { S3Address } from './address.ts';
 

@@ -1,3 +1,4 @@
+/** Reads an object from S3 as one stream, and continues one that breaks. */
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';

@@ -1,3 +1,4 @@
+/** Describes failed S3 requests: what happened, and what to do. */
 import { findErrorCode, oneLine } from '../errors.ts';
 import type { S3Address } from './address.ts';
 

@@ -1,3 +1,4 @@
+/** Writes files to S3: small ones in one request, large ones in parts. */
 import type { Readable } from 'node:stream';
 import {
   AbortMultipartUploadCommand,

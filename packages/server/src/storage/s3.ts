@@ -1,3 +1,4 @@
+/** Keeps the files of exports in a bucket of an S3 server. */
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import {

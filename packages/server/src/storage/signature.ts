@@ -1,3 +1,4 @@
+/** Signs and verifies the URLs of files. */
 import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { EXPORT_ID } from '@tillroll/contract';
 

@@ -1,3 +1,4 @@
+/** The interface of a store of files. */
 import type { Readable } from 'node:stream';
 
 /**

@@ -1,3 +1,4 @@
+/** Decides what ended an attempt. */
 import { isConnectionLoss } from '../database/faults.ts';
 import type { Fault, Interruption } from '../exports/attempt-end.ts';
 import { StorageError } from '../sink/write-files.ts';

@@ -1,6 +1,6 @@
 import type { Pool } from '../database/pool.ts';
 import { oneLine } from '../errors.ts';
-import { endStatement, type ExportStatement } from '../exports/statements.ts';
+import { endStatement, type ExportStatement } from '../exports/running-statement.ts';
 import type { Logger } from '../log.ts';
 import type { Source } from '../source/rows.ts';
 

@@ -1,3 +1,4 @@
+/** Runs one export: from its claim to its files and its end. */
 import { readDatabaseIdentity } from '../database/database-identity.ts';
 import type { Pool, Queryable } from '../database/pool.ts';
 import { oneLine } from '../errors.ts';
@@ -9,11 +10,11 @@ import {
   reportProgress,
   type Attempt,
 } from '../exports/attempts.ts';
-import { recordStatement, type ExportStatement } from '../exports/statements.ts';
+import { recordStatement, type ExportStatement } from '../exports/running-statement.ts';
 import { findRetainedAttempt } from '../exports/upkeep.ts';
 import type { Logger } from '../log.ts';
 import type { BossQueue, RunJob } from '../queue/boss-queue.ts';
-import type { RepeatedWarnings } from '../repeats.ts';
+import type { RepeatedWarnings } from '../repeated-warnings.ts';
 import { StorageError, writeFiles } from '../sink/write-files.ts';
 import { readRows, type AcceptSnapshot, type Source } from '../source/rows.ts';
 import { attemptPrefix, fileKey } from '../storage/keys.ts';

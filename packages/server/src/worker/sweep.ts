@@ -1,6 +1,7 @@
+/** Expires exports, and repairs what crashes left behind. */
 import { oneLine } from '../errors.ts';
 import { recordAttemptEnd } from '../exports/attempt-end.ts';
-import { leftStatements } from '../exports/statements.ts';
+import { leftStatements } from '../exports/running-statement.ts';
 import {
   forgetExport,
   forgettableExports,

@@ -1,3 +1,4 @@
+/** Starts a worker, which takes jobs from the queue. */
 import type { Deadline } from '../deadline.ts';
 import { AttemptStopped } from './attempt-stop.ts';
 import { runExport, type WorkerContext } from './run-export.ts';

@@ -1,3 +1,4 @@
+/** The routes of exports: create, show, list. */
 import {
   EXPORT_ID,
   EXPORT_TYPES,

@@ -1,3 +1,4 @@
+/** The route of the files of exports. */
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { readFile, type FileRecord } from '../../exports/read.ts';

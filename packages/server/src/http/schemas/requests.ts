@@ -1,9 +1,9 @@
+/** Schemas of path and query parameters. */
 import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX } from '@tillroll/contract';
 import { Type } from 'typebox';
 import { ErrorSchema } from './wire.ts';
 
-/** Parameters of requests besides a body. */
-
+/** The merchant in the path. */
 export const MerchantParams = Type.Object({
   mId: Type.String({ description: 'Merchant id: 1 to 64 of A-Z a-z 0-9 _ -' }),
 });

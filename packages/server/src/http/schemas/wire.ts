@@ -1,3 +1,4 @@
+/** The contract's types as JSON Schema, for validation and for the OpenAPI document. */
 import {
   EXPORT_STATUSES,
   EXPORT_TYPES,
@@ -8,8 +9,6 @@ import {
   type LoadCounts,
 } from '@tillroll/contract';
 import { Type, type Static } from 'typebox';
-
-/** The contract's types as JSON Schema: for validation where it is used, and for the OpenAPI document. */
 
 const time = (description: string) =>
   Type.Integer({ description: `${description}; UTC epoch milliseconds`, minimum: 0 });

@@ -1,12 +1,14 @@
+/** Id indexes: the sorted hashes of a month's ids, in memory and on disk. */
 import { openForReading } from '../disk/entries.ts';
 import { findErrno } from '../disk/errors.ts';
 import { openForWriting } from '../disk/write.ts';
 
+/** A hash of an id. */
 export type HashId = (id: string) => number;
 
 /**
- * A hash of 53 bits, over the UTF-16 units of an id. Files of ids hold it: another function makes all of
- * them useless. Two ids may share one, so it only tells that ids differ.
+ * Hashes an id to 53 bits, over its UTF-16 units. Id indexes on disk hold these hashes, so the function must not
+ * change. Two ids may share a hash, so it only proves that ids differ.
  */
 export function hashId(id: string): number {
   let a = 0xdeadbeef;
@@ -21,7 +23,7 @@ export function hashId(id: string): number {
   return 4_294_967_296 * (b & 0x1fffff) + (a >>> 0);
 }
 
-/** Numbers in their order of arrival, eight bytes each. */
+/** A growing list of numbers, eight bytes each. */
 export class NumberList {
   #values = new Float64Array(4096);
   #length = 0;
@@ -49,7 +51,7 @@ export class NumberList {
   }
 }
 
-/** The numbers that are there more than once. */
+/** Finds the numbers that are there more than once. */
 export function findRepeated(sorted: Float64Array): Set<number> {
   const repeated = new Set<number>();
   for (let i = 1; i < sorted.length; i++)
@@ -58,13 +60,17 @@ export function findRepeated(sorted: Float64Array): Set<number> {
 }
 
 /** Writes sorted hashes as Float64, little-endian. */
-export async function writeIds(path: string, sorted: Float64Array, mode: number): Promise<void> {
+export async function writeIdIndex(
+  path: string,
+  sorted: Float64Array,
+  mode: number,
+): Promise<void> {
   await using file = await openForWriting(path, mode);
   await file.writeFile(new Uint8Array(sorted.buffer, sorted.byteOffset, sorted.byteLength));
 }
 
-/** @returns undefined when the file is missing or does not hold sorted numbers. */
-export async function readIds(path: string): Promise<Float64Array | undefined> {
+/** Reads an id index. @returns undefined when the file is missing or does not hold sorted numbers. */
+export async function readIdIndex(path: string): Promise<Float64Array | undefined> {
   let bytes: Buffer;
   try {
     await using file = await openForReading(path);

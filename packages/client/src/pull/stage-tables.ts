@@ -1,3 +1,4 @@
+/** Makes tables in the staging folder with the table maker. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExportType } from '@tillroll/contract';
@@ -9,13 +10,14 @@ import type { LinesFile, TableMaker } from '../directory/table-maker.ts';
 import { sumFile, type FileSum } from '../disk/entries.ts';
 import { ExportError } from '../errors.ts';
 
-/** Tables that were made, and wait to be committed. */
+/** Tables that were made, and are not committed yet. */
 export interface StagedTables {
   tables: TableRecord[];
   /** Each file once. */
   files: Replacement[];
 }
 
+/** The result where no table is made. */
 export const NO_TABLES: StagedTables = { tables: [], files: [] };
 
 /** The maker of a directory's tables; undefined when its format has none. */
@@ -27,7 +29,7 @@ export interface TableContext {
 
 /**
  * Makes the tables of `months` in the staging folder.
- * @throws ExportError of the maker; PROTOCOL when it made something else than the layout knows.
+ * @throws ExportError of the maker; DIRECTORY when it wrote a file that the layout does not have.
  */
 async function stageTables(
   directory: Directory,
@@ -68,7 +70,7 @@ async function stageTables(
   }
 }
 
-/** The tables of one month, from its JSON lines. */
+/** Makes the tables of one month in the staging folder, from its JSON lines. */
 export async function stageMonthTables(
   directory: Directory,
   context: TableContext | undefined,
@@ -79,7 +81,7 @@ export async function stageMonthTables(
   return stageTables(directory, context, [lines], onProgress);
 }
 
-/** Makes the tables of the whole directory anew, and commits them. */
+/** Makes the tables of the whole directory in the staging folder. */
 export async function stageDirectoryTables(
   directory: Directory,
   context: TableContext,
@@ -90,7 +92,7 @@ export async function stageDirectoryTables(
   return stageTables(directory, context, months, onProgress);
 }
 
-/** The published JSON lines of a month, as tables are made of them. */
+/** Describes the published JSON lines of a month for a table maker. */
 export function describeLines(
   { out, layout }: Pick<Directory, 'out' | 'layout'>,
   type: ExportType,

@@ -1,3 +1,4 @@
+/** Runs a pull into a directory that it holds. */
 import pLimit from 'p-limit';
 import type { ExportApi } from '../api/export-api.ts';
 import { Assembler } from '../assemble/assembler.ts';
@@ -7,18 +8,19 @@ import type { Receipt } from '../directory/receipt.ts';
 import { describeBasis } from '../directory/state.ts';
 import { ERRORS, ExportError } from '../errors.ts';
 import { Zone } from '../time/zone.ts';
-import { listReasons } from './events.ts';
-import type { FailedMonth, PullEvent, PullOptions, PullResult } from './events.ts';
+import { listReasons } from './types.ts';
+import type { FailedMonth, PullEvent, PullOptions, PullResult } from './types.ts';
 import { MonthTask, type PullContext } from './month-task.ts';
 import type { CheckedOptions } from './options.ts';
 import { chooseEnd, planPull } from './plan-pull.ts';
-import type { TypePlan } from './plan.ts';
+import type { TypePlan } from './plan-type.ts';
 import { repairMonths } from './repair.ts';
-import { stageDirectoryTables, type TableContext } from './tables.ts';
+import { stageDirectoryTables, type TableContext } from './stage-tables.ts';
 
 /** Months in progress at once: one is assembled while the files of the next one come. */
 const MONTHS_AT_ONCE = 2;
 
+/** The parts of a run. */
 export interface PullRunOptions {
   api: ExportApi;
   options: PullOptions;
@@ -29,7 +31,7 @@ export interface PullRunOptions {
   signal: AbortSignal;
 }
 
-/** One pull into a directory. */
+/** Runs one pull into a directory whose lease is held: repairs, plans, fetches, and writes the receipt. */
 export class PullRun implements AsyncDisposable {
   readonly #run: PullRunOptions;
   readonly #zone: Zone;
@@ -60,7 +62,7 @@ export class PullRun implements AsyncDisposable {
       await this.#notePlans(plans);
       await this.#fetch(plans);
     } catch (error) {
-      // Whatever ended it, the receipt says what is there.
+      // Also after a failure, the receipt says what is there.
       const isBegun = Object.keys(directory.state.types).length > 0;
       if (isBegun) await this.#writeReceipt().catch(() => undefined);
       throw error;
@@ -115,7 +117,7 @@ export class PullRun implements AsyncDisposable {
       for (const { type, span, refreshFrom, months } of plans) {
         const known = types[type];
         const continued = new Set(
-          months.flatMap(({ fetch }) => fetch.flatMap(({ exportId }) => exportId ?? [])),
+          months.flatMap(({ ranges }) => ranges.flatMap(({ exportId }) => exportId ?? [])),
         );
         types[type] = {
           months: known?.months ?? {},
@@ -156,7 +158,7 @@ export class PullRun implements AsyncDisposable {
     await this.#sweepParts();
   }
 
-  /** Months are downloaded one after the other; the exports of the next ones are made meanwhile. */
+  /** Runs the months. They are downloaded one after another; the exports of the next ones are made meanwhile. */
   async #runAll(tasks: readonly MonthTask[]): Promise<void> {
     const inProgress = pLimit(MONTHS_AT_ONCE);
     const downloadTurn = pLimit(1);
@@ -175,19 +177,19 @@ export class PullRun implements AsyncDisposable {
     if (this.#failure) throw this.#failure.error;
   }
 
-  /** A fault of one month is noted, and the others continue; anything else ends the pull. */
+  /** Notes a failure of one month, and the others continue. Any other failure ends the pull. */
   #noteFailure(name: string, error: unknown): void {
     if (error instanceof ExportError && ERRORS[error.code].scope === 'month') {
       const { message, code, hint } = error;
       this.#failed.push({ name, message, code, hint });
       return;
     }
-    // Errors of the other months after that are not the reason.
+    // Later errors of other months are its consequences.
     this.#failure ??= { error };
     this.#stop.abort();
   }
 
-  /** The table file of the whole directory, where the format has one. */
+  /** Makes the table file of the whole directory, where the format has one. */
   async #makeDatabase(): Promise<void> {
     const { directory, tables } = this.#run;
     if (!tables || tables.maker.scope(tables.format) !== 'directory') return;

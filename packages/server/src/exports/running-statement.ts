@@ -1,3 +1,4 @@
+/** Records the statement that an attempt reads with, so that another process can end it. */
 import { terminateBackend, type Backend } from '../database/backend.ts';
 import type { Pool } from '../database/pool.ts';
 import { write } from '../database/transaction.ts';

@@ -1,3 +1,4 @@
+/** Logs a warning that repeats once, and then counts it. */
 import { oneLine } from './errors.ts';
 import type { Logger } from './log.ts';
 

@@ -2,7 +2,7 @@ const LF = 10;
 const CR = 13;
 
 /** Copies an object without the line breaks between its tokens; those inside strings are escaped. */
-export function withoutBreaks(buffer: Buffer, start: number, end: number): Buffer {
+export function removeLineBreaks(buffer: Buffer, start: number, end: number): Buffer {
   const copy = Buffer.allocUnsafe(end - start);
   let length = 0;
   for (let i = start; i < end; i++) {

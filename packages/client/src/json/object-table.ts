@@ -1,3 +1,5 @@
+/** Declares which members of an object a scanner records, and compiles that for comparing bytes. */
+
 /**
  * Types that a known member may have. A value of another type does not belong to the member.
  *
@@ -53,6 +55,7 @@ export interface Shape {
   next: Int8Array;
 }
 
+/** A table that is ready for `Scanner`. */
 export interface CompiledTable {
   root: Shape;
   shapes: Shape[];
@@ -63,9 +66,9 @@ export interface CompiledTable {
   recordsUnmapped: boolean;
 }
 
-/** The members that were seen in an object are a bit mask of 32 bits. */
+/** Most members of one object: those that were seen are a bit mask of 32 bits. */
 const MAX_FIELDS = 31;
-/** Rows in rows: the root, a row in it, a row in that. */
+/** Deepest level of rows: the root, a row in it, a row in that. */
 export const MAX_LEVEL = 2;
 
 /** Compiles the declaration of an object for `Scanner`. */

@@ -1,3 +1,4 @@
+/** Checks the JSON of the API's answers before it is used. */
 import {
   EXPORT_STATUSES,
   EXPORT_TYPES,
@@ -12,7 +13,7 @@ import { ExportError } from '../errors.ts';
 /** An export's id, as far as it is accepted: it becomes part of an address and the name of a folder. */
 export const EXPORT_ID = /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$/;
 
-/** Checks what the rest relies on. @throws ExportError PROTOCOL */
+/** Parses an export, and checks the members that this library relies on. @throws ExportError PROTOCOL */
 export function parseExport(json: unknown): ExportObject {
   const exported = json as Partial<ExportObject> | null;
   const urls = exported?.exportUrls?.elements;
@@ -50,7 +51,7 @@ export function isFileEntry(value: unknown): value is ExportFile {
   );
 }
 
-/** @throws ExportError PROTOCOL */
+/** Parses a list of exports. @throws ExportError PROTOCOL */
 export function parseExportList(json: unknown): ExportList {
   const elements = (json as Partial<ExportList> | null)?.elements;
   if (!Array.isArray(elements))
@@ -60,7 +61,7 @@ export function parseExportList(json: unknown): ExportList {
   return { ...(json as ExportList), elements: elements.map(parseExport) };
 }
 
-/** Refuses times that would become endless waits. @throws ExportError PROTOCOL */
+/** Parses the hours. Refuses times that would become endless waits. @throws ExportError PROTOCOL */
 export function parseAvailability(json: unknown): Availability {
   const hours = json as Partial<Availability> | null;
   const isTime = (time: unknown): boolean =>
@@ -72,7 +73,7 @@ export function parseAvailability(json: unknown): Availability {
     typeof hours.hours === 'string' &&
     isTime(hours.nextOpen) &&
     isTime(hours.nextClose);
-  if (!isAvailability) throw new ExportError('PROTOCOL', 'the answer does not tell the hours');
+  if (!isAvailability) throw new ExportError('PROTOCOL', 'the answer does not state the hours');
   return hours as Availability;
 }
 

@@ -1,3 +1,4 @@
+/** The public types of a pull: its options, its events and its result. */
 import type { ExportType } from '@tillroll/contract';
 import type { Format } from '../directory/layout.ts';
 import type { Receipt } from '../directory/receipt.ts';
@@ -6,8 +7,9 @@ import type { ErrorCode } from '../errors.ts';
 import type { Waiting } from '../http/retry.ts';
 import type { When } from '../time/span.ts';
 
+/** Options of a pull. */
 export interface PullOptions {
-  /** Both by default. */
+  /** Types to pull; both by default. */
   types?: readonly ExportType[] | undefined;
   /** First instant, inclusive. Required unless `sinceLast`. */
   from?: When | undefined;
@@ -71,13 +73,13 @@ export interface MonthProgress {
   percent: number;
   /** Objects that were read so far; for `done` and `kept`, all of the month. */
   objects: number;
-  /** Bytes of the served files that this pull read so far, inflated. */
+  /** Bytes of the raw files that this pull read so far, inflated. */
   bytes: number;
-  /** Served files that were read so far. */
+  /** Raw files that were read so far. */
   files: number;
   /** Null until the exports are done. */
   filesTotal: number | null;
-  /** Why it failed, or what it waits for. */
+  /** The reason why it failed, or what it waits for. */
   message?: string | undefined;
 }
 
@@ -99,6 +101,7 @@ export type PullEvent =
   | { event: 'warning'; message: string }
   | { event: 'done'; complete: boolean };
 
+/** A month, or a table of the whole directory, that could not be made. */
 export interface FailedMonth {
   /** `orders/2026-01`, or the path of a table of the whole directory. */
   name: string;
@@ -107,11 +110,12 @@ export interface FailedMonth {
   hint?: string | undefined;
 }
 
-/** Why something is missing, by name: for the receipt. */
+/** Lists the reasons why something is missing, by name, for the receipt. */
 export function listReasons(failed: readonly FailedMonth[]): Map<string, string> {
   return new Map(failed.map(({ name, message }) => [name, message]));
 }
 
+/** The result of a pull. */
 export interface PullResult {
   complete: boolean;
   /** Absolute path of the output directory. */

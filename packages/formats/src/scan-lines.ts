@@ -1,3 +1,4 @@
+/** Scans the JSON lines of a month, line by line. */
 import { createReadStream } from 'node:fs';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';

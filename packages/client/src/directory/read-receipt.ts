@@ -1,3 +1,4 @@
+/** Reads a receipt and checks its shape. */
 import { EXPORT_TYPES, parseExact } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';
 import { Zone } from '../time/zone.ts';
@@ -93,7 +94,7 @@ function isReceipt(value: unknown): value is Receipt {
 }
 
 /**
- * Reads a directory's receipt, with its text. Anybody may have written it: its paths are not checked here.
+ * Reads a directory's receipt, with its text. Anyone may have written it: its paths are not checked here.
  * @throws ExportError DIRECTORY when there is none, or what is there is not a receipt.
  */
 export async function readReceipt(out: string): Promise<{ receipt: Receipt; text: string }> {
@@ -101,7 +102,7 @@ export async function readReceipt(out: string): Promise<{ receipt: Receipt; text
   const text = await readText(path);
   if (text === undefined)
     throw new ExportError('DIRECTORY', `${out} holds no ${RECEIPT_FILE}`, {
-      hint: 'Run the pull again, to its end: it writes one',
+      hint: 'Run the pull again to its end: it writes the receipt',
     });
   let value: unknown;
   try {

@@ -1,3 +1,4 @@
+/** Handles `Expect: 100-continue`. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** Requests whose sender waits for `100 Continue` before it sends the body. */

@@ -1,3 +1,4 @@
+/** Chooses how the progress of a pull is shown: drawn, in lines, as JSON, or not at all. */
 import type { Context } from '../context.ts';
 import { SILENT, type Display } from './display.ts';
 import { jsonDisplay } from './json.ts';

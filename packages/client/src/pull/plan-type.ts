@@ -1,7 +1,8 @@
+/** Plans the months and exports of one type from what the directory has. */
 import type { ExportType, TimeRange } from '@tillroll/contract';
 import type { MonthRecord, OpenExport, TypeState } from '../directory/state.ts';
 import { usageError } from '../errors.ts';
-import { instantText } from '../time/span.ts';
+import { formatInstant } from '../time/span.ts';
 import { exportRanges, type Zone } from '../time/zone.ts';
 import { coverRanges, isInside, overlaps, subtract, union } from '../time/ranges.ts';
 
@@ -11,7 +12,7 @@ export interface RangePlan extends TimeRange {
   exportId: string | undefined;
 }
 
-/** The work for one file of the directory. There is none when `fetch` is empty. */
+/** The work for one file of the directory. There is none when `ranges` is empty. */
 export interface MonthPlan {
   type: ExportType;
   /** `2026-01`. */
@@ -21,20 +22,22 @@ export interface MonthPlan {
   /** Ranges that the file covers once everything was fetched; sorted, disjoint. */
   covers: TimeRange[];
   /** The exports to make or to continue, by time. */
-  fetch: RangePlan[];
+  ranges: RangePlan[];
   /** The directory's record of the month, unless it is damaged. */
-  have: MonthRecord | undefined;
+  existing: MonthRecord | undefined;
 }
 
+/** The work for one type. */
 export interface TypePlan {
   type: ExportType;
   /** The span that the directory will cover. */
   span: TimeRange;
-  /** From where on everything is fetched again. */
+  /** Everything from this time on is fetched again, epoch ms; null: nothing. */
   refreshFrom: number | null;
   months: MonthPlan[];
 }
 
+/** The facts that the plan of a type follows from. */
 export interface PlanInput {
   type: ExportType;
   /** The directory's state of the type. */
@@ -43,11 +46,11 @@ export interface PlanInput {
   wanted: TimeRange;
   refreshFrom: number | null;
   zone: Zone;
-  /** Months whose file is missing or was cut off: they are fetched anew. */
+  /** Months whose file is missing or was cut off: they are fetched again. */
   damaged: ReadonlySet<string>;
 }
 
-/** The span from the first to the last instant that a directory covers; a month may be missing inside. */
+/** Finds the span from the first to the last instant that a directory covers; a month may be missing inside. */
 export function findCoveredSpan(
   state: Pick<TypeState, 'months'> | undefined,
 ): TimeRange | undefined {
@@ -77,8 +80,8 @@ function planRanges(area: TimeRange, open: readonly OpenExport[], zone: Zone): R
 }
 
 /**
- * Which exports a pull needs, given what is there. Exports never cross a month's end, so that every
- * pull of a directory asks for the same ones.
+ * Plans the exports that a pull of a type needs. They never cross a month's end, so that every pull of a
+ * directory asks for the same ones.
  * @throws ExportError USAGE when the directory would have a gap.
  */
 export function planType(input: PlanInput): TypePlan {
@@ -86,7 +89,7 @@ export function planType(input: PlanInput): TypePlan {
   const covered = findCoveredSpan(state);
   if (covered && (wanted.startTime > covered.endTime || wanted.endTime < covered.startTime))
     throw usageError(
-      `would leave a gap: the directory holds ${type.toLowerCase()} from ${instantText(covered.startTime)} to ${instantText(covered.endTime)}, and ${instantText(wanted.startTime)} to ${instantText(wanted.endTime)} was asked for`,
+      `would leave a gap: the directory holds ${type.toLowerCase()} from ${formatInstant(covered.startTime)} to ${formatInstant(covered.endTime)}, and ${formatInstant(wanted.startTime)} to ${formatInstant(wanted.endTime)} was asked for`,
       {
         option: wanted.startTime > covered.endTime ? 'from' : 'to',
         hint: 'Widen the span, or use another directory',
@@ -98,20 +101,20 @@ export function planType(input: PlanInput): TypePlan {
       startTime: Math.max(startTime, span.startTime),
       endTime: Math.min(endTime, span.endTime),
     };
-    const have = damaged.has(name) ? undefined : state?.months[name];
+    const existing = damaged.has(name) ? undefined : state?.months[name];
     const refresh =
       refreshFrom !== null && refreshFrom < part.endTime
         ? [{ startTime: Math.max(part.startTime, refreshFrom), endTime: part.endTime }]
         : [];
-    const areas = union([...subtract(part, have?.covers ?? []), ...refresh]);
-    const fetch = areas.flatMap((area) => planRanges(area, state?.exports ?? [], zone));
+    const areas = union([...subtract(part, existing?.covers ?? []), ...refresh]);
+    const ranges = areas.flatMap((area) => planRanges(area, state?.exports ?? [], zone));
     return {
       type,
       month: name,
       span: part,
-      covers: union([...(have?.covers ?? []), ...fetch]),
-      fetch,
-      have,
+      covers: union([...(existing?.covers ?? []), ...ranges]),
+      ranges,
+      existing,
     };
   });
   return { type, span, refreshFrom, months };

@@ -1,6 +1,6 @@
-/** The shapes of errors, as clients compare them. */
+/** Checks the shapes of error answers, as clients compare them. */
 import { expect } from 'vitest';
-import type { Answer } from './exact.ts';
+import type { Answer } from './exact-requests.ts';
 
 export const UNAUTHORIZED = '{"message":"401 Unauthorized"}';
 export const EXPORT_NOT_FOUND = '{"message":"Not Found","details":"Export not found"}';

@@ -1,12 +1,14 @@
+/** Gives the objects of a span one by one, without a directory. */
 import type { ExportObject, ExportRequest, ExportType } from '@tillroll/contract';
-import type { CallOptions, ExportApi } from '../api/export-api.ts';
+import type { ExportApi } from '../api/export-api.ts';
+import type { CallOptions } from '../api/call-options.ts';
 import { duplicateIdError, ExportError } from '../errors.ts';
 import { inflate, inflateWhole } from '../json/inflate.ts';
 import type { Members } from '../json/members.ts';
 import { parseSpan, type SpanOptions } from '../time/span.ts';
 import { exportRanges, Zone } from '../time/zone.ts';
-import { BoundaryMerger, type Keyed } from './boundary.ts';
-import { ContentChecker, contentLimit } from './check-content.ts';
+import { BoundaryMerger, type Keyed } from './boundary-merger.ts';
+import { ContentChecker, chooseContentLimit } from './check-content.ts';
 import { damagedError } from './export-parts.ts';
 import { fetchFile, type FetchOptions, type FileToFetch } from './fetch-file.ts';
 import { filesGoneError, listFiles } from './file-list.ts';
@@ -17,9 +19,10 @@ import { MemorySink } from './sink.ts';
 /** Longer content is read as a stream: a few bytes of gzip may claim to be gigabytes. */
 const WHOLE_BYTES = 32 * 1024 * 1024;
 
+/** The span of an iteration, and its signal. */
 export interface IterateOptions extends SpanOptions, CallOptions {}
 
-/** Reads one object of a file. `buffer` is not written to afterwards; `members` is used again. */
+/** Reads one object of a file. `buffer` is not written to afterwards; `members` is reused for the next object. */
 export type ReadObject<T> = (buffer: Buffer, start: number, end: number, members: Members) => T;
 
 /** Reads an object as `JSON.parse` does. */
@@ -46,7 +49,7 @@ export async function* iterateObjects<T extends Keyed>(
   }
 }
 
-/** The objects of one range; when its files go away meanwhile, those of a new export continue. */
+/** Gives the objects of one range. When its files are gone in between, a new export continues. */
 async function* iterateRange<T extends Keyed>(
   api: ExportApi,
   request: ExportRequest,
@@ -75,7 +78,7 @@ async function* iterateRange<T extends Keyed>(
   }
 }
 
-/** The objects of each file, in turn; one file is fetched ahead. */
+/** Gives the objects of each file in turn; one file is fetched ahead. */
 async function* iterateFiles<T>(
   api: ExportApi,
   exported: ExportObject,
@@ -93,7 +96,7 @@ async function* iterateFiles<T>(
     const entry = listed[position];
     const name = `file ${position} of export ${id}`;
     const batch = entry && fetchObjects(api, { ...entry, name }, urls, options, readObject);
-    // It is awaited in its turn; a failure until then is reported there.
+    // It is awaited in its turn, where a failure is reported.
     batch?.catch(() => undefined);
     return batch;
   };
@@ -105,13 +108,13 @@ async function* iterateFiles<T>(
       yield await present;
     }
   } finally {
-    // A caller that has seen enough does not wait for the next file.
+    // A caller that stops early does not wait for the next file.
     stop.abort();
     await ahead?.catch(() => undefined);
   }
 }
 
-/** Fetches and checks one file: only what was checked to its end is given. */
+/** Fetches and checks one file: its objects are given only when all of it was checked. */
 async function fetchObjects<T>(
   api: ExportApi,
   file: FileToFetch,
@@ -131,9 +134,9 @@ async function fetchObjects<T>(
   }
 }
 
-/** @throws ExportError BAD_FILE */
+/** Reads and checks the objects of a raw file. @throws ExportError BAD_FILE */
 async function readObjects<T>(
-  served: Buffer,
+  raw: Buffer,
   { expected }: FileToFetch,
   readObject: ReadObject<T>,
 ): Promise<T[]> {
@@ -141,10 +144,10 @@ async function readObjects<T>(
   const checker = new ContentChecker(expected, (buffer, start, end, members) => {
     objects.push(readObject(buffer, start, end, members));
   });
-  const limit = contentLimit(expected);
-  const whole = await inflateWhole(served, Math.min(limit, WHOLE_BYTES));
+  const limit = chooseContentLimit(expected);
+  const whole = await inflateWhole(raw, Math.min(limit, WHOLE_BYTES));
   if (whole) checker.push(whole);
-  else for await (const chunk of inflate([served], limit)) checker.push(chunk);
+  else for await (const chunk of inflate([raw], limit)) checker.push(chunk);
   checker.end();
   return objects;
 }

@@ -1,3 +1,4 @@
+/** Writes chunks to a file, plain or as gzip, and hashes it. */
 import { createHash } from 'node:crypto';
 import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';

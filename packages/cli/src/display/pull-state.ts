@@ -1,3 +1,4 @@
+/** Gathers a pull's events into the numbers that displays show: fraction, speed, time left. */
 import type { Waiting } from '@tillroll/client';
 import type { MonthProgress, MonthStage, PullEvent } from '@tillroll/client/files';
 

@@ -1,3 +1,4 @@
+/** Makes the line items of a visit, with discounts and gratuity. */
 import { MINUTE_MS, SECOND_MS, type Discount, type LineItem, type Ref } from '@tillroll/contract';
 import { BAKED, DRINKS, LINE_NOTES, MAINS, MEASURED, SIDES, type Dish } from './menu.ts';
 import type { Merchant } from './merchant.ts';

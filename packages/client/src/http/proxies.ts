@@ -1,3 +1,4 @@
+/** Finds the proxy for a URL, and makes the connections. */
 import type { Dispatcher } from 'undici';
 import { usageError } from '../errors.ts';
 import { parseNoProxy } from './no-proxy.ts';
@@ -30,7 +31,7 @@ export interface Proxies {
   isException: (url: URL) => boolean;
 }
 
-/** @throws ExportError USAGE when a variable is not the address of a proxy. */
+/** Reads the proxies from the environment. @throws ExportError USAGE when a variable is not the address of a proxy. */
 export function readProxies(mode: ProxyMode, env: NodeJS.ProcessEnv = process.env): Proxies {
   const isUsed = mode === 'environment';
   return {

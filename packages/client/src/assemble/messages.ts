@@ -1,3 +1,4 @@
+/** Messages between the main thread and the assembling one, and errors in them. */
 import { ExportError, type ErrorCode } from '../errors.ts';
 import type {
   AddedPart,
@@ -15,14 +16,16 @@ export interface Calls {
   add: { input: PartInput; output: AddedPart };
   finish: { input: undefined; output: AssembledFile };
   abort: { input: undefined; output: undefined };
-  shared: { input: { a: IndexedLines; b: IndexedLines }; output: SharedId[] };
+  findShared: { input: { a: IndexedLines; b: IndexedLines }; output: SharedId[] };
 }
 export type CallName = keyof Calls;
 
+/** A request to the worker. */
 export type Request = {
   [Name in CallName]: { id: number; name: Name; input: Calls[Name]['input'] };
 }[CallName];
 
+/** The worker's answer to a request. */
 export type Answer =
   | { id: number; output: Calls[CallName]['output'] }
   | { id: number; error: WireError };
@@ -38,6 +41,7 @@ export interface WireError {
   stack: string | undefined;
 }
 
+/** Turns an error into a message. */
 export function packError(error: unknown): WireError {
   if (!(error instanceof Error)) return { ...NO_DETAILS, message: String(error) };
   const { message, stack } = error;
@@ -56,6 +60,7 @@ const NO_DETAILS = {
   stack: undefined,
 };
 
+/** Makes the error of a message. */
 export function unpackError({ message, exportCode, hint, system, stack }: WireError): Error {
   if (exportCode !== undefined) return new ExportError(exportCode, message, { hint });
   const error = new Error(message);

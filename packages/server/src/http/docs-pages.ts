@@ -1,3 +1,4 @@
+/** Serves `/openapi.json` and the page at `/docs` from memory, and bounds how many are sent at once. */
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
@@ -5,7 +6,7 @@ import { FairSemaphore } from '../fair-semaphore.ts';
 import { clientAddress } from './client-address.ts';
 import { findConnection } from './connections.ts';
 import { notFound } from './errors.ts';
-import { documentRoute, OPENAPI } from './openapi.ts';
+import { documentRoute, OPENAPI } from './openapi-base.ts';
 import { endpoint, resource } from './resource.ts';
 
 const PREFIX = '/docs';

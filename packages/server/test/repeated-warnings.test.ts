@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Logger } from '../src/log.ts';
-import { RepeatedWarnings } from '../src/repeats.ts';
+import { RepeatedWarnings } from '../src/repeated-warnings.ts';
 
 const lines: unknown[] = [];
 const log = {

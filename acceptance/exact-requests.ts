@@ -1,4 +1,4 @@
-/** Requests whose bytes are ours to the last: no header is added but Host, Connection and a length. */
+/** Sends requests whose bytes are ours to the last: no header is added but Host, Connection and a length. */
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';

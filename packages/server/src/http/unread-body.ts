@@ -1,6 +1,7 @@
+/** Reads and drops the rest of a body that nobody needs, or closes the connection. */
 import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { isWaiting } from './expect.ts';
+import { isWaiting } from './expect-continue.ts';
 import { Incoming } from './incoming.ts';
 import {
   MAX_DROPPED_BYTES,
@@ -22,7 +23,7 @@ export function announcesBody({ headers }: IncomingMessage): boolean {
  * known length is read and dropped, and the connection stays. Any other ends the connection, in two
  * steps, so that its sender can read the answer. Either has `REST_MS`.
  */
-export function dropRest({ raw }: FastifyRequest, reply: FastifyReply): void {
+export function dropUnreadBody({ raw }: FastifyRequest, reply: FastifyReply): void {
   if (raw.readableEnded || raw.destroyed || !announcesBody(raw)) return;
   const length = Number(raw.headers['content-length'] ?? Number.NaN);
   // 408: it did not come in time, and is not waited for once more.

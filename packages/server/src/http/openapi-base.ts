@@ -1,3 +1,4 @@
+/** The fixed part of the OpenAPI document, and the description of each route for it. */
 import type { FastifySchema } from 'fastify';
 import { Type } from 'typebox';
 

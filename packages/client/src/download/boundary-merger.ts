@@ -1,3 +1,5 @@
+/** Gives objects on the boundary of two exports once, where a service gives them twice. */
+
 /** Members that both orders and payments have. */
 export interface Keyed {
   id: string;
@@ -7,7 +9,7 @@ export interface Keyed {
 
 /**
  * Merges the objects on the boundary of two ranges. A service with inclusive bounds gives them twice:
- * they are held back until the next range was read, and the newest is given.
+ * they are held back until the next range is read, and the newest is kept.
  */
 export class BoundaryMerger<T extends Keyed> {
   /** Objects of the range before, at its end. */
@@ -15,7 +17,7 @@ export class BoundaryMerger<T extends Keyed> {
   #next = new Map<string, T>();
   #given = new Set<string>();
 
-  /** Takes the next object of a range. */
+  /** Passes the next object of a range through, unless it is held back or was already given. */
   *pass(object: T, startTime: number, endTime: number): Generator<T, void, void> {
     const { id, createdTime } = object;
     if (createdTime === endTime) {
@@ -30,19 +32,19 @@ export class BoundaryMerger<T extends Keyed> {
       yield before && getModifiedTime(before) > getModifiedTime(object) ? before : object;
       return;
     }
-    if (createdTime > startTime) yield* this.#release();
+    if (createdTime > startTime) yield* this.#flushHeld();
     yield object;
   }
 
   /** Ends a range. @param isLast objects at the end of the span are outside of it. */
   *endRange(isLast: boolean): Generator<T, void, void> {
-    yield* this.#release();
+    yield* this.#flushHeld();
     this.#held = isLast ? new Map() : this.#next;
     this.#next = new Map();
     this.#given = new Set();
   }
 
-  *#release(): Generator<T, void, void> {
+  *#flushHeld(): Generator<T, void, void> {
     for (const [id, object] of this.#held) {
       this.#given.add(id);
       yield object;

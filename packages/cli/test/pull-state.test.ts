@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { layout } from '../src/display/layout.ts';
-import { PullState } from '../src/display/state.ts';
+import { PullState } from '../src/display/pull-state.ts';
 import { drawBar } from '../src/display/terminal.ts';
 import { FEBRUARY, JANUARY, month } from './fixture.ts';
 
