@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { createBucket, makeStorageUrl, type S3Server } from './s3.ts';
 
 const execute = promisify(execFile);
 
@@ -23,11 +24,8 @@ const ANSWER_MS = 90_000;
 const POLL_MS = 200;
 const STOP_MS = 5_000;
 
-/** A gateway that answers. */
-export interface Ceph extends AsyncDisposable {
-  readonly endpoint: string;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
+/** A gateway that answers, with the bucket. */
+export interface Ceph extends S3Server {
   /** Kills the gateway alone with SIGKILL; its objects stay. */
   killGateway(): Promise<void>;
   /** Starts the gateway again, on the same port. */
@@ -140,6 +138,7 @@ export async function startCeph(): Promise<Ceph> {
       `--access-key=${keys.accessKeyId}`,
       `--secret-key=${keys.secretAccessKey}`,
     );
+    await createBucket({ endpoint, ...keys });
     return {
       endpoint,
       ...keys,
@@ -223,9 +222,7 @@ if (import.meta.main) {
   await using ceph = await startCeph();
   console.log(`AWS_ACCESS_KEY_ID=${ceph.accessKeyId}`);
   console.log(`AWS_SECRET_ACCESS_KEY=${ceph.secretAccessKey}`);
-  console.log(
-    `TILLROLL_STORAGE_URL=s3://BUCKET/PREFIX?endpoint=${ceph.endpoint}&forcePathStyle=true`,
-  );
+  console.log(`TILLROLL_STORAGE_URL=${makeStorageUrl(ceph, 'files')}`);
   await new Promise((resolve) => {
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, resolve);
     setInterval(() => undefined, 60_000);

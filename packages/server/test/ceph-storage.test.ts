@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, vi } from 'vitest';
-import { hasCeph, type Ceph } from '../../../scripts/ceph.ts';
+import { hasCeph, startCeph, type Ceph } from '../../../scripts/ceph.ts';
+import { makeCredentials, makeStorageUrl } from '../../../scripts/s3.ts';
 import { parseStorageUrl, type S3Address } from '../src/storage/address.ts';
 import { S3Storage } from '../src/storage/s3.ts';
-import { credentials, startCephWithBucket, storageUrl } from './s3-server.ts';
 import { storageContract } from './storage-contract.ts';
 
 /** A real S3 server; on a machine without it these tests are skipped. */
@@ -11,8 +11,8 @@ describe.skipIf(!hasCeph())('Ceph', () => {
   let made = 0;
 
   beforeAll(async () => {
-    ceph = await startCephWithBucket();
-    for (const [name, value] of Object.entries(credentials(ceph))) vi.stubEnv(name, value);
+    ceph = await startCeph();
+    for (const [name, value] of Object.entries(makeCredentials(ceph))) vi.stubEnv(name, value);
   }, 120_000);
 
   afterAll(async () => {
@@ -21,7 +21,7 @@ describe.skipIf(!hasCeph())('Ceph', () => {
   });
 
   function addressAt(prefix: string): S3Address {
-    return parseStorageUrl(storageUrl(ceph, prefix)) as S3Address;
+    return parseStorageUrl(makeStorageUrl(ceph, prefix)) as S3Address;
   }
 
   storageContract("Ceph's gateway", () =>

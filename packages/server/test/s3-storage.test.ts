@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, vi } from 'vitest';
 import { parseStorageUrl, type S3Address } from '../src/storage/address.ts';
 import { S3Storage } from '../src/storage/s3.ts';
-import { credentials, startS3rver, storageUrl, type S3Server } from './s3-server.ts';
+import { makeCredentials, makeStorageUrl, type S3Server } from '../../../scripts/s3.ts';
+import { startS3rver } from './s3-server.ts';
 import { storageContract } from './storage-contract.ts';
 
 let server: S3Server;
@@ -9,7 +10,7 @@ let made = 0;
 
 beforeAll(async () => {
   server = await startS3rver();
-  for (const [name, value] of Object.entries(credentials(server))) vi.stubEnv(name, value);
+  for (const [name, value] of Object.entries(makeCredentials(server))) vi.stubEnv(name, value);
 });
 
 afterAll(async () => {
@@ -18,7 +19,7 @@ afterAll(async () => {
 });
 
 function storageAt(prefix: string): S3Storage {
-  return new S3Storage(parseStorageUrl(storageUrl(server, prefix)) as S3Address);
+  return new S3Storage(parseStorageUrl(makeStorageUrl(server, prefix)) as S3Address);
 }
 
 storageContract(

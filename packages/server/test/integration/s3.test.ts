@@ -10,15 +10,9 @@ import {
 } from '@aws-sdk/client-s3';
 import { request } from 'undici';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { hasCeph } from '../../../../scripts/ceph.ts';
-import {
-  BUCKET,
-  credentials,
-  startCephWithBucket,
-  startS3rver,
-  storageUrl,
-  type S3Server,
-} from '../s3-server.ts';
+import { hasCeph, startCeph } from '../../../../scripts/ceph.ts';
+import { BUCKET, makeCredentials, makeStorageUrl, type S3Server } from '../../../../scripts/s3.ts';
+import { startS3rver } from '../s3-server.ts';
 import { Api, download, parseIds, type Exported } from './api.ts';
 import { FROM, makePlace, TO, type Place } from './place.ts';
 import { command } from './process.ts';
@@ -27,7 +21,7 @@ import { until } from './until.ts';
 
 const SERVERS = [
   { name: "npm's S3 server", isInstalled: true, isCeph: false, start: startS3rver },
-  { name: 'Ceph', isInstalled: hasCeph(), isCeph: true, start: startCephWithBucket },
+  { name: 'Ceph', isInstalled: hasCeph(), isCeph: true, start: startCeph },
 ];
 
 const ORDERS = 1200;
@@ -42,7 +36,7 @@ describe.each(SERVERS.filter(({ isInstalled }) => isInstalled))('files on $name'
 
   beforeAll(async () => {
     server = await kind.start();
-    for (const [name, value] of Object.entries(credentials(server))) vi.stubEnv(name, value);
+    for (const [name, value] of Object.entries(makeCredentials(server))) vi.stubEnv(name, value);
     client = new S3Client({ endpoint: server.endpoint, region: 'us-east-1', forcePathStyle: true });
   }, 120_000);
 
@@ -63,7 +57,7 @@ describe.each(SERVERS.filter(({ isInstalled }) => isInstalled))('files on $name'
 
   async function start(more: Record<string, string> = {}, roles = {}): Promise<Api> {
     const service = await serveHere(place, roles, {
-      TILLROLL_STORAGE_URL: storageUrl(server, prefix),
+      TILLROLL_STORAGE_URL: makeStorageUrl(server, prefix),
       ...more,
     });
     stops.push(() => service.stop());
@@ -160,7 +154,11 @@ describe.each(SERVERS.filter(({ isInstalled }) => isInstalled))('files on $name'
     await start();
     const other = await makePlace();
     try {
-      const services = serveHere(other, {}, { TILLROLL_STORAGE_URL: storageUrl(server, prefix) });
+      const services = serveHere(
+        other,
+        {},
+        { TILLROLL_STORAGE_URL: makeStorageUrl(server, prefix) },
+      );
       await expect(services).rejects.toThrow(/belongs to another database/);
     } finally {
       await other.remove();
@@ -189,7 +187,7 @@ describe.each(SERVERS.filter(({ isInstalled }) => isInstalled))('files on $name'
   ] as const)('says at start what is wrong, in one line: %s', async (_, url, keys, said) => {
     const query = `?endpoint=${server.endpoint}&forcePathStyle=true`;
     const address =
-      url === null ? storageUrl(server, prefix) : url.includes('?') ? url : url + query;
+      url === null ? makeStorageUrl(server, prefix) : url.includes('?') ? url : url + query;
     const environment = place.environment({ TILLROLL_STORAGE_URL: address, ...keys });
     const failed = await command(['serve'], environment).catch((error: Error) => error.message);
     const lines = failed.trim().split('\n');
@@ -204,7 +202,7 @@ describe.each(SERVERS.filter(({ isInstalled }) => isInstalled))('files on $name'
     const stop = await serveHere(
       place,
       { serve: false },
-      { TILLROLL_STORAGE_URL: storageUrl(server, prefix) },
+      { TILLROLL_STORAGE_URL: makeStorageUrl(server, prefix) },
     );
     const done = await exportAll(api);
     await stop.stop();
