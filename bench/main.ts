@@ -11,6 +11,7 @@ import { digestOfExport, digestOfShell, exportByShell, exportOrders, FROM, TO } 
 import { hasPsql, median, peakMemoryMb, run, seconds, shell } from './measure.ts';
 import { measurePolls } from './polls/index.ts';
 import { printReport, report, reportMemory } from './report.ts';
+import { measureWorkers } from './workers.ts';
 import { measureStorage } from './storage.ts';
 import { createBench, installApp, psqlEnvironment, removeBench, type Bench } from './service.ts';
 
@@ -179,7 +180,7 @@ async function upload(url: string, merchant: string, token: string, file: string
     throw new Error(`ingest answered ${response.status} ${JSON.stringify(counts)}`);
 }
 
-/** `service`, `polls`, `client` or `storage`: that part alone. */
+/** `service`, `polls`, `client`, `storage` or `workers`: that part alone. */
 const ONLY = process.env['BENCH_ONLY'];
 const measures = (part: string): boolean => ONLY === undefined || ONLY === part;
 
@@ -188,6 +189,7 @@ try {
   if (measures('service')) await startUp(bench);
   if (measures('polls')) await measurePolls(bench, ROUNDS);
   if (measures('service') || measures('client')) await measureData(bench);
+  if (measures('workers')) await measureWorkers(ROUNDS);
   if (measures('storage')) await measureStorage({ orders: LARGE, rounds: ROUNDS });
 } finally {
   await removeBench(bench);
