@@ -26,7 +26,7 @@ export const CATALOGUE = {
   workerUp: {
     name: 'tillroll_worker_up',
     kind: 'gauge',
-    help: 'Whether the worker process of all answered this scrape: 1 or 0. Only where all has such a process.',
+    help: 'Whether the worker process of all answered this scrape: 1 or 0. Only where all runs it as a child process.',
     labels: {},
   },
   exportsCreated: {
@@ -96,7 +96,7 @@ export const CATALOGUE = {
   storageSeconds: {
     name: 'tillroll_storage_call_seconds',
     kind: 'histogram',
-    help: 'Time of the calls of the store; of a read until its first bytes.',
+    help: 'Time of the calls of the store; of a read until its first bytes, of a write with the wait for its content.',
     labels: {
       operation: '`write`, `sync`, `read`, `remove`, `list`, `identity`, `check`',
       result: '`ok`, `missing` (no such file), `aborted` (by us), `error`',

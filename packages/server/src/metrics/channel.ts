@@ -39,7 +39,12 @@ export function answerMetricsRequests(
 ): () => void {
   const answer = async (message: unknown): Promise<void> => {
     if (!isOfMetrics(message)) return;
-    const families = await read().then(encode, () => null);
+    let families: Sent | null = null;
+    try {
+      families = encode(await read());
+    } catch {
+      // The parent shows that there are none.
+    }
     // A parent that has gone meanwhile needs no answer.
     if (own.connected)
       own.send?.({ kind: 'metrics', id: message.id, families } satisfies Answer, () => undefined);

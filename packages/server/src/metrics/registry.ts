@@ -82,19 +82,31 @@ export class ProcessRegistry {
    */
   readAtScrape(key: MetricKey, read: () => Sample[] | Promise<Sample[]>): void {
     const definition: Definition = CATALOGUE[key];
-    if (definition.kind === 'counter') this.#registry.removeSingleMetric(definition.name);
-    const configuration = {
-      ...this.#configure(definition),
-      async collect(this: Counter | Gauge) {
-        const samples = await read();
-        this.reset();
-        // Without labels a reset leaves a zero, which would be a number that nobody knows.
-        if (Object.keys(definition.labels).length === 0) this.remove({});
-        for (const { labels, value } of samples) this.inc(labels, value);
-      },
+    const empty = (metric: Counter | Gauge): void => {
+      metric.reset();
+      // Without labels a reset leaves a zero, which would be a number that nobody knows.
+      if (Object.keys(definition.labels).length === 0) metric.remove({});
     };
-    if (definition.kind === 'counter') new this.#client.Counter(configuration);
-    else new this.#client.Gauge(configuration);
+    if (definition.kind === 'gauge') {
+      const gauge = new this.#client.Gauge({
+        ...this.#configure(definition),
+        async collect() {
+          const samples = await read();
+          empty(gauge);
+          for (const { labels, value } of samples) gauge.set(labels, value);
+        },
+      });
+      return;
+    }
+    this.#registry.removeSingleMetric(definition.name);
+    const counter = new this.#client.Counter({
+      ...this.#configure(definition),
+      async collect() {
+        const samples = await read();
+        empty(counter);
+        for (const { labels, value } of samples) counter.inc(labels, value);
+      },
+    });
   }
 
   /** The numbers of this moment. */
