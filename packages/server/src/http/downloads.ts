@@ -96,8 +96,10 @@ export class Downloads {
       file.once('error', () => response.destroy());
       this.#watch(response, socket);
       const before = accepted(socket);
-      response.once('close', () => onEnd(accepted(socket) - before, response.writableFinished));
-      response.once('close', release);
+      response.once('close', () => {
+        release();
+        onEnd(accepted(socket) - before, response.writableFinished);
+      });
       return file;
     } catch (error) {
       release();
