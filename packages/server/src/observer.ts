@@ -1,3 +1,4 @@
+/** What happens in a process, as an interface for whoever counts it: see `metrics`. */
 /** How an attempt at an export ended. `unrecorded`: the database could not be told. */
 export type AttemptOutcome = 'done' | 'failed' | 'will be retried' | 'superseded' | 'unrecorded';
 

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DirectoryStorage } from '../src/storage/directory.ts';
 import { fileKey } from '../src/storage/keys.ts';
 import { ObservedStorage } from '../src/storage/observed.ts';
+import type { StoredAttempt } from '../src/storage/storage.ts';
 import { storageContract } from './storage-contract.ts';
 
 async function makeDirectory(): Promise<string> {
@@ -49,9 +50,9 @@ test('each call is told once, with its result', async () => {
   await storage.syncDirectories('46W0PSXERJTCS/1/');
   expect(await text(await storage.read(KEY))).toBe('content');
   await expect(storage.read(fileKey('46W0PSXERJTCS', 1, 1))).rejects.toThrow();
-  expect(await Array.fromAsync(storage.listAttempts())).toEqual([
-    { exportId: '46W0PSXERJTCS', attempt: 1 },
-  ]);
+  const attempts: StoredAttempt[] = [];
+  for await (const attempt of storage.listAttempts()) attempts.push(attempt);
+  expect(attempts).toEqual([{ exportId: '46W0PSXERJTCS', attempt: 1 }]);
   await storage.removePrefix('46W0PSXERJTCS/1/');
   await storage.check();
   expect(calls).toEqual([

@@ -1,3 +1,4 @@
+/** Prometheus' own checks, for tests. */
 import { spawnSync } from 'node:child_process';
 
 /**

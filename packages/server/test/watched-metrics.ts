@@ -1,3 +1,4 @@
+/** What the dashboard and the alerts of deploy/ ask for. */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 

@@ -1,3 +1,4 @@
+/** Answers for a scrape, which must not wait for long. */
 /** Longest wait for an answer. */
 const WAIT_MS = 1_000;
 /** Scrapes that come sooner get the same answer. */

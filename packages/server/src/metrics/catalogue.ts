@@ -1,3 +1,4 @@
+/** Every metric of ours: name, kind, help and labels. */
 /** One metric of ours, by the conventions of Prometheus: the unit is in the name, and it is the base unit. */
 export interface Definition {
   readonly name: string;

@@ -1,3 +1,4 @@
+/** Metrics between a process and the one that forked it, over their channel. */
 import type { ChildProcess } from 'node:child_process';
 import { waitAtMost } from './bounded-answer.ts';
 import type { Family } from './registry.ts';

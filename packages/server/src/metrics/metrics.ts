@@ -1,3 +1,4 @@
+/** The metrics of a process, from what is told to the text of a scrape. */
 import type { Observer } from '../observer.ts';
 import { BoundedAnswer } from './bounded-answer.ts';
 import { CATALOGUE } from './catalogue.ts';

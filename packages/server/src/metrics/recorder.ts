@@ -1,3 +1,4 @@
+/** The observer that counts. */
 import { EXPORT_TYPES, FAILURES } from '@tillroll/contract';
 import {
   STEPS,

@@ -1,3 +1,4 @@
+/** The one file that knows prom-client: metrics by the catalogue's keys. */
 import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { CATALOGUE, type Definition, type MetricKey } from './catalogue.ts';
 

@@ -1,3 +1,4 @@
+/** The HTTP server for scrapes and for the health of a process. */
 import http, { type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';

@@ -1,3 +1,4 @@
+/** Counts the jobs of a queue. */
 import type { Pool } from '../database/pool.ts';
 
 /** Jobs of one kind, over all processes. */

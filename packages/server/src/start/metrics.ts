@@ -1,3 +1,4 @@
+/** Starts the metrics of a process, and gives them what they show. */
 import type { Config } from '../config/settings.ts';
 import type { Pool } from '../database/pool.ts';
 import { measureOpenExports } from '../exports/upkeep.ts';

@@ -1,3 +1,4 @@
+/** A store whose calls are counted. */
 import type { Readable } from 'node:stream';
 import type { Observer, StorageOperation, StorageResult } from '../observer.ts';
 import { FileMissing, type Storage, type StoredAttempt, type StoredFile } from './storage.ts';

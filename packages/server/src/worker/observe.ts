@@ -1,3 +1,4 @@
+/** Tells an observer how an attempt goes. */
 import type { AttemptOutcome, Observer, Step } from '../observer.ts';
 import type { RowFrame } from '../source/frames.ts';
 import type { Cause } from './attempt-stop.ts';
