@@ -42,6 +42,7 @@ const PACKAGES: Readonly<Record<string, Package>> = {
       'errors.ts',
       'fair-semaphore.ts',
       'log.ts',
+      'observer.ts',
       'watch.ts',
     ],
     hasContractInSharedFiles: false,
@@ -55,6 +56,7 @@ const PACKAGES: Readonly<Record<string, Package>> = {
       queue: ['database'],
       exports: ['access', 'database'],
       access: ['database'],
+      metrics: [],
       ingest: ['database'],
       source: ['database'],
       sink: ['storage'],
@@ -93,6 +95,7 @@ const PACKAGES: Readonly<Record<string, Package>> = {
 const DEPENDENCIES: readonly { name: RegExp; may: May }[] = [
   { name: /^(fastify|@fastify\/.+)$/, may: ['http'] },
   { name: /^pg-boss$/, may: ['queue'] },
+  { name: /^prom-client$/, may: ['metrics'] },
   { name: /^(pg|pg-copy-streams)$/, may: ['database', 'source', 'ingest', 'queue'] },
   { name: /^@aws-sdk\/.+$/, may: ['storage'] },
 ];

@@ -13,11 +13,14 @@ import { PollReader } from './exports/poll.ts';
 import { Turns } from './http/turns.ts';
 import { Loader, MAX_MERGES } from './ingest/load.ts';
 import type { Logger } from './log.ts';
+import { UNOBSERVED } from './observer.ts';
 import { BossQueue } from './queue/boss-queue.ts';
 import { RepeatedWarnings } from './repeated-warnings.ts';
 import { watchDatabase, watchStore } from './start/health.ts';
 import { listen } from './start/listen.ts';
+import { showBacklog, startMetrics } from './start/metrics.ts';
 import { Parts } from './start/parts.ts';
+import { ObservedStorage } from './storage/observed.ts';
 import { openStorage } from './storage/open.ts';
 import { UrlSigner } from './storage/signature.ts';
 import type { Storage } from './storage/storage.ts';
@@ -88,6 +91,15 @@ export async function startService(
   }
 
   async function open(): Promise<string | null> {
+    let isReady = (): boolean => false;
+    const metrics = await startMetrics(config, {
+      name: roles.serve && roles.work ? 'all' : roles.serve ? 'api' : 'worker',
+      isReady: () => isReady(),
+      parts,
+      log,
+      warnings,
+    });
+    const observer = metrics?.observer ?? UNOBSERVED;
     const warnLost = (error: Error): void => warnings.warn('database connection lost', error);
     const database = await openDatabase({
       databaseUrl: config.databaseUrl,
@@ -105,10 +117,12 @@ export async function startService(
       ...(config.databaseUrl === null && { withinMs: CLOSE_OWN_DATABASE_MS }),
     });
     log.info({ location: database.location }, 'database');
+    observer.watchPool('requests', pool);
     const pools = [pool];
     const openPool = (name: string, max: number, options: PoolOptions): Pool => {
       const opened = createPool(database.connection, max, warnLost, options);
-      parts.addStanding({ name, close: () => opened.end() });
+      parts.addStanding({ name: `connections for ${name}`, close: () => opened.end() });
+      observer.watchPool(name, opened);
       pools.push(opened);
       return opened;
     };
@@ -121,6 +135,7 @@ export async function startService(
         (error) => warnings.warn('connection for exports lost', error),
       );
       parts.addStanding({ name: 'connections for exports', close: () => source.pool.end() });
+      observer.watchPool('exports', source.pool);
       if (source.isSeparate) log.info({ location: source.location }, 'exports are read from');
       // Its own failover is its own affair.
       else pools.push(source.pool);
@@ -129,7 +144,7 @@ export async function startService(
 
     await migrate(pool);
     const opened = await openStorage(config.storage);
-    const storage = overrides.storage ?? opened.storage;
+    const storage = new ObservedStorage(overrides.storage ?? opened.storage, observer);
     const store = new StoreCheck(storage, await bindStore(pool, storage));
     const checkStore = (): Promise<void> => store.check();
     await checkStore();
@@ -138,6 +153,7 @@ export async function startService(
       onError: (error) => warnings.warn('queue', error),
       onWarning: (message) => log.warn(message),
     });
+    observer.watchPool('queue', queue);
     parts.addStanding({ name: 'queue', close: (deadline) => queue.close(deadline.remainingMs()) });
 
     const pulsePool = createPool(database.connection, 1, warnLost, {
@@ -151,9 +167,12 @@ export async function startService(
       },
     });
     parts.addStanding({ name: 'connection for checks', close: () => pulsePool.end() });
+    observer.watchPool('checks', pulsePool);
     const pulse = new Pulse(pulsePool);
     const isDatabaseGood = await watchDatabase(pulse, () => pulsePool.renew(), parts, log);
     const isStoreGood = await watchStore(checkStore, parts, log);
+    isReady = () => isDatabaseGood() && isStoreGood();
+    if (metrics) showBacklog(metrics, { pool, queue, isDatabaseGood }, warnings);
 
     if (roles.work) {
       const worker = await startWorker(
@@ -172,6 +191,7 @@ export async function startService(
           warnings,
           workerName: `${hostname()}/${process.pid}`,
           log,
+          observer,
         },
         config.workers,
       );
@@ -179,11 +199,12 @@ export async function startService(
     }
     if (!roles.serve) return null;
     // Connections of their own: uploads never starve the rest.
-    const loadPool = openPool('connections for loads', MAX_MERGES, {
+    const loadPool = openPool('loads', MAX_MERGES, {
       statementMs: MERGE_STATEMENT_MS,
       lockMs: MERGE_STATEMENT_MS,
     });
     const loader = new Loader(loadPool, join(config.dataDir, 'spool'), config);
+    observer.watchOpen('uploads', () => loader.open);
     parts.addStanding({ name: 'loader', close: () => loader.close() });
     const api = await listen(config, {
       pool,
@@ -201,8 +222,9 @@ export async function startService(
       },
       trustedProxies: config.trustedProxies,
       log,
+      observer,
       now: () => pulse.now(),
-      isReady: () => isDatabaseGood() && isStoreGood(),
+      isReady,
     });
     parts.addDraining({ name: 'HTTP', close: (deadline) => api.close(deadline) });
     return api.url;

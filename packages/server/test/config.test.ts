@@ -34,6 +34,8 @@ test('the defaults', () => {
     trustedProxies: [],
     maxConnections: 4096,
     maxConnectionsPerAddress: 1024,
+    metricsHost: '127.0.0.1',
+    metricsPort: null,
     logLevel: 'info',
   });
 });
@@ -58,6 +60,8 @@ test('an empty variable counts as unset, and white space around a value is none 
     'TILLROLL_MAX_SPOOL',
     'TILLROLL_MIN_FREE_DISK',
     'TILLROLL_SIGNING_KEY',
+    'TILLROLL_METRICS_HOST',
+    'TILLROLL_METRICS_PORT',
     'TILLROLL_LOG_LEVEL',
   ];
   for (const empty of ['', '  '])
@@ -82,6 +86,8 @@ test('every value is read', () => {
     TILLROLL_WORKERS: '64',
     TILLROLL_RETENTION: '90s',
     TILLROLL_EXPORT_HISTORY: '7d',
+    TILLROLL_METRICS_HOST: '0.0.0.0',
+    TILLROLL_METRICS_PORT: '9464',
     TILLROLL_SIGNING_KEY: 'new-key-0123456789 , old-key-0123456789',
     TILLROLL_LOG_LEVEL: 'silent',
   });
@@ -99,6 +105,8 @@ test('every value is read', () => {
     workers: 64,
     retentionMs: 90_000,
     historyMs: 7 * DAY_MS,
+    metricsHost: '0.0.0.0',
+    metricsPort: 9464,
     signingKeys: ['new-key-0123456789', 'old-key-0123456789'],
     logLevel: 'silent',
   });

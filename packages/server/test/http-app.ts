@@ -7,6 +7,7 @@ import { Turns } from '../src/http/turns.ts';
 import { Loader } from '../src/ingest/load.ts';
 import { createApp, type App } from '../src/http/app.ts';
 import type { HttpContext } from '../src/http/context.ts';
+import { UNOBSERVED } from '../src/observer.ts';
 import { DirectoryStorage } from '../src/storage/directory.ts';
 import { UrlSigner } from '../src/storage/signature.ts';
 
@@ -51,6 +52,7 @@ export async function listenApp(
     },
     trustedProxies: config.trustedProxies,
     log: pino({ base: null }, { write: (line) => void lines.push(line) }),
+    observer: UNOBSERVED,
     now: () => Date.now(),
     isReady: () => true,
     ...more,

@@ -58,6 +58,9 @@ export interface Config {
   readonly maxConnections: number;
   /** Open connections, and requests under way, of one client address. */
   readonly maxConnectionsPerAddress: number;
+  /** Address and port of `/metrics`; a port of null: it is not served, 0: a free one. */
+  readonly metricsHost: string;
+  readonly metricsPort: number | null;
   readonly logLevel: string;
 }
 
@@ -278,6 +281,23 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
     description: 'open connections, and requests under way, of one client address; above it 503',
     parse: integer(1, 1_000_000),
     unset: () => 1024,
+  },
+  metricsHost: {
+    variable: 'TILLROLL_METRICS_HOST',
+    default: '127.0.0.1',
+    summary: 'the address to listen on for /metrics',
+    description: 'the address on which TILLROLL_METRICS_PORT listens',
+    parse: text,
+    unset: () => '127.0.0.1',
+  },
+  metricsPort: {
+    variable: 'TILLROLL_METRICS_PORT',
+    default: 'none',
+    summary: 'a port for /metrics, /health and /ready, of every role',
+    description:
+      'a port for `/metrics`, `/health` and `/ready`, of every role; 0 picks a free one, which the log names. See [Monitoring](#monitoring)',
+    parse: integer(0, 65_535),
+    unset: () => null,
   },
   logLevel: {
     variable: 'TILLROLL_LOG_LEVEL',

@@ -8,6 +8,7 @@ import {
   type QueryResult,
   type QueryResultRow,
 } from 'pg';
+import type { PoolUsage } from '../observer.ts';
 import { brief, clientClass, clientConfig, CONNECT_MS } from './client.ts';
 import { parseDatabaseUrl, switchEncryption, type Connection } from './connection.ts';
 import { isConflict, isConnectionLoss, isNoAnswer } from './faults.ts';
@@ -81,6 +82,8 @@ export class Pool {
   #inner: PgPool;
   #retired: Promise<void>[] = [];
   #ended = false;
+  #asked = 0;
+  #waitedMs = 0;
 
   constructor(
     target: Target,
@@ -152,11 +155,34 @@ export class Pool {
     return transactionHead(this.readFacts(client), this.#bounds);
   }
 
+  /** Use of the connections; those that were left after a failover do not count any more. */
+  get usage(): PoolUsage {
+    const { totalCount: open, idleCount: idle, waitingCount: waiting } = this.#inner;
+    return {
+      max: this.#max,
+      open,
+      idle,
+      waiting,
+      asked: this.#asked,
+      waitedMs: this.#waitedMs,
+    };
+  }
+
   /**
    * Lends a connection; its holder calls `release`, with the error when that `isConnectionLoss`. Waits
    * out what a failover takes, about a second.
    */
   async connect(): Promise<PoolClient> {
+    const asked = performance.now();
+    this.#asked++;
+    try {
+      return await this.#connect();
+    } finally {
+      this.#waitedMs += performance.now() - asked;
+    }
+  }
+
+  async #connect(): Promise<PoolClient> {
     let hasSwitched = false;
     for (let attempt = 1; ; attempt++) {
       const inner = this.#inner;

@@ -45,11 +45,11 @@ interface Rule {
 export async function recordAttemptEnd(
   pool: Pool,
   queue: ExportQueue,
-  attempt: Pick<Attempt, 'exportId' | 'number'>,
+  attempt: Pick<Attempt, 'exportId' | 'number' | 'requestId'>,
   end: Fault | Interruption,
   errorDelayMs: (errors: number) => number = retryDelayMs,
 ): Promise<Ending> {
-  const { exportId, number } = attempt;
+  const { exportId, number, requestId } = attempt;
   const { statement, limit, code, delayMs } = chooseRule(end, errorDelayMs);
   return inTransaction(pool, async (client) => {
     const jobId = randomUUID();
@@ -65,7 +65,8 @@ export async function recordAttemptEnd(
       return 'failed';
     }
     const { count, turnTime } = row;
-    await queue.enqueueRun(client, { jobId, exportId, turnTime, delayMs: delayMs(count) });
+    const job = { jobId, exportId, requestId, turnTime, delayMs: delayMs(count) };
+    await queue.enqueueRun(client, job);
     return 'will be retried';
   });
 }

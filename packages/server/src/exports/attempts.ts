@@ -3,7 +3,7 @@ import type { ExportType, FailureCode } from '@tillroll/contract';
 import type { Pool, Queryable } from '../database/pool.ts';
 import { inTransaction, write } from '../database/transaction.ts';
 import { MAX_INTERRUPTIONS } from './lifecycle.ts';
-import type { ExportQueue } from './queue.ts';
+import type { ExportQueue, RequestId } from './queue.ts';
 import type { ExportRecord, ManifestFile } from './record.ts';
 import * as sql from './sql.ts';
 import { toStatement, type ExportStatement, type StatementColumns } from './running-statement.ts';
@@ -13,6 +13,7 @@ export interface Attempt {
   exportId: string;
   /** Counts from 1. */
   number: number;
+  requestId: RequestId;
   merchantId: string;
   appId: string;
   type: ExportType;
@@ -36,8 +37,7 @@ export type Claim =
  */
 export async function claimExport(
   pool: Pool,
-  exportId: string,
-  jobId: string,
+  { exportId, jobId, requestId }: { exportId: string; jobId: string; requestId: RequestId },
   worker: string,
 ): Promise<Claim> {
   const { rows } = await write<
@@ -54,6 +54,7 @@ export async function claimExport(
     attempt: {
       exportId: id,
       number: attempt,
+      requestId,
       merchantId,
       appId,
       type,
@@ -119,7 +120,8 @@ export async function completeExport(
       files.map((file) => file.sha256),
       files.map((file) => file.storedEtag),
     ]);
-    await queue.enqueueExpiry(client, { exportId: attempt.exportId, at: row.availableUntil });
+    const { exportId, requestId } = attempt;
+    await queue.enqueueExpiry(client, { exportId, requestId, at: row.availableUntil });
     return row.availableUntil;
   });
 }

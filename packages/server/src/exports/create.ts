@@ -11,7 +11,7 @@ import {
 import { LOCKS } from '../database/locks.ts';
 import type { Pool, Queryable } from '../database/pool.ts';
 import { inTransaction } from '../database/transaction.ts';
-import type { ExportQueue } from './queue.ts';
+import type { ExportQueue, RequestId } from './queue.ts';
 import type { ExportRecord } from './record.ts';
 import * as sql from './sql.ts';
 
@@ -154,6 +154,7 @@ export async function refuseEarly(pool: Pool, rules: CreateRules, owner: Owner):
 
 /**
  * Inserts an export and its job in one transaction.
+ * @param requestId of the request that asks for it; the log of the job says it, too.
  * @throws Unavailable outside the hours, or above a limit. The limits are exact, whatever the number
  * of processes: one lock makes counting and inserting one step.
  */
@@ -163,6 +164,7 @@ export async function createExport(
   rules: CreateRules,
   owner: Owner,
   request: ExportRequest,
+  requestId: RequestId,
 ): Promise<ExportRecord> {
   return inTransaction(pool, async (client) => {
     await client.query('SELECT pg_advisory_xact_lock($1)', [LOCKS.CREATE_EXPORT]);
@@ -184,7 +186,7 @@ export async function createExport(
     const [row] = rows;
     if (!row) throw new Error('the export was not inserted');
     const { turnTime, ...record } = row;
-    await queue.enqueueRun(client, { jobId, exportId, turnTime, delayMs: 0 });
+    await queue.enqueueRun(client, { jobId, exportId, requestId, turnTime, delayMs: 0 });
     return record;
   });
 }

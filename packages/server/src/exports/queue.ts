@@ -1,10 +1,14 @@
 /** The interface of the job queue, as the life cycle needs it. */
 import type { PoolClient } from '../database/pool.ts';
 
+/** The id of the request that created an export, for the log; null where it is not known. */
+export type RequestId = string | null;
+
 /** The job that runs an export. */
 export interface QueuedRun {
   jobId: string;
   exportId: string;
+  requestId: RequestId;
   /** The export's place among those that wait, epoch milliseconds: the smallest is next. */
   turnTime: number;
   /** How long the job waits before a worker may take it, ms. */
@@ -19,5 +23,8 @@ export interface ExportQueue {
   /** Workers take the jobs that wait in the order of their turns. */
   enqueueRun(client: PoolClient, job: QueuedRun): Promise<void>;
   /** @param at epoch milliseconds. */
-  enqueueExpiry(client: PoolClient, job: { exportId: string; at: number }): Promise<void>;
+  enqueueExpiry(
+    client: PoolClient,
+    job: { exportId: string; requestId: RequestId; at: number },
+  ): Promise<void>;
 }

@@ -67,6 +67,13 @@ export const countOpen = `
     tillroll.now_ms() AS now
   FROM tillroll.exports WHERE status IN ('PENDING', 'IN_PROGRESS')`;
 
+/** The open exports of all, from a partial index of those alone. */
+export const measureOpen = `
+  SELECT (count(*) FILTER (WHERE status = 'PENDING'))::int AS pending,
+    (count(*) FILTER (WHERE status = 'IN_PROGRESS'))::int AS "inProgress",
+    coalesce(tillroll.now_ms() - min(created_time), 0) AS "oldestMs"
+  FROM tillroll.exports WHERE status IN ('PENDING', 'IN_PROGRESS')`;
+
 /** $1 merchant or null for all, $2 app or null for all: how far the running exports are. */
 export const openProgress = `
   SELECT percent_complete AS "percentComplete", tillroll.now_ms() - started_time AS "elapsedMs"

@@ -29,6 +29,18 @@ export async function idleExports(
     .rows;
 }
 
+/** Counts the exports that have not ended, and how long ago the oldest of them was created. */
+export async function measureOpenExports(
+  pool: Pool,
+): Promise<{ pending: number; inProgress: number; oldestMs: number }> {
+  const { rows } = await pool.query<{ pending: number; inProgress: number; oldestMs: number }>(
+    sql.measureOpen,
+  );
+  const [open] = rows;
+  if (!open) throw new Error('a count has one row');
+  return open;
+}
+
 type Canceled = { exportId: string } & StatementColumns;
 
 /** The statements of exports that were canceled, to be ended by `endStatement`. */

@@ -33,10 +33,15 @@ import { healthRoutes } from './routes/health.ts';
 export type App = FastifyInstance;
 
 const REQUEST_ID = /^[A-Za-z0-9_-]{1,64}$/;
+/** W3C Trace Context: version, trace id, id of the caller's span, flags. */
+const TRACE_PARENT = /^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/;
 
-function requestId(request: IncomingMessage): string {
-  const sent = request.headers['x-request-id'];
-  return typeof sent === 'string' && REQUEST_ID.test(sent) ? sent : randomUUID();
+/** The id that the caller gave the request, or that of the trace which it belongs to, so that both find its lines. */
+function requestId({ headers }: IncomingMessage): string {
+  const { 'x-request-id': sent, traceparent } = headers;
+  if (typeof sent === 'string' && REQUEST_ID.test(sent)) return sent;
+  const traceId = typeof traceparent === 'string' ? TRACE_PARENT.exec(traceparent)?.[1] : undefined;
+  return traceId ?? randomUUID();
 }
 
 /** "limit must be <= 1000; got 5000" */
@@ -49,8 +54,8 @@ function validationMessage(errors: FastifySchemaValidationError[], part: string)
 
 /** The HTTP application: groups of routes around one error renderer. Does not listen yet. */
 export async function createApp(context: HttpContext): Promise<App> {
-  const log = new HttpLog(context.log);
-  const renderError = errorRenderer(log);
+  const log = new HttpLog(context.log, context.observer);
+  const renderError = errorRenderer(log, context.observer);
   const connections = new Connections(
     context.connections,
     new TrustedProxies(context.trustedProxies),
@@ -64,7 +69,10 @@ export async function createApp(context: HttpContext): Promise<App> {
   const app: FastifyInstance = fastify({
     serverFactory: (handler) => createServer(handler, connections, log),
     loggerInstance: context.log as FastifyBaseLogger,
-    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request' }),
+    logController: new LogController({
+      disableRequestLogging: true,
+      requestIdLogLabel: 'requestId',
+    }),
     genReqId: requestId,
     requestIdHeader: false,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },

@@ -6,6 +6,7 @@ import type { PollReader } from '../exports/poll.ts';
 import type { ExportQueue } from '../exports/queue.ts';
 import type { Loader } from '../ingest/load.ts';
 import type { Logger } from '../log.ts';
+import type { Observer } from '../observer.ts';
 import type { PresignFile } from '../storage/open.ts';
 import type { UrlSigner } from '../storage/signature.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -33,6 +34,7 @@ export interface HttpContext {
   /** Whose `X-Forwarded-For` counts. */
   readonly trustedProxies: readonly Cidr[];
   readonly log: Logger;
+  readonly observer: Observer;
   /** PostgreSQL's clock, epoch milliseconds, without asking it. */
   readonly now: () => number;
   /** Tells whether the last checks of what the service needs were good. Answers at once. */

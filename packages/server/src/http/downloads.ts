@@ -71,12 +71,14 @@ export class Downloads {
    * Opens a file for an answer. It is closed with the answer, which ends early when the file cannot be
    * read to its end or when the peer does not take it.
    * @param owner whose export it is.
+   * @param onEnd told how many bytes were sent, headers included, and whether the answer is complete.
    * @throws CallerGone; Overloaded when no place is free in time; whatever `read` throws.
    */
   async start(
     response: ServerResponse,
     owner: Owner,
     read: () => Promise<Readable>,
+    onEnd: (bytes: number, isComplete: boolean) => void = () => undefined,
   ): Promise<Readable> {
     const left = new AbortController();
     const leave = (): void => left.abort(new CallerGone());
@@ -93,7 +95,11 @@ export class Downloads {
       // Nothing but the file's bytes may follow its header, not even an error.
       file.once('error', () => response.destroy());
       this.#watch(response, socket);
-      response.once('close', release);
+      const before = accepted(socket);
+      response.once('close', () => {
+        release();
+        onEnd(accepted(socket) - before, response.writableFinished);
+      });
       return file;
     } catch (error) {
       release();

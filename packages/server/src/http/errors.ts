@@ -12,6 +12,7 @@ import { findErrorCode, oneLine } from '../errors.ts';
 import { Unavailable } from '../exports/create.ts';
 import { Overloaded } from '../fair-semaphore.ts';
 import { BadBody, InstallRevoked, NoRoom, Purged, TooLarge } from '../ingest/errors.ts';
+import type { Observer } from '../observer.ts';
 import type { HttpLog } from './log.ts';
 
 /** An answer that is an error: the one shape in which routes refuse. */
@@ -43,15 +44,34 @@ export class CallerGone extends HttpError {
 
 // The catalogue.
 
+type HttpAnswer = ConstructorParameters<typeof HttpError>;
+
 export const badRequest = (details: string): HttpError =>
   new HttpError(400, errorBody(400, details));
 
+/** Who asks is not known, or may not ask for this. */
+export class AuthenticationFailed extends HttpError {
+  override name = 'AuthenticationFailed';
+  readonly refusal: Refusal | 'signature wrong';
+  constructor(refusal: AuthenticationFailed['refusal'], ...answer: HttpAnswer) {
+    super(...answer);
+    this.refusal = refusal;
+  }
+}
+
 /** Which of the reasons it was goes to the log, never to the caller. */
 export const unauthorized = (refusal: Refusal): HttpError =>
-  new HttpError(401, UNAUTHORIZED_BODY, { 'www-authenticate': 'Bearer' }, refusal);
+  new AuthenticationFailed(
+    refusal,
+    401,
+    UNAUTHORIZED_BODY,
+    { 'www-authenticate': 'Bearer' },
+    refusal,
+  );
 
 export const badSignature = (): HttpError =>
-  new HttpError(
+  new AuthenticationFailed(
+    'signature wrong',
     403,
     errorBody(
       403,
@@ -206,9 +226,14 @@ export type ErrorRenderer = (
 ) => FastifyReply;
 
 /** The one renderer. What callers can cause at will has one line a second in the log, and no stack. */
-export function errorRenderer(log: HttpLog): ErrorRenderer {
+export function errorRenderer(
+  log: HttpLog,
+  observer: Pick<Observer, 'authenticationFailed'>,
+): ErrorRenderer {
   return (error, request, reply) => {
-    const { status, body, headers, message } = toHttpError(error);
+    const answer = toHttpError(error);
+    const { status, body, headers, message } = answer;
+    if (answer instanceof AuthenticationFailed) observer.authenticationFailed(answer.refusal);
     if (error instanceof Overloaded) {
       request.overloaded = true;
       log.overloaded(message);

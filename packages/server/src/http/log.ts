@@ -1,6 +1,7 @@
 /** The log of requests and refusals, without secrets and bounded. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from '../log.ts';
+import type { Observer } from '../observer.ts';
 import { OVERLOAD_LINES, STRANGER_LINES } from './limits.ts';
 import { LineBudget } from './line-budget.ts';
 
@@ -16,23 +17,31 @@ function stripQuery(url: string): string {
 /** The lines of the HTTP side, bounded in what strangers can make it write. */
 export class HttpLog {
   readonly #log: Logger;
+  readonly #observer: Pick<Observer, 'requestAnswered'>;
   readonly #strangers: LineBudget;
   readonly #kinds = new Map<string, LineBudget>();
 
-  constructor(log: Logger) {
+  constructor(log: Logger, observer: Pick<Observer, 'requestAnswered'>) {
     this.#log = log;
+    this.#observer = observer;
     this.#strangers = new LineBudget(STRANGER_LINES, (omitted) =>
       log.info({ omitted }, 'lines of refused requests omitted'),
     );
   }
 
   /**
-   * One line a request, once it is answered or its sender has left. Requests that were refused for
+   * One line a request, once it is answered or its sender has left; all of them are counted. Requests that were refused for
    * overload, and those of strangers, share a budget of lines.
    */
   request(request: FastifyRequest, reply: FastifyReply): void {
     reply.raw.once('close', () => {
       const { principal, exportId, refusal } = request;
+      this.#observer.requestAnswered({
+        route: request.routeOptions.url ?? 'none',
+        method: request.method,
+        status: reply.raw.headersSent ? reply.statusCode : null,
+        ms: reply.elapsedTime,
+      });
       const isKnown = principal !== null || exportId !== null;
       if ((!isKnown || request.overloaded) && !this.#strangers.take()) return;
       request.log.info(

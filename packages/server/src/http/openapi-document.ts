@@ -3,6 +3,7 @@ import { createPool } from '../database/pool.ts';
 import { PollReader } from '../exports/poll.ts';
 import { Loader } from '../ingest/load.ts';
 import { createLogger } from '../log.ts';
+import { UNOBSERVED } from '../observer.ts';
 import { UrlSigner } from '../storage/signature.ts';
 import { DirectoryStorage } from '../storage/directory.ts';
 import { createApp } from './app.ts';
@@ -33,6 +34,7 @@ export async function openApiDocument(): Promise<object> {
     publicUrl: () => '',
     connections: { connections: 1, perAddress: 1 },
     trustedProxies: [],
+    observer: UNOBSERVED,
     log: createLogger('silent'),
     now: () => 0,
     isReady: () => true,

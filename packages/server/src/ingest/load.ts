@@ -107,6 +107,11 @@ export class Loader {
     });
   }
 
+  /** Uploads that are read, checked or stored now. */
+  get open(): number {
+    return this.#uploads.holding;
+  }
+
   /**
    * @throws BadBody, TooLarge, NoRoom, Purged, InstallRevoked; what `body` throws; the signal's reason:
    * nothing was stored, and the spool is gone.

@@ -9,7 +9,9 @@ import {
   type Target,
 } from '../database/pool.ts';
 import { findErrorCode, oneLine } from '../errors.ts';
+import type { PoolUsage } from '../observer.ts';
 import { queueDatabase } from './database.ts';
+import { measureQueue, type QueueDepth } from './depth.ts';
 import { deliversNotifications } from './listener.ts';
 
 /** The queue's tables, apart from ours. */
@@ -50,19 +52,29 @@ const QUEUES = {
 
 const SWEEP_CRON = '*/10 * * * *';
 
-export interface RunJob {
-  jobId: string;
+/** What a job carries. */
+interface JobData {
   exportId: string;
+  /** The id of the request that created the export; null where it is not known. */
+  requestId: string | null;
+}
+
+export interface RunJob extends JobData {
+  jobId: string;
   /** Which of this process's workers took it; counts from 1. */
   worker: number;
   /** Aborts when the queue has given the job to another worker. */
   signal: AbortSignal;
 }
 
+function toData({ exportId, requestId }: JobData): JobData {
+  return { exportId, requestId };
+}
+
 /** The handlers of a worker's jobs. A job whose handler throws is tried again. */
 export interface JobHandlers {
   run(job: RunJob): Promise<void>;
-  expire(exportId: string): Promise<void>;
+  expire(job: JobData): Promise<void>;
   sweep(): Promise<void>;
 }
 
@@ -155,6 +167,16 @@ export class BossQueue {
     }
   }
 
+  /** Use of its connections. */
+  get usage(): PoolUsage {
+    return this.#pool.usage;
+  }
+
+  /** Counts the jobs that run exports, over all processes. */
+  measure(): Promise<QueueDepth> {
+    return measureQueue(this.#pool, SCHEMA, RUN);
+  }
+
   /** Leaves every connection, after a failover. */
   renewConnections(): void {
     this.#pool.renew();
@@ -162,26 +184,21 @@ export class BossQueue {
 
   async enqueueRun(
     client: PoolClient,
-    job: { jobId: string; exportId: string; turnTime: number; delayMs: number },
+    job: JobData & { jobId: string; turnTime: number; delayMs: number },
   ): Promise<void> {
-    await this.#boss.send(
-      RUN,
-      { exportId: job.exportId },
-      {
-        id: job.jobId,
-        db: inside(client),
-        priority: toPriority(job.turnTime),
-        ...(job.delayMs > 0 && { startAfter: Math.ceil(job.delayMs / 1000) }),
-      },
-    );
+    await this.#boss.send(RUN, toData(job), {
+      id: job.jobId,
+      db: inside(client),
+      priority: toPriority(job.turnTime),
+      ...(job.delayMs > 0 && { startAfter: Math.ceil(job.delayMs / 1000) }),
+    });
   }
 
-  async enqueueExpiry(client: PoolClient, job: { exportId: string; at: number }): Promise<void> {
-    await this.#boss.send(
-      EXPIRE,
-      { exportId: job.exportId },
-      { db: inside(client), startAfter: new Date(job.at) },
-    );
+  async enqueueExpiry(client: PoolClient, job: JobData & { at: number }): Promise<void> {
+    await this.#boss.send(EXPIRE, toData(job), {
+      db: inside(client),
+      startAfter: new Date(job.at),
+    });
   }
 
   /** Tells whether a job is still waiting or running. */
@@ -199,13 +216,9 @@ export class BossQueue {
   /** Starts taking jobs. @param concurrency exports at once in this process. */
   async work(handlers: JobHandlers, concurrency: number): Promise<void> {
     for (let n = 1; n <= concurrency; n++) await this.#workRuns(handlers, n);
-    await this.#boss.work<{ exportId: string }>(
-      EXPIRE,
-      { pollingIntervalSeconds: 1 },
-      async ([job]) => {
-        if (job) await handlers.expire(job.data.exportId);
-      },
-    );
+    await this.#boss.work<JobData>(EXPIRE, { pollingIntervalSeconds: 1 }, async ([job]) => {
+      if (job) await handlers.expire(job.data);
+    });
     await this.#boss.work(SWEEP, { pollingIntervalSeconds: 5 }, () => handlers.sweep());
     await this.#boss.schedule(SWEEP, SWEEP_CRON);
     // Sweeps the remains of a crash now, not at the next tick of the schedule.
@@ -213,7 +226,7 @@ export class BossQueue {
   }
 
   async #workRuns(handlers: JobHandlers, worker: number): Promise<void> {
-    const workerId: string = await this.#boss.work<{ exportId: string }>(
+    const workerId: string = await this.#boss.work<JobData>(
       RUN,
       {
         heartbeatRefreshSeconds: 3,
@@ -225,7 +238,7 @@ export class BossQueue {
         if (!job) return;
         try {
           const { id: jobId, signal, data } = job;
-          await handlers.run({ jobId, exportId: data.exportId, worker, signal });
+          await handlers.run({ jobId, ...data, worker, signal });
         } finally {
           // Jobs that arrived while this one ran are fetched at once, not at the next poll.
           this.#boss.notifyWorker(workerId);

@@ -13,14 +13,16 @@ import {
 import { recordStatement, type ExportStatement } from '../exports/running-statement.ts';
 import { findRetainedAttempt } from '../exports/upkeep.ts';
 import type { Logger } from '../log.ts';
+import type { Observer } from '../observer.ts';
 import type { BossQueue, RunJob } from '../queue/boss-queue.ts';
 import type { RepeatedWarnings } from '../repeated-warnings.ts';
 import { StorageError, writeFiles } from '../sink/write-files.ts';
 import { readRows, type AcceptSnapshot, type Source } from '../source/rows.ts';
 import { attemptPrefix, fileKey } from '../storage/keys.ts';
 import type { Storage } from '../storage/storage.ts';
-import { AttemptStopped, classify } from './attempt-stop.ts';
+import { AttemptStopped, classify, type Cause } from './attempt-stop.ts';
 import { endFormerStatement } from './end-statement.ts';
+import { MeasuredRows, observeEnd, timeStep } from './observe.ts';
 import { ProgressReporter } from './progress.ts';
 
 export interface WorkerContext {
@@ -39,6 +41,7 @@ export interface WorkerContext {
   /** @throws when the store is not there, is another one, or cannot be written. */
   readonly checkStore: () => Promise<void>;
   readonly log: Logger;
+  readonly observer: Observer;
   /** Logs one line for each cause of failures that repeat until the cause is gone. */
   readonly warnings: Pick<RepeatedWarnings, 'warn'>;
   /** Aborts with `AttemptStopped` when the process must end: running exports are released. */
@@ -47,13 +50,19 @@ export interface WorkerContext {
 
 /** Runs one export from its first row to its manifest, and decides what an interruption means. */
 export async function runExport(context: WorkerContext, job: RunJob): Promise<void> {
-  const { exportId, jobId, worker } = job;
-  const claim = await claimExport(context.pool, exportId, jobId, `${context.workerName}/${worker}`);
+  const { exportId, requestId, worker } = job;
+  const { observer } = context;
+  // The id under which the log has the request that asked for the export.
+  const request = requestId !== null && { requestId };
+  const claim = await timeStep(observer, 'claim', () =>
+    claimExport(context.pool, job, `${context.workerName}/${worker}`),
+  );
   if (claim === null) return;
   if ('failed' in claim) {
     const { number, takenOverFrom } = claim.failed;
+    observeEnd(observer, 'failed', 'lost');
     context.log.error(
-      { export: exportId, attempt: number, worker, takenOverFrom },
+      { export: exportId, ...request, attempt: number, worker, takenOverFrom },
       'export failed: it was interrupted too many times',
     );
     return;
@@ -63,6 +72,7 @@ export async function runExport(context: WorkerContext, job: RunJob): Promise<vo
     merchant: attempt.merchantId,
     app: attempt.appId,
     export: attempt.exportId,
+    ...request,
     attempt: attempt.number,
     worker,
   });
@@ -77,9 +87,12 @@ export async function runExport(context: WorkerContext, job: RunJob): Promise<vo
       log.warn({ error: oneLine(cause) }, 'files of an earlier attempt could not be removed');
     });
     const totals = await attemptExport(context, attempt, job.signal, log);
+    observer.attemptEnded('done', 'none');
     log.info({ ...totals, durationMs: durationMs() }, 'export done');
   } catch (error) {
-    const ending = await recordOutcome(context, attempt, error).catch((cause: unknown) => {
+    const end = classify(error);
+    const ending = await recordOutcome(context, attempt, end).catch((cause: unknown) => {
+      observeEnd(observer, 'unrecorded', end);
       // The job is tried again later, and that attempt takes over from this one.
       log.warn(
         { error: oneLine(error), unrecorded: oneLine(cause), durationMs: durationMs() },
@@ -91,6 +104,7 @@ export async function runExport(context: WorkerContext, job: RunJob): Promise<vo
       // The sweep removes it later.
       log.warn({ error: oneLine(cause) }, 'files of an ended attempt could not be removed');
     });
+    observeEnd(observer, ending, end);
     const level = ending === 'failed' ? 'error' : 'warn';
     log[level](
       { error: oneLine(error), durationMs: durationMs() },
@@ -117,7 +131,7 @@ async function attemptExport(
   jobSignal: AbortSignal,
   log: Logger,
 ): Promise<{ files: number; objects: number; bytes: number }> {
-  const { pool, source, queue, storage } = context;
+  const { pool, source, queue, storage, observer } = context;
   let statement: ExportStatement | null = null;
   const accept: AcceptSnapshot = async (snapshot, backend) => {
     if (!(await recordStatement(pool, attempt, backend))) throw new AttemptStopped('superseded');
@@ -135,18 +149,21 @@ async function attemptExport(
   );
   try {
     await checkStore(context);
+    const rows = new MeasuredRows(readRows(source, attempt, signal, accept), observer);
     const files = await writeFiles(
-      readRows(source, attempt, signal, accept),
+      rows,
       (position, content) =>
         storage.write(fileKey(attempt.exportId, attempt.number, position), content, signal),
       (createdTime) => progress.at(createdTime),
-    );
+    ).finally(() => rows.end());
     signal.throwIfAborted();
-    if (files.length > 0) await syncDirectories(storage, attempt);
-    // A mount that came or went meanwhile took the files with it.
-    await checkStore(context);
-    await progress.stop();
-    const until = await completeExport(pool, queue, attempt, files, context.retentionMs);
+    const until = await timeStep(observer, 'commit', async () => {
+      if (files.length > 0) await syncDirectories(storage, attempt);
+      // A mount that came or went meanwhile took the files with it.
+      await checkStore(context);
+      await progress.stop();
+      return completeExport(pool, queue, attempt, files, context.retentionMs);
+    });
     if (until === null) throw new AttemptStopped('superseded');
     return {
       files: files.length,
@@ -191,9 +208,8 @@ async function checkStore(context: WorkerContext): Promise<void> {
 async function recordOutcome(
   { pool, queue, retryDelayMs }: WorkerContext,
   attempt: Attempt,
-  error: unknown,
+  cause: Cause,
 ): Promise<Ending> {
-  const cause = classify(error);
   if (cause === 'superseded') return 'superseded';
   return recordAttemptEnd(pool, queue, attempt, cause, retryDelayMs);
 }

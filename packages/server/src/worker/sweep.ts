@@ -1,6 +1,7 @@
 /** Expires exports, and repairs what crashes left behind. */
 import { oneLine } from '../errors.ts';
 import { recordAttemptEnd } from '../exports/attempt-end.ts';
+import type { RequestId } from '../exports/queue.ts';
 import { leftStatements } from '../exports/running-statement.ts';
 import {
   forgetExport,
@@ -12,6 +13,7 @@ import {
 } from '../exports/upkeep.ts';
 import { attemptPrefix, exportPrefix } from '../storage/keys.ts';
 import { endFormerStatement } from './end-statement.ts';
+import { observeEnd } from './observe.ts';
 import type { WorkerContext } from './run-export.ts';
 
 /** An open export that nobody touched for so long is looked at: its job may be gone. */
@@ -20,7 +22,11 @@ const IDLE_MS = 60_000;
 const MAX_FORGET_BATCHES = 50;
 
 /** Deletes the files of an export whose time has come. Throws when it has not: the job is tried again. */
-export async function expireExport(context: WorkerContext, exportId: string): Promise<void> {
+export async function expireExport(
+  context: WorkerContext,
+  exportId: string,
+  requestId: RequestId = null,
+): Promise<void> {
   // The files go first: a crash in between leaves the mark unset, and the job is tried again.
   if ((await findRetainedAttempt(context.pool, exportId)) !== null)
     throw new Error('not expired yet');
@@ -28,7 +34,10 @@ export async function expireExport(context: WorkerContext, exportId: string): Pr
   await context.checkStore();
   await context.storage.removePrefix(exportPrefix(exportId));
   if (await markExpired(context.pool, exportId))
-    context.log.info({ export: exportId }, 'export expired: files deleted');
+    context.log.info(
+      { export: exportId, ...(requestId !== null && { requestId }) },
+      'export expired: files deleted',
+    );
 }
 
 /**
@@ -50,7 +59,10 @@ export async function sweep(context: WorkerContext): Promise<void> {
   for (const { id, attempt, jobId } of await idleExports(pool, IDLE_MS)) {
     await attemptTo(`reviving export ${id}`, async () => {
       if (await queue.isLive(jobId)) return;
-      const ending = await recordAttemptEnd(pool, queue, { exportId: id, number: attempt }, 'lost');
+      // Which request it came from went with its job.
+      const lost = { exportId: id, number: attempt, requestId: null };
+      const ending = await recordAttemptEnd(pool, queue, lost, 'lost');
+      observeEnd(context.observer, ending, 'lost');
       const level = ending === 'failed' ? 'error' : 'warn';
       log[level]({ export: id, attempt }, `sweep: an open export had no job: ${ending}`);
     });

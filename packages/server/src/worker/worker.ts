@@ -24,9 +24,9 @@ export async function startWorker(
   await context.queue.work(
     {
       run: (job) => track(runExport(full, job)),
-      expire: (exportId) =>
+      expire: ({ exportId, requestId }) =>
         track(
-          expireExport(full, exportId).catch((error: unknown) => {
+          expireExport(full, exportId, requestId).catch((error: unknown) => {
             // The queue tries it again, every half a minute.
             context.warnings.warn('files of an expired export could not be removed', error);
             throw error;

@@ -53,7 +53,7 @@ function findSecret(whole: string): string {
 }
 
 interface Line extends Record<string, unknown> {
-  request?: string;
+  requestId?: string;
   msg?: string;
 }
 
@@ -66,7 +66,7 @@ function lines(): Line[] {
 }
 
 function findLine(id: string): Line {
-  const found = lines().filter((line) => line.msg === 'request' && line.request === id);
+  const found = lines().filter((line) => line.msg === 'request' && line.requestId === id);
   expect(found, `lines of ${id}`).toHaveLength(1);
   return found[0] ?? {};
 }
@@ -171,7 +171,7 @@ describe('what is told', () => {
     await request('/v3/merchants/M1/exports', { headers: { 'x-request-id': 'my-own_ID-7' } });
     expect(sent.at(-1)?.id).toBe('my-own_ID-7');
     await until('the last is logged', () =>
-      lines().some((line) => line.request === 'my-own_ID-7' && line.msg === 'request'),
+      lines().some((line) => line.requestId === 'my-own_ID-7' && line.msg === 'request'),
     );
     for (const { id, method, path, status } of sent) {
       // A token as its own id is hidden in the line too.
@@ -193,7 +193,7 @@ describe('what is told', () => {
       await request(path, more);
       const { id = '' } = sent.at(-1) ?? {};
       await until('it is logged', () =>
-        lines().some((line) => line.request === id && line.msg === 'request'),
+        lines().some((line) => line.requestId === id && line.msg === 'request'),
       );
       return findLine(id);
     };

@@ -4,6 +4,7 @@ import { afterAll, describe, expect, test, vi } from 'vitest';
 import { type PoolClient, toConnection } from '../../src/database/pool.ts';
 import { createExport } from '../../src/exports/create.ts';
 import { createLogger } from '../../src/log.ts';
+import { UNOBSERVED } from '../../src/observer.ts';
 import { BossQueue } from '../../src/queue/boss-queue.ts';
 import { runExport } from '../../src/worker/run-export.ts';
 import { download, parseIds } from './api.ts';
@@ -35,6 +36,7 @@ describe.concurrent('a link that breaks during the COMMIT that completes', () =>
         rules,
         { merchantId: 'M1', appId: 'app' },
         { type: 'ORDERS', startTime: FROM, endTime: TO },
+        null,
       );
       const { rows } = await place.pool.query<{ jobId: string }>(
         'SELECT job_id AS "jobId" FROM tillroll.exports WHERE id = $1',
@@ -44,7 +46,10 @@ describe.concurrent('a link that breaks during the COMMIT that completes', () =>
       const breaking = new Proxy(queue, {
         get(target, name) {
           if (name === 'enqueueExpiry') {
-            return async (client: PoolClient, job: { exportId: string; at: number }) => {
+            return async (
+              client: PoolClient,
+              job: { exportId: string; requestId: null; at: number },
+            ) => {
               await target.enqueueExpiry(client, job);
               const { rows: own } = await client.query<{ pid: number }>(
                 'SELECT pg_backend_pid() AS pid',
@@ -85,11 +90,13 @@ describe.concurrent('a link that breaks during the COMMIT that completes', () =>
           checkStore: () => Promise.resolve(),
           warnings: { warn: () => undefined },
           log: createLogger('silent'),
+          observer: UNOBSERVED,
           shutdown: new AbortController().signal,
         },
         {
           jobId: rows[0]?.jobId ?? randomUUID(),
           exportId,
+          requestId: null,
           worker: 1,
           signal: new AbortController().signal,
         },

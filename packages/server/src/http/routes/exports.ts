@@ -92,7 +92,7 @@ function requireDigits(
 }
 
 export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
-  const { pool, polls, queue, rules, signer, publicUrl } = context;
+  const { pool, polls, queue, rules, signer, publicUrl, observer } = context;
   const creates = new FairSemaphore(CREATES);
 
   const answer = async (record: ExportWithFiles): Promise<ExportObject> => {
@@ -112,8 +112,11 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
     if (!wanted.ok) throw badRequest(wanted.details);
     await inTurn(context, request, () => refuseEarly(pool, rules, principal));
     const record = await creates.run(`${principal.merchantId}/${principal.appId}`, () =>
-      inTurn(context, request, () => createExport(pool, queue, rules, principal, wanted.value)),
+      inTurn(context, request, () =>
+        createExport(pool, queue, rules, principal, wanted.value, request.id),
+      ),
     );
+    observer.exportCreated(record.type);
     request.exportId = record.id;
     return answer({ ...record, files: null });
   };

@@ -56,8 +56,9 @@ function mayRedirect({ method, headers }: FastifyRequest, encoding: string): boo
 
 /** Downloads. The URL authorises itself, so there is no token here. */
 export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
-  const { pool, signer } = context;
+  const { pool, signer, observer } = context;
   const downloads = new Downloads();
+  observer.watchOpen('downloads', () => downloads.open);
 
   /** The file that a signed URL stands for. @throws 403 before anything else is looked at, 410 */
   const locate = async (request: FastifyRequest): Promise<{ file: FileRecord; key: string }> => {
@@ -97,12 +98,16 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
     encoding: 'gzip' | 'identity',
     part: ByteRange | null,
   ): Promise<Readable | null> => {
+    const onEnd = (bytes: number, isComplete: boolean): void => {
+      const objects = isComplete && part === null ? file.objects : 0;
+      observer.downloadEnded(isComplete ? 'complete' : 'cut', objects, bytes);
+    };
+    const read = async (): Promise<Readable> =>
+      encoding === 'gzip'
+        ? context.storage.read(key, part ?? undefined)
+        : inflate(await context.storage.read(key), part);
     try {
-      return await downloads.start(reply.raw, file, async () =>
-        encoding === 'gzip'
-          ? context.storage.read(key, part ?? undefined)
-          : inflate(await context.storage.read(key), part),
-      );
+      return await downloads.start(reply.raw, file, read, onEnd);
     } catch (error) {
       if (error instanceof CallerGone) return null;
       if (error instanceof FileMissing) throw await explainMissing(request, error);
@@ -126,6 +131,7 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
     if (isCurrent(headers['if-none-match'], etag)) return reply.code(304).headers(common).send();
     if (context.presign && mayRedirect(request, encoding)) {
       const url = await context.presign(key, file.now);
+      observer.downloadEnded('redirected', 0, 0);
       // The address is good for a minute, and for anybody: nothing may keep it.
       return reply
         .code(302)
