@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { PrintError } from './commands/print.ts';
 import { cancelCommand, loadCommand, purgeCommand, seedCommand } from './commands/objects.ts';
+import { healthCommand } from './commands/health.ts';
 import { installCommand, installsCommand, uninstallCommand } from './commands/installs.ts';
 import { migrateCommand, runService, UsageError } from './commands/run.ts';
 import { ConfigError } from './config/config.ts';
@@ -48,6 +49,12 @@ function program(signal: AbortSignal): Command {
       'the storage directory is lost: give up its files, and let the next start begin an empty one',
     )
     .action((options: { newStore?: boolean }) => migrateCommand(options, signal));
+  root
+    .command('health')
+    .description('ask the service at HOST and PORT whether it is alive; exit code 1 when it is not')
+    .option('--ready', 'ask whether it is ready for requests')
+    .option('--metrics', 'ask on TILLROLL_METRICS_PORT, where a worker answers')
+    .action((options: { ready?: boolean; metrics?: boolean }) => healthCommand(options, signal));
   root
     .command('install')
     .description("record a merchant's consent to an app and print its token, once, alone on stdout")
