@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from './config/settings.ts';
-import { migrate } from './database/migrations.ts';
+import { migrate, SCHEMA_VERSION } from './database/migrations.ts';
 import { openDatabase } from './database/open.ts';
 import { createPool, type Pool, type PoolOptions } from './database/pool.ts';
 import { Pulse } from './database/pulse.ts';
@@ -27,8 +27,6 @@ import type { Storage } from './storage/storage.ts';
 import { bindStore, StoreCheck } from './store.ts';
 import { startWorker } from './worker/worker.ts';
 
-/** Time that running exports and requests may continue once the service is told to stop: all of them together. */
-const GRACE_MS = 10_000;
 /** Time that the service's own PostgreSQL, which writes its memory to disk when it stops, may take after that. */
 const CLOSE_OWN_DATABASE_MS = 30_000;
 /** One statement of a load: the COPY of 4 GiB, or its merge. */
@@ -60,7 +58,6 @@ export interface Service {
 /** Parts that a test replaces. */
 export interface Overrides {
   storage?: Storage;
-  graceMs?: number;
   retryDelayMs?: (errors: number) => number;
   /** Longest wait for a source that is behind. */
   behindMs?: number;
@@ -78,7 +75,7 @@ export async function startService(
   overrides: Overrides = {},
 ): Promise<Service> {
   const warnings = new RepeatedWarnings(log);
-  const parts = new Parts(log, overrides.graceMs ?? GRACE_MS);
+  const parts = new Parts(log, config.graceMs);
   const stop = async (): Promise<void> => {
     await parts.stop();
     warnings.flush();
@@ -107,6 +104,10 @@ export async function startService(
       poolSize: REQUEST_CONNECTIONS + STRANGER_CONNECTIONS + config.workers,
       waitMs: CONNECT_MS,
       statementMs: REQUEST_STATEMENT_MS,
+      patience: {
+        ms: config.waitMs,
+        onWait: (location, error) => log.warn({ location, error }, 'waiting for the database'),
+      },
       onError: warnLost,
       signal,
     });
@@ -142,7 +143,10 @@ export async function startService(
       return source;
     };
 
-    await migrate(pool);
+    const schema = await migrate(pool, signal);
+    if (schema.version > SCHEMA_VERSION) {
+      log.info(schema, 'the schema is newer than this program, which can still run on it');
+    }
     const opened = await openStorage(config.storage);
     const storage = new ObservedStorage(overrides.storage ?? opened.storage, observer);
     const store = new StoreCheck(storage, await bindStore(pool, storage));

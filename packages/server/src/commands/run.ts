@@ -1,7 +1,7 @@
 /** Runs the service, or a command with its database; and the command `migrate`. */
 import { readConfig } from '../config/config.ts';
 import type { Config } from '../config/settings.ts';
-import { migrate, schemaVersion } from '../database/migrations.ts';
+import { migrate, readSchema } from '../database/migrations.ts';
 import { openDatabase, type Database } from '../database/open.ts';
 import { releaseStoreIdentity } from '../database/store-identity.ts';
 import { giveUpFiles } from '../exports/upkeep.ts';
@@ -61,8 +61,8 @@ export async function withDatabase<T>(
     signal,
   });
   try {
-    const isNew = (await schemaVersion(database.pool)) === 0;
-    await migrate(database.pool);
+    const isNew = (await readSchema(database.pool)).version === 0;
+    await migrate(database.pool, signal);
     // A command in another directory than the service's would otherwise work on a database of its own,
     // and nobody would know.
     if (isNew) process.stderr.write(`tillroll-server: new database: ${database.location}\n`);
