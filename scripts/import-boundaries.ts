@@ -44,6 +44,7 @@ const PACKAGES: Readonly<Record<string, Package>> = {
       'log.ts',
       'observer.ts',
       'watch.ts',
+      'worker-channel.ts',
     ],
     hasContractInSharedFiles: false,
     modules: {

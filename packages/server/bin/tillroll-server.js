@@ -69,8 +69,9 @@ if (!process.env.UV_THREADPOOL_SIZE)
 // What comes off the database's socket is garbage a moment later. A young generation that does not
 // grow frees it soon: measured, a worker needs 60 MB less. It has to be set before anything is loaded.
 // Answering requests alone leaves little garbage behind, and collecting it that often would cost a
-// tenth of the time.
-if (process.argv[2] !== 'serve') setFlagsFromString('--semi-space-growth-factor=1');
+// tenth of the time; `all` leaves the other work to a child process.
+if (process.argv[2] !== 'serve' && process.argv[2] !== 'all')
+  setFlagsFromString('--semi-space-growth-factor=1');
 
 if (isNewEnough(process.versions.node)) {
   // Node strips types everywhere but inside node_modules, so what is published comes compiled.

@@ -1,10 +1,16 @@
 /** The program `tillroll-server`: its commands, its signals and its exit code. */
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { PrintError } from './commands/print.ts';
 import { cancelCommand, loadCommand, purgeCommand, seedCommand } from './commands/objects.ts';
 import { healthCommand } from './commands/health.ts';
 import { installCommand, installsCommand, uninstallCommand } from './commands/installs.ts';
-import { migrateCommand, runService, UsageError } from './commands/run.ts';
+import {
+  migrateCommand,
+  ReportedError,
+  runService,
+  runWorkerOfAll,
+  UsageError,
+} from './commands/run.ts';
 import { ConfigError } from './config/config.ts';
 import { settingsHelp } from './config/describe.ts';
 import { oneLine } from './errors.ts';
@@ -15,7 +21,8 @@ const EXIT_INTERRUPTED = 130;
 /** Longest time that open handles may keep the process once everything was told to close. */
 const EXIT_WAIT_MS = 1_000;
 
-function program(signal: AbortSignal): Command {
+function program(stopping: AbortController): Command {
+  const { signal } = stopping;
   const root = new Command('tillroll-server')
     .description(
       "Bulk export of merchants' orders and payments: the service and its operator's commands",
@@ -32,7 +39,7 @@ function program(signal: AbortSignal): Command {
   root
     .command('all')
     .description('API and worker, and an embedded PostgreSQL when DATABASE_URL is unset')
-    .action(() => runService({ serve: true, work: true }, signal));
+    .action(() => runService({ serve: true, work: 'child' }, signal));
   root
     .command('serve')
     .description('the API alone')
@@ -40,7 +47,10 @@ function program(signal: AbortSignal): Command {
   root
     .command('work')
     .description('a worker alone')
-    .action(() => runService({ serve: false, work: true }, signal));
+    .addOption(new Option('--child', 'started by `all`').hideHelp())
+    .action(({ child }: { child?: boolean }) =>
+      child ? runWorkerOfAll(stopping) : runService({ serve: false, work: true }, signal),
+    );
   root
     .command('migrate')
     .description('bring the schema up to date, then exit')
@@ -114,6 +124,7 @@ function program(signal: AbortSignal): Command {
 
 function chooseExitCode(error: unknown, signal: AbortSignal): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+  if (error instanceof ReportedError) return EXIT_FAILED;
   if (error instanceof ConfigError) {
     for (const fault of error.faults) process.stderr.write(`tillroll-server: ${oneLine(fault)}\n`);
     return EXIT_USAGE;
@@ -146,7 +157,7 @@ async function main(argv: readonly string[]): Promise<number> {
       stopping.abort(new Error(name));
     });
   }
-  const root = program(stopping.signal);
+  const root = program(stopping);
   try {
     if (argv.length <= 2) {
       root.outputHelp({ error: true });

@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from './config/settings.ts';
-import { migrate } from './database/migrations.ts';
+import { migrate, SCHEMA_VERSION } from './database/migrations.ts';
 import { openDatabase } from './database/open.ts';
 import { createPool, type Pool, type PoolOptions } from './database/pool.ts';
 import { Pulse } from './database/pulse.ts';
@@ -20,6 +20,7 @@ import { watchDatabase, watchStore } from './start/health.ts';
 import { listen } from './start/listen.ts';
 import { showBacklog, startMetrics } from './start/metrics.ts';
 import { Parts } from './start/parts.ts';
+import { CLOSE_WORKER_MS, WorkerProcess } from './start/worker-process.ts';
 import { ObservedStorage } from './storage/observed.ts';
 import { openStorage } from './storage/open.ts';
 import { UrlSigner } from './storage/signature.ts';
@@ -27,8 +28,6 @@ import type { Storage } from './storage/storage.ts';
 import { bindStore, StoreCheck } from './store.ts';
 import { startWorker } from './worker/worker.ts';
 
-/** Time that running exports and requests may continue once the service is told to stop: all of them together. */
-const GRACE_MS = 10_000;
 /** Time that the service's own PostgreSQL, which writes its memory to disk when it stops, may take after that. */
 const CLOSE_OWN_DATABASE_MS = 30_000;
 /** One statement of a load: the COPY of 4 GiB, or its merge. */
@@ -39,6 +38,8 @@ const PULSE_STATEMENT_MS = 3_000;
 const REQUEST_CONNECTIONS = 10;
 /** The same for requests whose token was not found good lately. */
 const STRANGER_CONNECTIONS = 2;
+/** Connections for what a worker notes of its exports, besides one for each export. */
+const WORKER_CONNECTIONS = 4;
 /** The longest statement of a request, and the longest wait for a connection. */
 const REQUEST_STATEMENT_MS = 15_000;
 const CONNECT_MS = 5_000;
@@ -46,21 +47,25 @@ const CONNECT_MS = 5_000;
 export interface Roles {
   /** Answer HTTP. */
   serve: boolean;
-  /** Run exports. */
-  work: boolean;
+  /** Run exports, in this process or in a child process. */
+  work: boolean | 'child';
+  /** True in the child process that runs exports. */
+  isChild?: boolean;
 }
 
 export interface Service {
   /** Address at which clients reach it; null for a worker alone. */
   readonly url: string | null;
-  /** Finishes or releases what runs, then closes everything in the reverse order of its opening. */
-  stop(): Promise<void>;
+  /**
+   * Finishes or releases what runs, then closes everything in the reverse order of its opening.
+   * @param graceMs instead of the configured grace.
+   */
+  stop(graceMs?: number): Promise<void>;
 }
 
 /** Parts that a test replaces. */
 export interface Overrides {
   storage?: Storage;
-  graceMs?: number;
   retryDelayMs?: (errors: number) => number;
   /** Longest wait for a source that is behind. */
   behindMs?: number;
@@ -77,10 +82,13 @@ export async function startService(
   signal: AbortSignal,
   overrides: Overrides = {},
 ): Promise<Service> {
+  const worksHere = roles.work === true;
   const warnings = new RepeatedWarnings(log);
-  const parts = new Parts(log, overrides.graceMs ?? GRACE_MS);
-  const stop = async (): Promise<void> => {
-    await parts.stop();
+  const parts = new Parts(log);
+  let isStopping = false;
+  const stop = async (graceMs = config.graceMs): Promise<void> => {
+    isStopping = true;
+    await parts.stop(graceMs);
     warnings.flush();
   };
   try {
@@ -91,22 +99,38 @@ export async function startService(
   }
 
   async function open(): Promise<string | null> {
+    const child = roles.work === 'child' ? new WorkerProcess(log, warnings) : null;
+    if (child) {
+      parts.addDraining({
+        name: 'worker process',
+        close: (deadline) => child.stop(deadline),
+        withinMs: CLOSE_WORKER_MS,
+      });
+    }
     let isReady = (): boolean => false;
     const metrics = await startMetrics(config, {
-      name: roles.serve && roles.work ? 'all' : roles.serve ? 'api' : 'worker',
+      name: roles.serve && worksHere ? 'all' : roles.serve ? 'api' : 'worker',
       isReady: () => isReady(),
       parts,
       log,
       warnings,
+      ...(roles.isChild && { channel: process }),
     });
+    if (child) metrics?.showWorker(() => child.readMetrics());
     const observer = metrics?.observer ?? UNOBSERVED;
     const warnLost = (error: Error): void => warnings.warn('database connection lost', error);
     const database = await openDatabase({
       databaseUrl: config.databaseUrl,
       dataDir: config.dataDir,
-      poolSize: REQUEST_CONNECTIONS + STRANGER_CONNECTIONS + config.workers,
+      poolSize:
+        (roles.serve ? REQUEST_CONNECTIONS + STRANGER_CONNECTIONS : 0) +
+        (worksHere ? WORKER_CONNECTIONS + config.workers : 0),
       waitMs: CONNECT_MS,
       statementMs: REQUEST_STATEMENT_MS,
+      patience: {
+        ms: config.waitMs,
+        onWait: (location, error) => log.warn({ location, error }, 'waiting for the database'),
+      },
       onError: warnLost,
       signal,
     });
@@ -142,14 +166,18 @@ export async function startService(
       return source;
     };
 
-    await migrate(pool);
+    const schema = await migrate(pool, signal);
+    if (schema.version > SCHEMA_VERSION) {
+      log.info(schema, 'the schema is newer than this program, which can still run on it');
+    }
     const opened = await openStorage(config.storage);
     const storage = new ObservedStorage(overrides.storage ?? opened.storage, observer);
     const store = new StoreCheck(storage, await bindStore(pool, storage));
     const checkStore = (): Promise<void> => store.check();
     await checkStore();
+    child?.begin();
     const queue = await BossQueue.open(database.connection, {
-      works: roles.work,
+      works: worksHere,
       onError: (error) => warnings.warn('queue', error),
       onWarning: (message) => log.warn(message),
     });
@@ -171,10 +199,10 @@ export async function startService(
     const pulse = new Pulse(pulsePool);
     const isDatabaseGood = await watchDatabase(pulse, () => pulsePool.renew(), parts, log);
     const isStoreGood = await watchStore(checkStore, parts, log);
-    isReady = () => isDatabaseGood() && isStoreGood();
+    isReady = () => !isStopping && isDatabaseGood() && isStoreGood();
     if (metrics) showBacklog(metrics, { pool, queue, isDatabaseGood }, warnings);
 
-    if (roles.work) {
+    if (worksHere) {
       const worker = await startWorker(
         {
           pool,
@@ -227,6 +255,7 @@ export async function startService(
       isReady,
     });
     parts.addDraining({ name: 'HTTP', close: (deadline) => api.close(deadline) });
+    await child?.untilReady(signal);
     return api.url;
   }
 }

@@ -50,6 +50,8 @@ const BAD: [string, string[]][] = [
     'TILLROLL_RETENTION',
     ['24', 'h', '1.5h', '-1h', '0s', '999ms', '367d', '24 h', '1w', '24H', '9'.repeat(400) + 'd'],
   ],
+  ['TILLROLL_WAIT', ['60', '0s', '2d', '24.5h']],
+  ['TILLROLL_GRACE', ['10', '500ms', '25h', '-1s']],
   ['TILLROLL_MAX_SPOOL', ['10', '10GB', '1.5GiB', '-1GiB', 'GiB', '10 GiB', '1234567MiB']],
   ['TILLROLL_MIN_FREE_DISK', ['1TiB', '0x1MiB', '1gib']],
   ['TILLROLL_LOG_LEVEL', ['verbose', 'INFO', 'off']],

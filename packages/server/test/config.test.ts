@@ -13,6 +13,8 @@ test('the defaults', () => {
   expect(config).toEqual({
     databaseUrl: null,
     sourceDatabaseUrl: null,
+    waitMs: 60_000,
+    graceMs: 10_000,
     host: '127.0.0.1',
     port: 8080,
     dataDir: resolve('data'),
@@ -43,6 +45,8 @@ test('the defaults', () => {
 test('an empty variable counts as unset, and white space around a value is none of it', () => {
   const names = [
     'DATABASE_URL',
+    'TILLROLL_WAIT',
+    'TILLROLL_GRACE',
     'HOST',
     'PORT',
     'TILLROLL_DATA_DIR',
@@ -74,6 +78,8 @@ test('an empty variable counts as unset, and white space around a value is none 
 test('every value is read', () => {
   const config = readConfig({
     DATABASE_URL: 'postgresql://user:secret@db.example:5432/tills?sslmode=require',
+    TILLROLL_WAIT: '5m',
+    TILLROLL_GRACE: '24h',
     HOST: '0.0.0.0',
     PORT: '65535',
     TILLROLL_DATA_DIR: '/var/lib/tillroll',
@@ -93,6 +99,8 @@ test('every value is read', () => {
   });
   expect(config).toMatchObject({
     databaseUrl: 'postgresql://user:secret@db.example:5432/tills?sslmode=require',
+    waitMs: 300_000,
+    graceMs: DAY_MS,
     host: '0.0.0.0',
     port: 65_535,
     dataDir: '/var/lib/tillroll',

@@ -1,13 +1,15 @@
 /** Runs the service, or a command with its database; and the command `migrate`. */
 import { readConfig } from '../config/config.ts';
 import type { Config } from '../config/settings.ts';
-import { migrate, schemaVersion } from '../database/migrations.ts';
+import { migrate, readSchema } from '../database/migrations.ts';
 import { openDatabase, type Database } from '../database/open.ts';
 import { releaseStoreIdentity } from '../database/store-identity.ts';
 import { giveUpFiles } from '../exports/upkeep.ts';
+import { oneLine } from '../errors.ts';
 import { createLogger } from '../log.ts';
 import { BossQueue } from '../queue/boss-queue.ts';
 import { startService, type Roles } from '../service.ts';
+import { followParent, ParentGone, type Parent } from '../worker-channel.ts';
 import { print } from './print.ts';
 
 /** A mistake in how a command was called: exit code 2. */
@@ -15,18 +17,46 @@ export class UsageError extends Error {
   override name = 'UsageError';
 }
 
-/** `all`, `serve` and `work`: run until a signal says stop. */
-export async function runService(roles: Roles, signal: AbortSignal): Promise<void> {
+/** An error that was told to the parent process: nothing more is printed about it. */
+export class ReportedError extends Error {
+  override name = 'ReportedError';
+}
+
+/** The worker of `all`, a child process: `work` until the parent says stop, or is gone. @throws ReportedError */
+export async function runWorkerOfAll(stopping: AbortController): Promise<void> {
+  if (!process.connected) throw new UsageError('--child is for the worker that `all` starts');
+  const parent = followParent(stopping);
+  try {
+    await parent.untilBegin();
+    await runService({ serve: false, work: true, isChild: true }, stopping.signal, parent);
+  } catch (cause) {
+    await parent.report({ kind: 'failed', reason: oneLine(cause) });
+    throw new ReportedError('the worker failed', { cause });
+  } finally {
+    parent.leave();
+  }
+}
+
+/** `all`, `serve` and `work`: run until a signal says stop. @param parent told when the worker takes jobs. */
+export async function runService(
+  roles: Roles,
+  signal: AbortSignal,
+  parent?: Parent,
+): Promise<void> {
   const config = readConfig(process.env);
   const log = createLogger(config.logLevel);
   const service = await startService(config, roles, log, signal);
+  const isOrphan = (): boolean => signal.reason instanceof ParentGone;
   try {
     if (service.url !== null) await print(`ready ${service.url}\n`);
     else log.info('worker ready');
+    await parent?.report({ kind: 'ready' });
     await aborted(signal);
-    log.info('stopping');
+    if (isOrphan()) log.warn('the process that started this worker is gone: exports are released');
+    else log.info('stopping');
   } finally {
-    await service.stop();
+    // An orphan gives its exports to other workers at once.
+    await service.stop(isOrphan() ? 0 : undefined);
     log.info('stopped');
   }
 }
@@ -61,8 +91,8 @@ export async function withDatabase<T>(
     signal,
   });
   try {
-    const isNew = (await schemaVersion(database.pool)) === 0;
-    await migrate(database.pool);
+    const isNew = (await readSchema(database.pool)).version === 0;
+    await migrate(database.pool, signal);
     // A command in another directory than the service's would otherwise work on a database of its own,
     // and nobody would know.
     if (isNew) process.stderr.write(`tillroll-server: new database: ${database.location}\n`);

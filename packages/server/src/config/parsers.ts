@@ -55,6 +55,13 @@ export function duration(text: string): number {
   return value;
 }
 
+/** A duration of a wait, which a timer can hold. */
+export function waitDuration(text: string): number {
+  const value = duration(text);
+  if (value > 86_400_000) throw new Error(`"${text}" is longer than 24h`);
+  return value;
+}
+
 export function bytes(text: string): number {
   const match = /^([0-9]{1,6})(MiB|GiB)$/.exec(text);
   if (!match) throw new Error(`"${text}" is not a size such as 512MiB or 10GiB`);

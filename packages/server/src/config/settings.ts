@@ -1,6 +1,6 @@
 /** All settings of the service: variable, default, help text and parser of each. */
 import { join, resolve } from 'node:path';
-import { parseHours, REGION_HOURS, REGIONS, type Hours, type Region } from '@tillroll/contract';
+import { parseHours, REGION_HOURS, REGIONS } from '@tillroll/contract';
 import {
   boolean,
   bytes,
@@ -12,73 +12,12 @@ import {
   publicUrl,
   signingKeys,
   UNITS_BYTES,
-  type Cidr,
-  type Environment,
+  waitDuration,
 } from './parsers.ts';
-import { parseStorageUrl, type StorageAddress } from '../storage/address.ts';
+import { parseStorageUrl } from '../storage/address.ts';
+import type { Config, Setting } from './model.ts';
 
-/** The service's settings, typed and checked. Times are milliseconds. */
-export interface Config {
-  /** Null: start an embedded PostgreSQL in `dataDir`. */
-  readonly databaseUrl: string | null;
-  /** Where exports are read; null: in the same database. */
-  readonly sourceDatabaseUrl: string | null;
-  readonly host: string;
-  /** 0 picks a free port. */
-  readonly port: number;
-  readonly dataDir: string;
-  /** Address at which clients reach this service, without a trailing slash. Null: the address it listens on. */
-  readonly publicUrl: string | null;
-  readonly region: Region;
-  readonly hours: Hours;
-  readonly storage: StorageAddress;
-  /** Send downloads to the store itself, by a signed URL. */
-  readonly s3Redirect: boolean;
-  /** PENDING and IN_PROGRESS together, over all merchants. */
-  readonly maxOpenExports: number;
-  readonly maxOpenExportsPerMerchant: number;
-  /** Over all merchants. Null: half of `maxOpenExports` while more than one app is installed. */
-  readonly maxOpenExportsPerApp: number | null;
-  /** Exports that this process runs at once. */
-  readonly workers: number;
-  readonly retentionMs: number;
-  /** Time that the record of an export is kept after its end. */
-  readonly historyMs: number;
-  /** Uploads that this process reads at once. */
-  readonly maxUploads: number;
-  /** Bytes that uploads may hold in `dataDir` at once while they are checked. */
-  readonly maxSpoolBytes: number;
-  /** Free bytes on the disk of `dataDir` below which nothing is loaded. */
-  readonly minFreeBytes: number;
-  /** Newest first; null: one key made once and kept in the database. */
-  readonly signingKeys: readonly string[] | null;
-  /** Peers whose `X-Forwarded-For` counts. */
-  readonly trustedProxies: readonly Cidr[];
-  /** Open connections in all. */
-  readonly maxConnections: number;
-  /** Open connections, and requests under way, of one client address. */
-  readonly maxConnectionsPerAddress: number;
-  /** Address and port of `/metrics`; a port of null: it is not served, 0: a free one. */
-  readonly metricsHost: string;
-  readonly metricsPort: number | null;
-  readonly logLevel: string;
-}
-
-/** One setting: all that is said of it, and how it is read, is here. */
-export interface Setting<T> {
-  /** Name of the environment variable. */
-  variable: string;
-  /** The default as `--help` and docs/operating.md show it. */
-  default: string;
-  /** A few words for `--help`, without the default. */
-  summary: string;
-  /** Markdown for docs/operating.md. */
-  description: string;
-  /** @throws Error that names the text and what is allowed. */
-  parse: (text: string, environment: Environment) => T;
-  /** The value when the variable is not set. @param known the settings before this one. */
-  unset: (known: Partial<Config>) => T;
-}
+export type { Config, Setting };
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 const DAY_MS = 86_400_000;
@@ -103,6 +42,24 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
       'where exports read orders and payments: a standby of `DATABASE_URL`, or another database. See [Exports from another database](#exports-from-another-database)',
     parse: databaseUrl,
     unset: () => null,
+  },
+  waitMs: {
+    variable: 'TILLROLL_WAIT',
+    default: '60s',
+    summary: 'how long a start waits for the database',
+    description:
+      'how long a start waits for a database that cannot be reached. See [Start and stop](#start-and-stop)',
+    parse: waitDuration,
+    unset: () => 60_000,
+  },
+  graceMs: {
+    variable: 'TILLROLL_GRACE',
+    default: '10s',
+    summary: 'how long running exports, downloads and uploads may continue after SIGTERM',
+    description:
+      'how long running exports, downloads and uploads may continue after SIGTERM or SIGINT. See [Start and stop](#start-and-stop)',
+    parse: waitDuration,
+    unset: () => 10_000,
   },
   host: {
     variable: 'HOST',

@@ -78,3 +78,11 @@ const BRIEF_MS = 5_000;
 export function brief(text: string): QueryConfig {
   return { text, query_timeout: BRIEF_MS } as QueryConfig;
 }
+
+/** Longest time that a timer can hold. */
+const WITHOUT_LIMIT_MS = 2 ** 31 - 1;
+
+/** A statement that this side never gives up, whatever the limit of its pool: the server's own limit holds. */
+export function withoutLimit(text: string): QueryConfig {
+  return { text, query_timeout: WITHOUT_LIMIT_MS } as QueryConfig;
+}

@@ -1,76 +1,118 @@
 /** Runs the migrations, and checks the version of the schema. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { findErrorCode } from '../errors.ts';
+import { withoutLimit } from './client.ts';
 import { LOCKS } from './locks.ts';
-import type { Pool, Queryable } from './pool.ts';
+import type { Pool, PoolClient, Queryable } from './pool.ts';
 import { inTransaction } from './transaction.ts';
 
 const DIRECTORY = fileURLToPath(new URL('../../migrations/', import.meta.url));
 const VERSION_TABLE = 'tillroll.schema_version';
 
 /** The version that this program needs: the number of the newest migration. */
-export const SCHEMA_VERSION = 6;
+export const SCHEMA_VERSION = 7;
 
-/** The version that the database has; 0 when nothing was ever migrated. */
-export async function schemaVersion(database: Queryable): Promise<number> {
+/** Interval at which a process asks again while another one migrates. */
+const ASK_AGAIN_MS = 200;
+
+/** What a database says of its schema. */
+export interface Schema {
+  /** The number of the newest migration; 0 when nothing was ever migrated. */
+  readonly version: number;
+  /** The lowest version whose programs can run on it. */
+  readonly lowestVersion: number;
+}
+
+export async function readSchema(database: Queryable): Promise<Schema> {
   const exists = await database.query<{ found: boolean }>(
     `SELECT to_regclass('${VERSION_TABLE}') IS NOT NULL AS found`,
   );
-  if (!exists.rows[0]?.found) return 0;
-  const result = await database.query<{ version: number }>(
+  if (!exists.rows[0]?.found) return { version: 0, lowestVersion: 0 };
+  const versions = await database.query<{ version: number }>(
     `SELECT coalesce(max(version), 0)::int AS version FROM ${VERSION_TABLE}`,
   );
-  return result.rows[0]?.version ?? 0;
+  const version = versions.rows[0]?.version ?? 0;
+  // Only a newer schema can know more than this program does.
+  if (version <= SCHEMA_VERSION) return { version, lowestVersion: version };
+  const compatibility = await database.query<{ lowestVersion: number }>(
+    'SELECT lowest_version AS "lowestVersion" FROM tillroll.schema_compatibility',
+  );
+  return { version, lowestVersion: compatibility.rows[0]?.lowestVersion ?? version };
 }
 
-/** Why a schema of this version does not fit this program, or null when it does. */
-function explainVersion(version: number): string | null {
-  if (version === SCHEMA_VERSION) return null;
-  return version < SCHEMA_VERSION
-    ? `the schema is at version ${version} and this program needs ${SCHEMA_VERSION}: run "tillroll-server migrate"`
+/** Why a schema does not fit this program, or null when it does. */
+function explainSchema({ version, lowestVersion }: Schema): string | null {
+  if (version < SCHEMA_VERSION) {
+    return `the schema is at version ${version} and this program needs ${SCHEMA_VERSION}: run "tillroll-server migrate"`;
+  }
+  return lowestVersion <= SCHEMA_VERSION
+    ? null
     : `the schema is at version ${version}, made by a newer Tillroll; this program knows ${SCHEMA_VERSION}: upgrade it`;
 }
 
 /** Why the schema does not fit this program, or null when it does. */
 export async function schemaFault(database: Queryable): Promise<string | null> {
-  return explainVersion(await schemaVersion(database));
+  return explainSchema(await readSchema(database));
 }
 
 const PERMISSION_DENIED = '42501';
 
 /**
- * Brings the schema up to date, all of it in one transaction under one lock, so that processes which
- * start together do not meet half a schema. Does nothing, and needs no rights, when it is up to date.
- * @throws when the schema is newer, or this role may not change it.
+ * Brings the schema up to date. One process does so, all of it in one transaction; others that start meanwhile wait for
+ * it, and hold no connection. Does nothing, and needs no rights, when the schema is up to date, or newer and fit for
+ * this program.
+ * @returns the schema. It is newer than this program when `version` is above `SCHEMA_VERSION`.
+ * @throws when the schema is too new, or this role may not change it; the signal's reason.
  */
-export async function migrate(pool: Pool): Promise<void> {
-  const found = await schemaVersion(pool);
-  if (found === SCHEMA_VERSION) return;
-  if (found > SCHEMA_VERSION) throw new Error(explainVersion(found) ?? '');
-  try {
-    await migrateUnderLock(pool);
-  } catch (error) {
-    if (findErrorCode(error) !== PERMISSION_DENIED) throw error;
-    throw new Error(`${explainVersion(found)} as a role that may create schemas`, { cause: error });
+export async function migrate(
+  pool: Pool,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<Schema> {
+  for (;;) {
+    const found = await readSchema(pool);
+    if (found.version >= SCHEMA_VERSION) {
+      const fault = explainSchema(found);
+      if (fault === null) return found;
+      throw new Error(fault);
+    }
+    try {
+      if (await migrateUnlessOther(pool)) continue;
+    } catch (error) {
+      if (findErrorCode(error) !== PERMISSION_DENIED) throw error;
+      throw new Error(`${explainSchema(found)} as a role that may create schemas`, {
+        cause: error,
+      });
+    }
+    await delay(ASK_AGAIN_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
 }
 
-async function migrateUnderLock(pool: Pool): Promise<void> {
-  await inTransaction(pool, async (client) => {
-    // An index on a big table takes its time.
-    await client.query('SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0');
-    await client.query('SELECT pg_advisory_xact_lock($1)', [LOCKS.MIGRATE]);
-    await client.query('CREATE SCHEMA IF NOT EXISTS tillroll');
-    // Loaded when used: nearly every start finds the schema up to date.
-    const { default: Postgrator } = await import('postgrator');
-    const postgrator = new Postgrator({
-      migrationPattern: `${DIRECTORY}*.sql`,
-      driver: 'pg',
-      schemaTable: VERSION_TABLE,
-      execQuery: (sql) => client.query(sql),
-    });
-    const found = await schemaVersion(client);
-    if (found > SCHEMA_VERSION) throw new Error(explainVersion(found) ?? '');
-    await postgrator.migrate(String(SCHEMA_VERSION));
+/** @returns false when another process is migrating at this moment. */
+function migrateUnlessOther(pool: Pool): Promise<boolean> {
+  return inTransaction(pool, async (client) => {
+    const { rows } = await client.query<{ locked: boolean }>(
+      'SELECT pg_try_advisory_xact_lock($1) AS locked',
+      [LOCKS.MIGRATE],
+    );
+    if (!rows[0]?.locked) return false;
+    const { version } = await readSchema(client);
+    if (version < SCHEMA_VERSION) await migrateUnderLock(client);
+    return true;
   });
+}
+
+async function migrateUnderLock(client: PoolClient): Promise<void> {
+  // An index on a big table takes its time.
+  await client.query('SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0');
+  await client.query('CREATE SCHEMA IF NOT EXISTS tillroll');
+  // Loaded when used: nearly every start finds the schema up to date.
+  const { default: Postgrator } = await import('postgrator');
+  const postgrator = new Postgrator({
+    migrationPattern: `${DIRECTORY}*.sql`,
+    driver: 'pg',
+    schemaTable: VERSION_TABLE,
+    execQuery: (sql) => client.query(withoutLimit(sql)),
+  });
+  await postgrator.migrate(String(SCHEMA_VERSION));
 }

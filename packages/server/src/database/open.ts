@@ -1,7 +1,10 @@
 /** Opens the database of this process: the platform's, or an embedded PostgreSQL. */
-import { findErrorCode } from '../errors.ts';
-import { describeConnection, parseDatabaseUrl } from './connection.ts';
+import { setTimeout as delay } from 'node:timers/promises';
 import { openEmbeddedPostgres } from '@tillroll/postgres';
+import { Deadline } from '../deadline.ts';
+import { findErrorCode, oneLine } from '../errors.ts';
+import { describeConnection, parseDatabaseUrl } from './connection.ts';
+import { isConnectionLoss } from './faults.ts';
 import { createPool, WrongEncoding, type Connection, type Pool, type PoolOptions } from './pool.ts';
 
 /** The database of this process, the platform's or our own. */
@@ -13,12 +16,21 @@ export interface Database {
   close(): Promise<void>;
 }
 
+/** How long to wait for a database that cannot be reached. */
+export interface Patience {
+  ms: number;
+  /** Called once, when the wait begins, with the database's address and the reason. */
+  onWait: (location: string, reason: string) => void;
+}
+
 export interface DatabaseSettings extends PoolOptions {
   /** Null: start, or join, an embedded PostgreSQL in `dataDir`. */
   databaseUrl: string | null;
   dataDir: string;
   /** Connections at once. */
   poolSize: number;
+  /** Absent: a database that cannot be reached is an error at once. An embedded PostgreSQL has its own limits. */
+  patience?: Patience;
   onError: (error: Error) => void;
   signal: AbortSignal;
 }
@@ -33,10 +45,10 @@ export async function openDatabase(settings: DatabaseSettings): Promise<Database
     const connection = parseDatabaseUrl(databaseUrl, process.env);
     const pool = createPool(connection, poolSize, onError, settings);
     try {
-      (await pool.connect()).release();
+      await connectPatiently(pool, connection, settings);
     } catch (error) {
       await pool.end();
-      throw explain(error, connection);
+      throw error;
     }
     const location = `PostgreSQL, ${describeConnection(connection)}`;
     return { connection, pool, location, close: () => pool.end() };
@@ -54,14 +66,49 @@ export async function openDatabase(settings: DatabaseSettings): Promise<Database
   };
 }
 
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 2_000;
+
+/**
+ * Makes the first connection. Tries again for as long as `patience` says while the server cannot be reached, or is
+ * starting, full or read-only. Nothing else, such as a wrong password, passes by itself.
+ * @throws with the address and the reason; the signal's reason.
+ */
+async function connectPatiently(
+  pool: Pool,
+  connection: Connection,
+  { patience, signal }: DatabaseSettings,
+): Promise<void> {
+  const { ms = 0, onWait } = patience ?? {};
+  const deadline = new Deadline(ms);
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+    try {
+      (await pool.connect()).release();
+      return;
+    } catch (error) {
+      signal.throwIfAborted();
+      const isWaiting = isConnectionLoss(error);
+      if (!isWaiting || deadline.remainingMs() === 0) {
+        throw explain(error, connection, isWaiting ? ms : 0);
+      }
+      if (pause === FIRST_PAUSE_MS) onWait?.(describeConnection(connection), oneLine(error));
+    }
+    const left = Math.min(pause, deadline.remainingMs());
+    await delay(left, undefined, { signal }).catch(() => signal.throwIfAborted());
+  }
+}
+
 const WRONG_PASSWORD = '28P01';
 
-/** Adds what to do about a database that refuses the connection. */
-function explain(error: unknown, connection: Connection): unknown {
+/** Adds what to do about a database that refuses the connection. @param waitedMs the wait that was in vain. */
+function explain(error: unknown, connection: Connection, waitedMs: number): unknown {
   if (error instanceof WrongEncoding) return error;
   const hint =
     findErrorCode(error) === WRONG_PASSWORD
       ? '; if the password has a %, write it as %25 in DATABASE_URL'
       : '';
-  return new Error(`cannot use ${describeConnection(connection)}${hint}`, { cause: error });
+  const waited = waitedMs > 0 ? ` after ${waitedMs / 1000} s (TILLROLL_WAIT)` : '';
+  return new Error(`cannot use ${describeConnection(connection)}${waited}${hint}`, {
+    cause: error,
+  });
 }

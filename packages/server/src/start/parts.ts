@@ -11,21 +11,18 @@ export interface Part {
   readonly name: string;
   /** Closes it. What still runs may continue until the deadline. */
   close(deadline: Deadline): Promise<void>;
-  /** Longest time for closing, ms; unless given, all such parts have 3 s together. */
+  /** Longest time for closing, ms, after the grace; unless given, all such parts have 3 s together. */
   readonly withinMs?: number;
 }
 
 /** The parts of a running service, closed within one grace period. */
 export class Parts {
   readonly #log: Logger;
-  readonly #graceMs: number;
   #draining: Part[] = [];
   #standing: Part[] = [];
 
-  /** @param graceMs how long running exports and requests may continue, all of them together. */
-  constructor(log: Logger, graceMs: number) {
+  constructor(log: Logger) {
     this.#log = log;
-    this.#graceMs = graceMs;
   }
 
   /** Adds a part that serves or works: told to finish first, and all of those at once. */
@@ -38,11 +35,18 @@ export class Parts {
     this.#standing.push(part);
   }
 
-  /** Closes everything. Never throws; what cannot be closed in time is named in the log. */
-  async stop(): Promise<void> {
-    const deadline = new Deadline(this.#graceMs);
-    const drained = new Deadline(this.#graceMs + CLOSE_MS);
-    await Promise.all(this.#draining.splice(0).map((part) => this.#close(part, deadline, drained)));
+  /**
+   * Closes everything. Never throws; what cannot be closed in time is named in the log.
+   * @param graceMs how long running exports and requests may continue, all of them together.
+   */
+  async stop(graceMs: number): Promise<void> {
+    const deadline = new Deadline(graceMs);
+    await Promise.all(
+      this.#draining.splice(0).map((part) => {
+        const limit = new Deadline(graceMs + (part.withinMs ?? CLOSE_MS));
+        return this.#close(part, deadline, limit);
+      }),
+    );
     // Nothing is left that could make use of the rest of the grace.
     const now = new Deadline(0);
     const closed = new Deadline(CLOSE_MS);

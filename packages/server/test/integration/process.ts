@@ -15,7 +15,7 @@ export interface Child {
   log(): string;
   logged(message: string): number;
   kill(signal: NodeJS.Signals): void;
-  /** Resolves with the exit code, or the signal that ended it. */
+  /** Resolves with the exit code, or the signal that ended it, once its worker is gone, too. */
   readonly exited: Promise<number | string>;
 }
 
@@ -24,20 +24,23 @@ const children: ChildProcess[] = [];
 /**
  * Starts a role and waits until it is ready.
  * @param environment all that it sees beside the caller's PATH. @param node what runs it.
+ * @param detached true: a process group of its own, as a shell gives it.
  */
 export async function startChild(
   role: 'all' | 'serve' | 'work',
   environment: Record<string, string>,
   node = process.execPath,
+  detached = false,
 ): Promise<Child> {
   const child = spawn(node, [BIN, role], {
     env: { ...inherited(), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached,
   });
   children.push(child);
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text));
-  const exited = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | string);
+  const exited = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | string);
   let url = role === 'work' ? '' : null;
   createInterface({ input: child.stdout }).on('line', (line) => {
     if (line.startsWith('ready ')) url = line.slice('ready '.length);
@@ -83,10 +86,11 @@ export async function command(
 export async function endChildren(): Promise<void> {
   for (const child of children.splice(0)) {
     if (child.exitCode !== null || child.signalCode !== null) continue;
-    const exited = once(child, 'exit');
+    // The worker of `all` has the same stderr, and ends a moment later.
+    const closed = once(child, 'close');
     // One that is stopped dies of SIGKILL all the same.
     child.kill('SIGKILL');
-    await exited;
+    await closed;
   }
 }
 

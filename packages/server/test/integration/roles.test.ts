@@ -150,7 +150,10 @@ describe('a role with rights on data alone', () => {
 
   test('a newer schema is called that', async () => {
     await grantData();
-    await place.pool.query('INSERT INTO tillroll.schema_version (version) VALUES (1000)');
+    await place.pool.query(
+      `INSERT INTO tillroll.schema_version (version) VALUES (1000);
+       UPDATE tillroll.schema_compatibility SET lowest_version = 1000`,
+    );
     await expect(
       command(['installs'], place.environment({ DATABASE_URL: addressOfRole() })),
     ).rejects.toThrow(/the schema is at version 1000, made by a newer Tillroll; .*: upgrade it/);

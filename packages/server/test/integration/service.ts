@@ -10,10 +10,10 @@ export function serveHere(
   overrides: Overrides = {},
 ): Promise<Service & { url: string }> {
   return startService(
-    place.config(more),
+    place.config({ TILLROLL_GRACE: '2s', ...more }),
     { serve: true, work: true, ...roles },
     createLogger('silent'),
     new AbortController().signal,
-    { graceMs: 2_000, ...overrides },
+    overrides,
   ) as Promise<Service & { url: string }>;
 }

@@ -48,11 +48,11 @@ function environment(database: string, source: string): Record<string, string> {
 /** Starts a service in this process, which the test's end stops. */
 async function start(settings: Record<string, string>, overrides: Overrides = {}): Promise<Api> {
   const service = await startService(
-    readConfig(settings),
+    readConfig({ TILLROLL_GRACE: '2s', ...settings }),
     { serve: true, work: true },
     createLogger('silent'),
     new AbortController().signal,
-    { graceMs: 2_000, ...overrides },
+    overrides,
   );
   ends.push(() => service.stop());
   const token = await command(

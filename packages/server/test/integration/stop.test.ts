@@ -34,8 +34,8 @@ test('a running export, a running download and an idle connection end in one gra
   const service = await serveHere(
     place,
     {},
-    {},
-    { graceMs: GRACE_MS, storage: new StalledReads(join(place.dataDir, 'files')) },
+    { TILLROLL_GRACE: `${GRACE_MS}ms` },
+    { storage: new StalledReads(join(place.dataDir, 'files')) },
   );
   const api = new Api(service.url, 'M1', await place.install('M1'));
   const done = await api.export(FROM, TO);
