@@ -1,4 +1,5 @@
 /** Starts and stops the service: from settings to running parts. */
+import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from './config/settings.ts';
@@ -22,6 +23,7 @@ import { openStorage } from './storage/open.ts';
 import { UrlSigner } from './storage/signature.ts';
 import type { Storage } from './storage/storage.ts';
 import { bindStore, StoreCheck } from './store.ts';
+import { VERSION } from './version.ts';
 import { startWorker } from './worker/worker.ts';
 
 /** Time that running exports and requests may continue once the service is told to stop: all of them together. */
@@ -130,7 +132,7 @@ export async function startService(
     await migrate(pool);
     const opened = await openStorage(config.storage);
     const storage = overrides.storage ?? opened.storage;
-    const store = new StoreCheck(storage, await bindStore(pool, storage));
+    const store = new StoreCheck(storage, await bindStore(pool, storage), config.minFreeBytes);
     const checkStore = (): Promise<void> => store.check();
     await checkStore();
     const queue = await BossQueue.open(database.connection, {
@@ -151,7 +153,15 @@ export async function startService(
       },
     });
     parts.addStanding({ name: 'connection for checks', close: () => pulsePool.end() });
-    const pulse = new Pulse(pulsePool);
+    const role = roles.serve && roles.work ? 'all' : roles.serve ? 'serve' : 'work';
+    const identity = { id: randomUUID(), role, host: hostname(), pid: process.pid };
+    const pulse = new Pulse(pulsePool, { ...identity, version: VERSION });
+    // Closed after the checks, which would write the row again. Without a database it cannot be removed, and
+    // is seen as dead.
+    parts.addStanding({
+      name: 'row of this process',
+      close: () => pulse.end().catch(() => undefined),
+    });
     const isDatabaseGood = await watchDatabase(pulse, () => pulsePool.renew(), parts, log);
     const isStoreGood = await watchStore(checkStore, parts, log);
 
@@ -166,11 +176,12 @@ export async function startService(
           queue,
           storage,
           checkStore,
+          checkRoom: () => store.checkRoom(),
           retentionMs: config.retentionMs,
           historyMs: config.historyMs,
           retryDelayMs: overrides.retryDelayMs ?? retryDelayMs,
           warnings,
-          workerName: `${hostname()}/${process.pid}`,
+          workerName: `${identity.host}/${identity.pid}`,
           log,
         },
         config.workers,

@@ -9,7 +9,7 @@ const DIRECTORY = fileURLToPath(new URL('../../migrations/', import.meta.url));
 const VERSION_TABLE = 'tillroll.schema_version';
 
 /** The version that this program needs: the number of the newest migration. */
-export const SCHEMA_VERSION = 6;
+export const SCHEMA_VERSION = 9;
 
 /** The version that the database has; 0 when nothing was ever migrated. */
 export async function schemaVersion(database: Queryable): Promise<number> {

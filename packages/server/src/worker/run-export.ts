@@ -22,6 +22,7 @@ import type { Storage } from '../storage/storage.ts';
 import { AttemptStopped, classify } from './attempt-stop.ts';
 import { endFormerStatement } from './end-statement.ts';
 import { ProgressReporter } from './progress.ts';
+import { whileThereIsRoom } from './room.ts';
 
 export interface WorkerContext {
   readonly pool: Pool;
@@ -38,6 +39,8 @@ export interface WorkerContext {
   readonly retryDelayMs: (errors: number) => number;
   /** @throws when the store is not there, is another one, or cannot be written. */
   readonly checkStore: () => Promise<void>;
+  /** @throws when the store has too little room. */
+  readonly checkRoom: () => Promise<void>;
   readonly log: Logger;
   /** Logs one line for each cause of failures that repeat until the cause is gone. */
   readonly warnings: Pick<RepeatedWarnings, 'warn'>;
@@ -135,8 +138,10 @@ async function attemptExport(
   );
   try {
     await checkStore(context);
+    const checkRoom = (): Promise<void> => asStorageError(context.checkRoom());
+    await checkRoom();
     const files = await writeFiles(
-      readRows(source, attempt, signal, accept),
+      whileThereIsRoom(readRows(source, attempt, signal, accept), checkRoom),
       (position, content) =>
         storage.write(fileKey(attempt.exportId, attempt.number, position), content, signal),
       (createdTime) => progress.at(createdTime),
@@ -178,8 +183,12 @@ async function syncDirectories(storage: Storage, attempt: Attempt): Promise<void
     });
 }
 
-async function checkStore(context: WorkerContext): Promise<void> {
-  await context.checkStore().catch((cause: unknown) => {
+function checkStore(context: WorkerContext): Promise<void> {
+  return asStorageError(context.checkStore());
+}
+
+async function asStorageError(check: Promise<void>): Promise<void> {
+  await check.catch((cause: unknown) => {
     throw new StorageError('the store of the files cannot be used', { cause });
   });
 }

@@ -49,7 +49,7 @@ export async function sweep(context: WorkerContext): Promise<void> {
   };
   for (const { id, attempt, jobId } of await idleExports(pool, IDLE_MS)) {
     await attemptTo(`reviving export ${id}`, async () => {
-      if (await queue.isLive(jobId)) return;
+      if ((await queue.findRun(jobId)) !== null) return;
       const ending = await recordAttemptEnd(pool, queue, { exportId: id, number: attempt }, 'lost');
       const level = ending === 'failed' ? 'error' : 'warn';
       log[level]({ export: id, attempt }, `sweep: an open export had no job: ${ending}`);
