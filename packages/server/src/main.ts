@@ -10,7 +10,8 @@ import {
 import { PrintError } from './commands/print.ts';
 import { loadCommand, purgeCommand, seedCommand } from './commands/objects.ts';
 import { installCommand, installsCommand, uninstallCommand } from './commands/installs.ts';
-import { migrateCommand, runService, UsageError } from './commands/run.ts';
+import { statusCommand } from './commands/status.ts';
+import { AlreadyReported, migrateCommand, runService, UsageError } from './commands/run.ts';
 import { ConfigError } from './config/config.ts';
 import { settingsHelp } from './config/describe.ts';
 import { oneLine } from './errors.ts';
@@ -104,6 +105,11 @@ function program(signal: AbortSignal): Command {
     .description("delete a merchant's orders, payments and exports with their files")
     .requiredOption(...merchant)
     .action((options: { merchant: string }) => purgeCommand(options, signal));
+  root
+    .command('status')
+    .description('show the state of the service on one screen; exit code 1 when something is wrong')
+    .option('--json', 'for programs')
+    .action((options: { json?: boolean }) => statusCommand(options, signal));
   defineExports(
     root.command('exports').description('list, look at, retry and cancel exports'),
     signal,
@@ -153,6 +159,7 @@ function chooseExitCode(error: unknown, signal: AbortSignal): number {
     process.stderr.write('tillroll-server: interrupted; nothing was left half-done\n');
     return EXIT_INTERRUPTED;
   }
+  if (error instanceof AlreadyReported) return EXIT_FAILED;
   process.stderr.write(`tillroll-server: ${oneLine(error)}\n`);
   return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;
 }

@@ -41,6 +41,11 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
+/** The command has said on stdout what is wrong: exit code 1, without a line on stderr. */
+export class AlreadyReported extends Error {
+  override name = 'AlreadyReported';
+}
+
 /** The longest statement of a command: a big merchant is purged, or loaded, in one. */
 const COMMAND_STATEMENT_MS = 60 * 60_000;
 

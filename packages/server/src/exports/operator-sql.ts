@@ -24,10 +24,15 @@ export const readTotals = `
     coalesce(sum(bytes), 0)::bigint AS bytes, coalesce(sum(compressed_bytes), 0)::bigint AS "storedBytes"
   FROM tillroll.export_files WHERE export_id = $1`;
 
-/** $1 limit: open exports, oldest first. */
+/** $1 limit: open exports, those that run first, then the oldest. */
 export const listOpen = `
   SELECT ${OVERVIEW} FROM tillroll.exports e
-  WHERE e.status IN ('PENDING', 'IN_PROGRESS') ORDER BY e.created_time, e.sequence LIMIT $1`;
+  WHERE e.status IN ('PENDING', 'IN_PROGRESS')
+  ORDER BY e.status, e.created_time, e.sequence LIMIT $1`;
+
+/** Who runs what: one row for each export that runs. */
+export const listRunning = `
+  SELECT id, worker FROM tillroll.exports WHERE status = 'IN_PROGRESS' ORDER BY created_time, sequence`;
 
 /** $1 limit: exports that are FAILED, the last one first. */
 export const listFailed = `
@@ -37,5 +42,6 @@ export const listFailed = `
 /** Numbers of open exports. */
 export const countOpen = `
   SELECT count(*) FILTER (WHERE status = 'PENDING')::int AS pending,
-    count(*) FILTER (WHERE status = 'IN_PROGRESS')::int AS "inProgress"
+    count(*) FILTER (WHERE status = 'IN_PROGRESS')::int AS "inProgress",
+    count(*) FILTER (WHERE errors > 0)::int AS "withErrors"
   FROM tillroll.exports WHERE status IN ('PENDING', 'IN_PROGRESS')`;

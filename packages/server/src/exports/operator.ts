@@ -48,12 +48,19 @@ export async function listAllExports(
   return (await database.query<ExportOverview>(operatorSql.list, values)).rows;
 }
 
-/** Open exports, oldest first. */
+/** Open exports, those that run first, then the oldest. */
 export async function listOpenExports(
   database: Queryable,
   limit: number,
 ): Promise<ExportOverview[]> {
   return (await database.query<ExportOverview>(operatorSql.listOpen, [limit])).rows;
+}
+
+/** Exports that run, each with its worker, `host/pid/worker`. */
+export async function listRunningExports(
+  database: Queryable,
+): Promise<{ id: string; worker: string }[]> {
+  return (await database.query<{ id: string; worker: string }>(operatorSql.listRunning)).rows;
 }
 
 /** Exports that are FAILED, the last one first. */
@@ -64,13 +71,19 @@ export async function listFailedExports(
   return (await database.query<ExportOverview>(operatorSql.listFailed, [limit])).rows;
 }
 
-export async function countOpenExports(
-  database: Queryable,
-): Promise<{ pending: number; inProgress: number }> {
-  const { rows } = await database.query<{ pending: number; inProgress: number }>(
-    operatorSql.countOpen,
-  );
-  return rows[0] ?? { pending: 0, inProgress: 0 };
+/** Numbers of open exports. */
+export interface OpenCounts {
+  pending: number;
+  inProgress: number;
+  /** Those of which an attempt has failed. */
+  withErrors: number;
+}
+
+export async function countOpenExports(database: Queryable): Promise<OpenCounts> {
+  const { rows } = await database.query<OpenCounts>(operatorSql.countOpen);
+  const [counts] = rows;
+  if (!counts) throw new Error('a count has one row');
+  return counts;
 }
 
 /** One export, or null when there is none, or no longer. */

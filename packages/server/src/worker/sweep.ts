@@ -1,4 +1,5 @@
 /** Expires exports, and repairs what crashes left behind. */
+import { forgetDeadProcesses } from '../database/processes.ts';
 import { oneLine } from '../errors.ts';
 import { recordAttemptEnd } from '../exports/attempt-end.ts';
 import { leftStatements } from '../exports/running-statement.ts';
@@ -33,8 +34,8 @@ export async function expireExport(context: WorkerContext, exportId: string): Pr
 
 /**
  * Puts right what crashes left behind: open exports whose job was lost, expired exports whose job was
- * lost, statements of exports that nobody runs, files that no export needs; and forgets exports that
- * ended long ago. What fails for one does not keep the others waiting.
+ * lost, statements of exports that nobody runs, files that no export needs; and forgets processes that died and
+ * exports that ended long ago. What fails for one does not keep the others waiting.
  * @throws the first failure, once all was tried; the queue tries the sweep again.
  */
 export async function sweep(context: WorkerContext): Promise<void> {
@@ -60,6 +61,9 @@ export async function sweep(context: WorkerContext): Promise<void> {
       endFormerStatement(context, statement, log),
     );
   }
+  await attemptTo('forgetting dead processes', async () => {
+    await forgetDeadProcesses(pool);
+  });
   await attemptTo('using the store of the files', () => sweepStore());
   if (failures.length > 0) throw failures[0];
 
