@@ -54,6 +54,7 @@ const PACKAGES: Readonly<Record<string, Package>> = {
       commands: { anythingBut: ['main.ts', 'http', 'start'] },
       http: ['exports', 'access', 'ingest', 'storage', 'database', 'config'],
       worker: ['exports', 'queue', 'source', 'sink', 'storage', 'database', 'repeated-warnings.ts'],
+      backup: ['exports', 'database'],
       queue: ['database'],
       exports: ['access', 'database'],
       access: ['database'],
@@ -95,7 +96,7 @@ const PACKAGES: Readonly<Record<string, Package>> = {
 const DEPENDENCIES: readonly { name: RegExp; may: May }[] = [
   { name: /^(fastify|@fastify\/.+)$/, may: ['http'] },
   { name: /^pg-boss$/, may: ['queue'] },
-  { name: /^(pg|pg-copy-streams)$/, may: ['database', 'source', 'ingest', 'queue'] },
+  { name: /^(pg|pg-copy-streams)$/, may: ['database', 'source', 'ingest', 'queue', 'backup'] },
   { name: /^@aws-sdk\/.+$/, may: ['storage'] },
 ];
 

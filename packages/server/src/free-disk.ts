@@ -1,3 +1,4 @@
+/** Tells how much room a disk has. */
 import { statfs } from 'node:fs/promises';
 
 /** Bytes that may still be written to the disk of a directory that exists. */

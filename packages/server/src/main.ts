@@ -7,6 +7,7 @@ import {
   showExportCommand,
   type ListOptions,
 } from './commands/exports.ts';
+import { backupCommand, restoreCommand } from './commands/backup.ts';
 import { PrintError } from './commands/print.ts';
 import { loadCommand, purgeCommand, seedCommand } from './commands/objects.ts';
 import { installCommand, installsCommand, uninstallCommand } from './commands/installs.ts';
@@ -110,6 +111,18 @@ function program(signal: AbortSignal): Command {
     .description('show the state of the service on one screen; exit code 1 when something is wrong')
     .option('--json', 'for programs')
     .action((options: { json?: boolean }) => statusCommand(options, signal));
+  root
+    .command('backup')
+    .description(
+      'save all of our tables, as they are at one moment; the files of exports are not in it',
+    )
+    .argument('<file>', 'a file, or - for stdout')
+    .action((file: string) => backupCommand(file, signal));
+  root
+    .command('restore')
+    .description('load a backup into an empty database')
+    .argument('<file>', 'a file, or - for stdin')
+    .action((file: string) => restoreCommand(file, signal));
   defineExports(
     root.command('exports').description('list, look at, retry and cancel exports'),
     signal,

@@ -1,3 +1,4 @@
+/** The version of this program. */
 import { readFileSync } from 'node:fs';
 
 const MANIFEST = new URL('../package.json', import.meta.url);

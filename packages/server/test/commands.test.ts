@@ -19,6 +19,8 @@ const COMMANDS = [
   'seed',
   'exports',
   'status',
+  'backup',
+  'restore',
   'purge',
 ];
 
@@ -140,6 +142,8 @@ describe.concurrent('what is not understood', () => {
     [['exports', 'cancel'], "missing required argument 'export'"],
     [['exports', 'cancel', 'a', 'b'], 'too many arguments'],
     [['status', 'more'], 'too many arguments'],
+    [['backup'], "missing required argument 'file'"],
+    [['restore'], "missing required argument 'file'"],
     [['seed', '--merchant', 'M', '--orders', '1', '--from', '2026-01-01'], "'--to <iso>' not"],
   ])('%j', async ([args, reason], { expect }) => {
     expect(await refusal(args)).toContain(reason);

@@ -1,3 +1,4 @@
+/** The operator's commands `exports list`, `show`, `retry` and `cancel`. */
 import { EXPORT_STATUSES, type ExportStatus } from '@tillroll/contract';
 import { FAILURE_GUIDE } from '../exports/failure-guide.ts';
 import {

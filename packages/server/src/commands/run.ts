@@ -54,6 +54,21 @@ export async function withDatabase<T>(
   signal: AbortSignal,
   work: (database: Database, config: Config) => Promise<T>,
 ): Promise<T> {
+  return withAnySchema(signal, async (database, config) => {
+    const isNew = (await schemaVersion(database.pool)) === 0;
+    await migrate(database.pool);
+    // A command in another directory than the service's would otherwise work on a database of its own,
+    // and nobody would know.
+    if (isNew) process.stderr.write(`tillroll-server: new database: ${database.location}\n`);
+    return work(database, config);
+  });
+}
+
+/** Opens the database for one command, whatever its schema, and closes it behind. */
+export async function withAnySchema<T>(
+  signal: AbortSignal,
+  work: (database: Database, config: Config) => Promise<T>,
+): Promise<T> {
   const config = readConfig(process.env);
   const database = await openDatabase({
     databaseUrl: config.databaseUrl,
@@ -66,11 +81,6 @@ export async function withDatabase<T>(
     signal,
   });
   try {
-    const isNew = (await schemaVersion(database.pool)) === 0;
-    await migrate(database.pool);
-    // A command in another directory than the service's would otherwise work on a database of its own,
-    // and nobody would know.
-    if (isNew) process.stderr.write(`tillroll-server: new database: ${database.location}\n`);
     return await work(database, config);
   } finally {
     await database.close();

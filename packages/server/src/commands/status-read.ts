@@ -1,3 +1,4 @@
+/** Reads the state of the service, for `status`. */
 import { openDatabase, type Database } from '../database/open.ts';
 import { schemaFault, schemaVersion } from '../database/migrations.ts';
 import { isAlive, listProcesses, type ProcessRecord } from '../database/processes.ts';

@@ -1,3 +1,4 @@
+/** What `status` prints, and what it counts as wrong. */
 import { SCHEMA_VERSION } from '../database/migrations.ts';
 import { DEAD_AFTER_MS } from '../database/processes.ts';
 import { FAILURE_GUIDE } from '../exports/failure-guide.ts';

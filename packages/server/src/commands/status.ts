@@ -1,3 +1,4 @@
+/** The operator's command `status`. */
 import { readConfig } from '../config/config.ts';
 import { print } from './print.ts';
 import { AlreadyReported } from './run.ts';

@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { findErrorCode } from '../errors.ts';
 import { LOCKS } from './locks.ts';
-import type { Pool, Queryable } from './pool.ts';
+import type { Pool, PoolClient, Queryable } from './pool.ts';
 import { inTransaction } from './transaction.ts';
 
 const DIRECTORY = fileURLToPath(new URL('../../migrations/', import.meta.url));
@@ -59,18 +59,31 @@ async function migrateUnderLock(pool: Pool): Promise<void> {
   await inTransaction(pool, async (client) => {
     // An index on a big table takes its time.
     await client.query('SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0');
-    await client.query('SELECT pg_advisory_xact_lock($1)', [LOCKS.MIGRATE]);
-    await client.query('CREATE SCHEMA IF NOT EXISTS tillroll');
-    // Loaded when used: nearly every start finds the schema up to date.
-    const { default: Postgrator } = await import('postgrator');
-    const postgrator = new Postgrator({
-      migrationPattern: `${DIRECTORY}*.sql`,
-      driver: 'pg',
-      schemaTable: VERSION_TABLE,
-      execQuery: (sql) => client.query(sql),
-    });
+    await lockMigrations(client);
     const found = await schemaVersion(client);
     if (found > SCHEMA_VERSION) throw new Error(explainVersion(found) ?? '');
-    await postgrator.migrate(String(SCHEMA_VERSION));
+    await migrateTo(client, SCHEMA_VERSION);
   });
+}
+
+/** Keeps every other process from migrating until the transaction ends. */
+export async function lockMigrations(client: PoolClient): Promise<void> {
+  await client.query('SELECT pg_advisory_xact_lock($1)', [LOCKS.MIGRATE]);
+}
+
+/**
+ * Brings the schema to a version that is not below the present one, within the caller's transaction and under
+ * `lockMigrations`.
+ */
+export async function migrateTo(client: PoolClient, version: number): Promise<void> {
+  await client.query('CREATE SCHEMA IF NOT EXISTS tillroll');
+  // Loaded when used: nearly every start finds the schema up to date.
+  const { default: Postgrator } = await import('postgrator');
+  const postgrator = new Postgrator({
+    migrationPattern: `${DIRECTORY}*.sql`,
+    driver: 'pg',
+    schemaTable: VERSION_TABLE,
+    execQuery: (sql) => client.query(sql),
+  });
+  await postgrator.migrate(String(version));
 }

@@ -1,3 +1,4 @@
+/** The processes that serve or work, as they are known by their heartbeats. */
 import type { Pool, Queryable } from './pool.ts';
 import type { ProcessIdentity } from './pulse.ts';
 import { write } from './transaction.ts';

@@ -1,3 +1,4 @@
+/** Describes each reason for a failure to the operator. */
 import type { FailureCode } from '@tillroll/contract';
 
 /** What a code tells the operator. What it tells the client is in the contract. */

@@ -39,6 +39,31 @@ export const listFailed = `
   SELECT ${OVERVIEW} FROM tillroll.exports e
   WHERE e.status = 'FAILED' ORDER BY e.modified_time DESC LIMIT $1`;
 
+/**
+ * $1 number of attempts that may be missing. For exports of a backup: those that were open are released, and the next
+ * attempt has a number that none had after the backup. Statements and workers are those of another server.
+ */
+export const releaseRestored = `
+  UPDATE tillroll.exports SET
+    status = 'PENDING', job_id = gen_random_uuid(), attempt = attempt + $1, worker = NULL,
+    source_pid = NULL, source_started = NULL, modified_time = tillroll.now_ms()
+  WHERE status IN ('PENDING', 'IN_PROGRESS')
+  RETURNING id AS "exportId", job_id AS "jobId", turn_time AS "turnTime"`;
+
+/** Statements of exports that ended are those of another server, too. */
+export const forgetStatements = `
+  UPDATE tillroll.exports SET source_pid = NULL, source_started = NULL WHERE source_pid IS NOT NULL`;
+
+/** $1 exports[], $2 attempts[] that the store has: DONE exports that have files, none of them there. */
+export const giveUpMissing = `
+  UPDATE tillroll.exports e SET
+    files_deleted = true, available_until = least(available_until, tillroll.now_ms())
+  WHERE e.status = 'DONE' AND NOT e.files_deleted
+    AND EXISTS (SELECT FROM tillroll.export_files f WHERE f.export_id = e.id)
+    AND NOT EXISTS (
+      SELECT FROM unnest($1::text[], $2::int[]) AS stored(id, attempt)
+      WHERE stored.id = e.id AND stored.attempt = e.attempt)`;
+
 /** Numbers of open exports. */
 export const countOpen = `
   SELECT count(*) FILTER (WHERE status = 'PENDING')::int AS pending,

@@ -1,3 +1,4 @@
+/** What an operator reads of exports, and running one again. */
 import { randomUUID } from 'node:crypto';
 import type { ExportStatus, FailureCode } from '@tillroll/contract';
 import type { Pool, Queryable } from '../database/pool.ts';

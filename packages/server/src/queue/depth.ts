@@ -1,3 +1,4 @@
+/** Counts the jobs of the queue, without opening it. */
 import type { Queryable } from '../database/pool.ts';
 
 /** The jobs that run exports, counted. */

@@ -1,3 +1,4 @@
+/** Tells whether a store has no room. */
 import { findErrorCode } from '../errors.ts';
 
 /** The store has less room than it must keep. */
