@@ -2,6 +2,7 @@
 import { openDatabase, type Database } from '../database/open.ts';
 import { schemaFault, schemaVersion } from '../database/migrations.ts';
 import { isAlive, listProcesses, type ProcessRecord } from '../database/processes.ts';
+import { openSourceDatabase } from '../database/source-database.ts';
 import { readStoreIdentity } from '../database/store-identity.ts';
 import type { Config } from '../config/settings.ts';
 import { oneLine } from '../errors.ts';
@@ -42,6 +43,13 @@ export interface StorageStatus {
   freeBytes: number | null;
 }
 
+/** Another database that exports are read from. */
+export interface SourceStatus {
+  location: string;
+  /** Why it cannot be read, or null. */
+  fault: string | null;
+}
+
 export interface ProcessStatus extends ProcessRecord {
   isAlive: boolean;
   /** Ids of the exports that it runs. */
@@ -62,6 +70,8 @@ export interface Activity {
 
 export interface Status {
   database: DatabaseStatus;
+  /** Null when exports are read from the same database. */
+  source: SourceStatus | null;
   /** Null when the database cannot be used: it knows which store is its own. */
   storage: StorageStatus | null;
   activity: Activity | null;
@@ -78,7 +88,7 @@ export async function readStatus(config: Config, signal: AbortSignal): Promise<S
     schemaVersion: null,
     fault: null,
   };
-  const status: Status = { database, storage: null, activity: null };
+  const status: Status = { database, source: null, storage: null, activity: null };
   let opened: Database | null = null;
   try {
     opened = await openDatabase({
@@ -100,6 +110,7 @@ export async function readStatus(config: Config, signal: AbortSignal): Promise<S
     database.fault = await schemaFault(pool);
     if (database.fault !== null) return status;
     status.activity = await readActivity(opened);
+    status.source = await readSource(config, opened);
     status.storage = await readStorage(config, opened);
   } catch (error) {
     signal.throwIfAborted();
@@ -127,6 +138,22 @@ async function readActivity({ pool }: Database): Promise<Activity> {
     open: await listOpenExports(pool, MAX_OPEN_SHOWN),
     failures: await listFailedExports(pool, MAX_FAILURES_SHOWN),
   };
+}
+
+async function readSource(
+  { sourceDatabaseUrl }: Config,
+  { connection }: Database,
+): Promise<SourceStatus | null> {
+  if (sourceDatabaseUrl === null) return null;
+  const { pool, location } = openSourceDatabase(sourceDatabaseUrl, connection, 1, () => undefined);
+  try {
+    await pool.query('SELECT FROM tillroll.orders, tillroll.payments LIMIT 0');
+    return { location, fault: null };
+  } catch (error) {
+    return { location, fault: oneLine(error) };
+  } finally {
+    await pool.end();
+  }
 }
 
 /** Checks the store as the service does, from here: with these settings, on this machine. */

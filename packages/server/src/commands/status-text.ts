@@ -10,9 +10,11 @@ import type { Activity, ProcessStatus, Status } from './status-read.ts';
 const RECENT_FAILURE_MS = 60 * 60_000;
 
 /** Says what is wrong, one line each; none when all is well. The rules stand in docs/operating.md. */
-export function findProblems({ database, storage, activity }: Status): string[] {
+export function findProblems({ database, source, storage, activity }: Status): string[] {
   if (database.fault !== null) return [`the database cannot be used: ${database.fault}`];
   const problems: string[] = [];
+  if (source !== null && source.fault !== null)
+    problems.push(`the source of the exports cannot be read: ${source.fault}`);
   if (storage !== null && storage.fault !== null) problems.push(`the storage: ${storage.fault}`);
   if (activity) problems.push(...findActivityProblems(activity));
   return problems;
@@ -58,7 +60,7 @@ export function toScreen(status: Status, problems: readonly string[]): string[] 
   ];
 }
 
-function describeParts({ database, storage, activity }: Status): string[][] {
+function describeParts({ database, source, storage, activity }: Status): string[][] {
   const { location, version, schemaVersion, fault } = database;
   const facts = [
     ...(version === null ? [] : [`PostgreSQL ${version}`]),
@@ -68,6 +70,9 @@ function describeParts({ database, storage, activity }: Status): string[][] {
   const free = storage?.freeBytes ?? null;
   return [
     ['database', fault === null ? 'good' : 'cannot be used', facts.join(', ')],
+    ...(source
+      ? [['source', source.fault === null ? 'good' : 'cannot be read', source.location]]
+      : []),
     ...(storage
       ? [
           [
@@ -140,7 +145,7 @@ function describeBeat({ now, beatTime, isAlive }: ProcessStatus): string {
 
 /** What `status --json` prints; every time is ISO 8601, every age is in seconds. */
 export function toStatusJson(
-  { database, storage, activity }: Status,
+  { database, source, storage, activity }: Status,
   problems: readonly string[],
 ): Record<string, unknown> {
   const { location, version, schemaVersion, fault } = database;
@@ -155,6 +160,7 @@ export function toStatusJson(
       schemaVersion,
       neededSchemaVersion: SCHEMA_VERSION,
     },
+    source: source && { isGood: source.fault === null, ...source },
     storage: storage && { isGood: storage.fault === null, ...storage },
     ...(activity && toActivityJson(activity)),
   };

@@ -20,6 +20,7 @@ interface Status {
   isWell: boolean;
   problems: string[];
   database: { isGood: boolean; fault: string | null; schemaVersion: number | null };
+  source: { isGood: boolean } | null;
   storage: { isGood: boolean; location: string; fault: string | null } | null;
   queue: { waiting: number; oldestWaitingSeconds: number | null; running: number; delayed: number };
   processes: {
@@ -198,7 +199,7 @@ test.concurrent('failures: an export that is tried again, and one that is FAILED
   });
 });
 
-test.concurrent('the store is not there, or its disk is nearly full', async () => {
+test.concurrent('the store is not there, its disk is nearly full, or the source is away', async () => {
   await withPlace(async (place) => {
     const service = await serveHere(place, {});
     try {
@@ -212,6 +213,16 @@ test.concurrent('the store is not there, or its disk is nearly full', async () =
       expect({ isWell, database: database.isGood }).toEqual({ isWell: false, database: true });
       expect(storage?.fault).toContain('is not the store of this database');
       await rename(join(place.dataDir, 'away'), files);
+
+      expect(await read(place)).toMatchObject({ isWell: true, source: null });
+      const away = await read(place, {
+        TILLROLL_SOURCE_DATABASE_URL: 'postgres://127.0.0.1:1/none',
+      });
+      expect(away.problems).toEqual([
+        expect.stringMatching(/^the source of the exports cannot be read: .*ECONNREFUSED/),
+      ]);
+      const same = { TILLROLL_SOURCE_DATABASE_URL: place.databaseUrl };
+      expect(await read(place, same)).toMatchObject({ isWell: true, source: { isGood: true } });
     } finally {
       await service.stop();
     }
