@@ -41,8 +41,10 @@ const PACKAGES: Readonly<Record<string, Package>> = {
       'deadline.ts',
       'errors.ts',
       'fair-semaphore.ts',
+      'free-disk.ts',
       'log.ts',
       'observer.ts',
+      'version.ts',
       'watch.ts',
       'worker-channel.ts',
     ],
@@ -54,6 +56,7 @@ const PACKAGES: Readonly<Record<string, Package>> = {
       commands: { anythingBut: ['main.ts', 'http', 'start'] },
       http: ['exports', 'access', 'ingest', 'storage', 'database', 'config'],
       worker: ['exports', 'queue', 'source', 'sink', 'storage', 'database', 'repeated-warnings.ts'],
+      backup: ['exports', 'database'],
       queue: ['database'],
       exports: ['access', 'database'],
       access: ['database'],
@@ -97,7 +100,7 @@ const DEPENDENCIES: readonly { name: RegExp; may: May }[] = [
   { name: /^(fastify|@fastify\/.+)$/, may: ['http'] },
   { name: /^pg-boss$/, may: ['queue'] },
   { name: /^prom-client$/, may: ['metrics'] },
-  { name: /^(pg|pg-copy-streams)$/, may: ['database', 'source', 'ingest', 'queue'] },
+  { name: /^(pg|pg-copy-streams)$/, may: ['database', 'source', 'ingest', 'queue', 'backup'] },
   { name: /^@aws-sdk\/.+$/, may: ['storage'] },
 ];
 

@@ -102,6 +102,6 @@ async function checkVersion({ data, version }: Cluster): Promise<void> {
   if (made === brought) return;
   throw new Error(
     `The database in ${data} was made by PostgreSQL ${made} and this version of Tillroll brings ${brought}: ` +
-      `start the earlier Tillroll, save it with pg_dump, and load it into a new TILLROLL_DATA_DIR`,
+      `save it with "tillroll-server backup FILE" of the earlier Tillroll, then run "tillroll-server restore FILE" of this one with a new TILLROLL_DATA_DIR`,
   );
 }

@@ -1,9 +1,17 @@
 /** The program `tillroll-server`: its commands, its signals and its exit code. */
 import { Command, CommanderError, Option } from 'commander';
-import { PrintError } from './commands/print.ts';
-import { cancelCommand, loadCommand, purgeCommand, seedCommand } from './commands/objects.ts';
+import { backupCommand, restoreCommand } from './commands/backup.ts';
+import {
+  cancelExportCommand,
+  listExportsCommand,
+  retryExportCommand,
+  showExportCommand,
+  type ListOptions,
+} from './commands/exports.ts';
 import { healthCommand } from './commands/health.ts';
 import { installCommand, installsCommand, uninstallCommand } from './commands/installs.ts';
+import { loadCommand, purgeCommand, seedCommand } from './commands/objects.ts';
+import { PrintError } from './commands/print.ts';
 import {
   migrateCommand,
   ReportedError,
@@ -11,6 +19,7 @@ import {
   runWorkerOfAll,
   UsageError,
 } from './commands/run.ts';
+import { statusCommand } from './commands/status.ts';
 import { ConfigError } from './config/config.ts';
 import { settingsHelp } from './config/describe.ts';
 import { oneLine } from './errors.ts';
@@ -110,16 +119,62 @@ function program(stopping: AbortController): Command {
         seedCommand(options, signal),
     );
   root
-    .command('cancel')
-    .description('cancel an export that is PENDING or IN_PROGRESS')
-    .argument('<export>', "the export's id")
-    .action((exportId: string) => cancelCommand(exportId, signal));
-  root
     .command('purge')
     .description("delete a merchant's orders, payments and exports with their files")
     .requiredOption(...merchant)
     .action((options: { merchant: string }) => purgeCommand(options, signal));
+  root
+    .command('status')
+    .description('show the state of the service on one screen; exit code 1 when something is wrong')
+    .option('--json', 'for programs')
+    .action((options: { json?: boolean }) => statusCommand(options, signal));
+  root
+    .command('backup')
+    .description(
+      'save all of our tables, as they are at one moment; the files of exports are not in it',
+    )
+    .argument('<file>', 'a file, or - for stdout')
+    .action((file: string) => backupCommand(file, signal));
+  root
+    .command('restore')
+    .description('load a backup into an empty database')
+    .argument('<file>', 'a file, or - for stdin')
+    .action((file: string) => restoreCommand(file, signal));
+  defineExports(
+    root.command('exports').description('list, look at, retry and cancel exports'),
+    signal,
+  );
   return root;
+}
+
+function defineExports(group: Command, signal: AbortSignal): void {
+  const exportId = ['<export>', "the export's id"] as const;
+  const json = ['--json', 'for programs'] as const;
+  group
+    .command('list')
+    .description('list the exports of all merchants, newest first')
+    .option('--merchant <id>', 'only of this merchant')
+    .option('--app <id>', 'only of this app')
+    .option('--status <status>', 'only in this state, such as FAILED')
+    .option('--limit <n>', 'at most so many, by default 50')
+    .option(...json)
+    .action((options: ListOptions) => listExportsCommand(options, signal));
+  group
+    .command('show')
+    .description('show one export: its progress, its files, its errors and what to do about them')
+    .argument(...exportId)
+    .option(...json)
+    .action((id: string, options: { json?: boolean }) => showExportCommand(id, options, signal));
+  group
+    .command('retry')
+    .description('run an export again that is FAILED or CANCELED')
+    .argument(...exportId)
+    .action((id: string) => retryExportCommand(id, signal));
+  group
+    .command('cancel')
+    .description('cancel an export that is PENDING or IN_PROGRESS')
+    .argument(...exportId)
+    .action((id: string) => cancelExportCommand(id, signal));
 }
 
 function chooseExitCode(error: unknown, signal: AbortSignal): number {

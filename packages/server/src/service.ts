@@ -1,4 +1,5 @@
 /** Starts and stops the service: from settings to running parts. */
+import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from './config/settings.ts';
@@ -26,6 +27,7 @@ import { openStorage } from './storage/open.ts';
 import { UrlSigner } from './storage/signature.ts';
 import type { Storage } from './storage/storage.ts';
 import { bindStore, StoreCheck } from './store.ts';
+import { VERSION } from './version.ts';
 import { startWorker } from './worker/worker.ts';
 
 /** Time that the service's own PostgreSQL, which writes its memory to disk when it stops, may take after that. */
@@ -172,7 +174,7 @@ export async function startService(
     }
     const opened = await openStorage(config.storage);
     const storage = new ObservedStorage(overrides.storage ?? opened.storage, observer);
-    const store = new StoreCheck(storage, await bindStore(pool, storage));
+    const store = new StoreCheck(storage, await bindStore(pool, storage), config.minFreeBytes);
     const checkStore = (): Promise<void> => store.check();
     await checkStore();
     child?.begin();
@@ -196,11 +198,20 @@ export async function startService(
     });
     parts.addStanding({ name: 'connection for checks', close: () => pulsePool.end() });
     observer.watchPool('checks', pulsePool);
-    const pulse = new Pulse(pulsePool);
+    const role = roles.serve && worksHere ? 'all' : roles.serve ? 'serve' : 'work';
+    const identity = { id: randomUUID(), role, host: hostname(), pid: process.pid };
+    const pulse = new Pulse(pulsePool, { ...identity, version: VERSION });
+    // Closed after the checks, which would write the row again. Without a database it cannot be removed, and
+    // is seen as dead.
+    parts.addStanding({
+      name: 'row of this process',
+      close: () => pulse.end().catch(() => undefined),
+    });
     const isDatabaseGood = await watchDatabase(pulse, () => pulsePool.renew(), parts, log);
     const isStoreGood = await watchStore(checkStore, parts, log);
     isReady = () => !isStopping && isDatabaseGood() && isStoreGood();
-    if (metrics) showBacklog(metrics, { pool, queue, isDatabaseGood }, warnings);
+    // Of `all` the API shows it.
+    if (metrics && !roles.isChild) showBacklog(metrics, { pool, queue, isDatabaseGood }, warnings);
 
     if (worksHere) {
       const worker = await startWorker(
@@ -213,11 +224,12 @@ export async function startService(
           queue,
           storage,
           checkStore,
+          checkRoom: () => store.checkRoom(),
           retentionMs: config.retentionMs,
           historyMs: config.historyMs,
           retryDelayMs: overrides.retryDelayMs ?? retryDelayMs,
           warnings,
-          workerName: `${hostname()}/${process.pid}`,
+          workerName: `${identity.host}/${identity.pid}`,
           log,
           observer,
         },

@@ -8,6 +8,7 @@ import {
   proposeStoreIdentity,
   readStoreIdentity,
 } from './database/store-identity.ts';
+import { StorageFull } from './storage/full.ts';
 import type { Storage } from './storage/storage.ts';
 
 /** Longest time of the store for an operation of milliseconds: a network mount can hang forever. */
@@ -99,10 +100,13 @@ async function compareIdentity(storage: Storage, id: string): Promise<void> {
 export class StoreCheck {
   readonly #storage: Storage;
   readonly #id: string;
+  readonly #minFreeBytes: number;
   #running: Promise<void> | null = null;
-  constructor(storage: Storage, id: string) {
+  /** @param minFreeBytes free space that must be left, where the store says how much there is. */
+  constructor(storage: Storage, id: string, minFreeBytes: number) {
     this.#storage = storage;
     this.#id = id;
+    this.#minFreeBytes = minFreeBytes;
   }
 
   /** @throws with the reason, after 5 s at the latest. */
@@ -114,10 +118,23 @@ export class StoreCheck {
     return inTime(this.#storage, this.#running);
   }
 
+  /** @throws StorageFull when less than the least free space is left; after 5 s when the store does not answer. */
+  async checkRoom(): Promise<void> {
+    const free = await inTime(this.#storage, this.#storage.readFreeBytes());
+    if (free === null || free >= this.#minFreeBytes) return;
+    throw new StorageFull(
+      `the disk of ${this.#storage.location} has ${inMib(free)} free, and TILLROLL_MIN_FREE_DISK keeps ${inMib(this.#minFreeBytes)}: make room`,
+    );
+  }
+
   async #check(): Promise<void> {
     await compareIdentity(this.#storage, this.#id);
     await this.#storage.check();
   }
+}
+
+function inMib(bytes: number): string {
+  return `${Math.floor(bytes / 1024 ** 2)} MiB`;
 }
 
 /** @throws when the storage does not answer in time. What it was asked continues, and its result is ignored. */

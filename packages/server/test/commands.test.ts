@@ -17,7 +17,10 @@ const COMMANDS = [
   'uninstall',
   'load',
   'seed',
-  'cancel',
+  'exports',
+  'status',
+  'backup',
+  'restore',
   'purge',
 ];
 
@@ -132,7 +135,15 @@ describe.concurrent('what is not understood', () => {
     [['purge'], "'--merchant <id>' not specified"],
     [['load', '--merchant', 'M', '--type', 'ORDERS'], "missing required argument 'file'"],
     [['load', 'f', '--merchant', 'M'], "'--type <type>' not specified"],
-    [['cancel'], "missing required argument 'export'"],
+    [['cancel', 'X'], "unknown command 'cancel'"],
+    [['exports', 'nonsense'], "unknown command 'nonsense'"],
+    [['exports', 'show'], "missing required argument 'export'"],
+    [['exports', 'retry'], "missing required argument 'export'"],
+    [['exports', 'cancel'], "missing required argument 'export'"],
+    [['exports', 'cancel', 'a', 'b'], 'too many arguments'],
+    [['status', 'more'], 'too many arguments'],
+    [['backup'], "missing required argument 'file'"],
+    [['restore'], "missing required argument 'file'"],
     [['seed', '--merchant', 'M', '--orders', '1', '--from', '2026-01-01'], "'--to <iso>' not"],
   ])('%j', async ([args, reason], { expect }) => {
     expect(await refusal(args)).toContain(reason);
@@ -183,6 +194,20 @@ describe.concurrent('a bad value is named with its option', () => {
   });
 
   test.for([
+    ['--merchant', 'a b'],
+    ['--app', ''],
+    ['--status', 'done'],
+    ['--status', ''],
+    ['--limit', '0'],
+    ['--limit', '1.5'],
+    ['--limit', '100001'],
+  ])('exports list %s %j', async ([option = '', value = ''], { expect }) => {
+    const line = await refusal(['exports', 'list', option, value]);
+    expect(line).toMatch(new RegExp(`^tillroll-server: ${option} must be `));
+    expect(line).toContain(`got ${JSON.stringify(value)}`);
+  });
+
+  test.for([
     ['2026-02-01', '2026-02-01'],
     ['2026-02-01', '2026-01-01'],
     ['2026-02-01T00:00:00+02:00', '2026-01-31T22:00:00Z'],
@@ -204,6 +229,12 @@ describe.concurrent('a bad value is named with its option', () => {
       expect(err).toMatch(/^tillroll-server: [^\n]*ECONNREFUSED[^\n]*\n$/);
     },
   );
+
+  test('status says on its screen that the database cannot be used', async ({ expect }) => {
+    const { code, out, err } = await run(['status']);
+    expect({ code, err }).toEqual({ code: 1, err: '' });
+    expect(out).toMatch(/^- the database cannot be used: .*ECONNREFUSED/m);
+  });
 });
 
 describe.concurrent('a bad environment', () => {

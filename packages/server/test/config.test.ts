@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { DAY_MS, parseHours, REGION_HOURS } from '@tillroll/contract';
+import { DAY_MS, FAILURES, parseHours, REGION_HOURS } from '@tillroll/contract';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readConfig } from '../src/config/config.ts';
+import { failuresTable } from '../src/exports/failure-guide.ts';
 import { settingsHelp, settingsTable } from '../src/config/describe.ts';
 import { SETTINGS } from '../src/config/settings.ts';
 import { findFaults } from './config-faults.ts';
@@ -255,6 +256,15 @@ describe('secrets are never repeated', () => {
 test('docs/operating.md has the table that the settings give', async () => {
   const docs = await readFile(join(import.meta.dirname, '../../../docs/operating.md'), 'utf8');
   expect(docs).toContain(`\n\n${settingsTable()}\n`);
+});
+
+test('docs/operating.md has the table of failures, and docs/api.md names each', async () => {
+  const docs = join(import.meta.dirname, '../../../docs');
+  expect(await readFile(join(docs, 'operating.md'), 'utf8')).toContain(
+    `\n\n${failuresTable()}\n\n`,
+  );
+  const api = await readFile(join(docs, 'api.md'), 'utf8');
+  for (const code of Object.keys(FAILURES)) expect(api).toContain(`\n| \`${code}\` | `);
 });
 
 test('--help names every setting', () => {

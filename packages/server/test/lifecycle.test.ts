@@ -36,8 +36,8 @@ const TABLE: [ExportStatus, Partial<Record<ExportEvent, ExportStatus>>][] = [
     },
   ],
   ['DONE', { expire: 'DONE' }],
-  ['FAILED', {}],
-  ['CANCELED', {}],
+  ['FAILED', { reopen: 'PENDING' }],
+  ['CANCELED', { reopen: 'PENDING' }],
 ];
 
 describe('the table', () => {
@@ -67,13 +67,16 @@ describe('the table', () => {
 });
 
 describe('random walks', () => {
-  const walks = fc.array(fc.constantFrom(...EXPORT_EVENTS), { maxLength: 60 });
+  /** All that happens to an export unless its operator has it run again. */
+  const events = EXPORT_EVENTS.filter((event) => event !== 'reopen');
+  const walks = fc.array(fc.constantFrom(...events), { maxLength: 60 });
+  const walksWithOperator = fc.array(fc.constantFrom(...EXPORT_EVENTS), { maxLength: 60 });
 
   test('what has ended stays as it ended', () => {
     fc.assert(
-      fc.property(fc.constantFrom(...ENDED), walks, (start, events) => {
+      fc.property(fc.constantFrom(...ENDED), walks, (start, walk) => {
         let status = start;
-        for (const event of events) {
+        for (const event of walk) {
           const next = LIFE_CYCLE[status][event];
           if (event === 'expire' && status === 'DONE') expect(next).toBe('DONE');
           else expect(next).toBeNull();
@@ -86,10 +89,10 @@ describe('random walks', () => {
 
   test('only complete leads to DONE, only from IN_PROGRESS; FAILED and CANCELED have their events', () => {
     fc.assert(
-      fc.property(walks, (events) => {
+      fc.property(walks, (walk) => {
         let status: ExportStatus = 'PENDING';
         let claims = 0;
-        for (const event of events) {
+        for (const event of walk) {
           const before: ExportStatus = status;
           status = after(status, event);
           if (event === 'claim') claims++;
@@ -109,10 +112,27 @@ describe('random walks', () => {
     );
   });
 
+  test('the operator brings back what is FAILED or CANCELED, and never what is DONE', () => {
+    fc.assert(
+      fc.property(walksWithOperator, (walk) => {
+        let status: ExportStatus = 'PENDING';
+        for (const event of walk) {
+          const before: ExportStatus = status;
+          status = after(status, event);
+          if (ENDED.includes(before) && status !== before) {
+            expect([event, status]).toEqual(['reopen', 'PENDING']);
+            expect(['FAILED', 'CANCELED']).toContain(before);
+          }
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   test('every open export can still end in each of the three ways', () => {
     fc.assert(
-      fc.property(walks, (events) => {
-        const status = events.reduce<ExportStatus>(after, 'PENDING');
+      fc.property(walksWithOperator, (walk) => {
+        const status = walk.reduce<ExportStatus>(after, 'PENDING');
         fc.pre(OPEN.includes(status));
         expect(after(after(status, 'claim'), 'complete')).toBe('DONE');
         expect(after(status, 'fail')).toBe('FAILED');
@@ -123,10 +143,10 @@ describe('random walks', () => {
 
   test('an export ends at most once', () => {
     fc.assert(
-      fc.property(walks, (events) => {
+      fc.property(walks, (walk) => {
         let status: ExportStatus = 'PENDING';
         let endings = 0;
-        for (const event of events) {
+        for (const event of walk) {
           const before: ExportStatus = status;
           status = after(status, event);
           if (before !== status && ENDED.includes(status)) endings++;

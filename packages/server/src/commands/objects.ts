@@ -1,20 +1,10 @@
-/** The operator's commands about objects and exports: `seed`, `load`, `purge`, `cancel`. */
+/** The operator's commands about objects: `seed`, `load`, `purge`. */
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { EXPORT_TYPES, type ExportType, type LoadCounts } from '@tillroll/contract';
-import type { Config } from '../config/settings.ts';
-import type { Database } from '../database/open.ts';
-import { openSourceDatabase } from '../database/source-database.ts';
-import { oneLine } from '../errors.ts';
-import { endStatement, type ExportStatement } from '../exports/running-statement.ts';
-import {
-  cancelExport,
-  cancelMerchant,
-  deleteExports,
-  listMerchantExports,
-} from '../exports/upkeep.ts';
+import { cancelMerchant, deleteExports, listMerchantExports } from '../exports/upkeep.ts';
 import { beginLoad, Loader, type Upload } from '../ingest/load.ts';
 import { purgeObjects } from '../ingest/merge.ts';
 import { BossQueue } from '../queue/boss-queue.ts';
@@ -22,6 +12,7 @@ import { ordersNdjson, paymentsNdjson } from '@tillroll/sample';
 import { openStorage } from '../storage/open.ts';
 import { exportPrefix } from '../storage/keys.ts';
 import { verifyBoundStore } from '../store.ts';
+import { endStatements } from './end-statements.ts';
 import { checkedId } from './installs.ts';
 import { print } from './print.ts';
 import { UsageError, withDatabase } from './run.ts';
@@ -173,41 +164,7 @@ async function untilIdle(
 ): Promise<void> {
   const deadline = performance.now() + WORKER_WAIT_MS;
   for (const { jobId } of exports) {
-    while (performance.now() < deadline && (await queue.isRunning(jobId)))
+    while (performance.now() < deadline && (await queue.findRun(jobId))?.state === 'active')
       await pause(WORKER_POLL_MS, undefined, { signal });
-  }
-}
-
-export async function cancelCommand(exportId: string, signal: AbortSignal): Promise<void> {
-  await withDatabase(signal, async (database, config) => {
-    const statements = await cancelExport(database.pool, exportId);
-    if (!statements) {
-      throw new Error(
-        `no open export ${JSON.stringify(exportId.slice(0, 80))}: it is unknown or has ended already`,
-      );
-    }
-    await endStatements(database, config, statements);
-    await print(`${exportId} canceled\n`);
-  });
-}
-
-/** Ends what reads for exports that were canceled; the workers may be stopped, or gone. */
-async function endStatements(
-  { connection, pool }: Database,
-  { sourceDatabaseUrl }: Config,
-  statements: readonly ExportStatement[],
-): Promise<void> {
-  // Faults are reported by the statement that meets them.
-  const source = openSourceDatabase(sourceDatabaseUrl, connection, 1, () => undefined);
-  try {
-    for (const statement of statements) {
-      await endStatement(pool, source.pool, statement).catch((error: unknown) => {
-        process.stderr.write(
-          `tillroll-server: a statement of export ${statement.exportId} may still run: ${oneLine(error)}\n`,
-        );
-      });
-    }
-  } finally {
-    await source.pool.end();
   }
 }

@@ -17,7 +17,7 @@ export class UsageError extends Error {
   override name = 'UsageError';
 }
 
-/** An error that was told to the parent process: nothing more is printed about it. */
+/** What is wrong was said already, on stdout or to the parent process: exit code 1 without a line on stderr. */
 export class ReportedError extends Error {
   override name = 'ReportedError';
 }
@@ -79,6 +79,21 @@ export async function withDatabase<T>(
   signal: AbortSignal,
   work: (database: Database, config: Config) => Promise<T>,
 ): Promise<T> {
+  return withAnySchema(signal, async (database, config) => {
+    const isNew = (await readSchema(database.pool)).version === 0;
+    await migrate(database.pool, signal);
+    // A command in another directory than the service's would otherwise work on a database of its own,
+    // and nobody would know.
+    if (isNew) process.stderr.write(`tillroll-server: new database: ${database.location}\n`);
+    return work(database, config);
+  });
+}
+
+/** Opens the database for one command, whatever its schema, and closes it behind. */
+export async function withAnySchema<T>(
+  signal: AbortSignal,
+  work: (database: Database, config: Config) => Promise<T>,
+): Promise<T> {
   const config = readConfig(process.env);
   const database = await openDatabase({
     databaseUrl: config.databaseUrl,
@@ -91,11 +106,6 @@ export async function withDatabase<T>(
     signal,
   });
   try {
-    const isNew = (await readSchema(database.pool)).version === 0;
-    await migrate(database.pool, signal);
-    // A command in another directory than the service's would otherwise work on a database of its own,
-    // and nobody would know.
-    if (isNew) process.stderr.write(`tillroll-server: new database: ${database.location}\n`);
     return await work(database, config);
   } finally {
     await database.close();

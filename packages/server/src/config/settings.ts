@@ -200,8 +200,9 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
   minFreeBytes: {
     variable: 'TILLROLL_MIN_FREE_DISK',
     default: '1GiB',
-    summary: 'free space of that disk below which nothing is loaded',
-    description: 'free space of that disk below which nothing is loaded',
+    summary: 'free space of a disk below which nothing is loaded or exported to it',
+    description:
+      'free space below which nothing is loaded, on the disk of the data directory, and no export is written, on the disk of a store that is a directory',
     parse: bytes,
     unset: () => UNITS_BYTES.GiB,
   },

@@ -11,7 +11,7 @@ const DIRECTORY = fileURLToPath(new URL('../../migrations/', import.meta.url));
 const VERSION_TABLE = 'tillroll.schema_version';
 
 /** The version that this program needs: the number of the newest migration. */
-export const SCHEMA_VERSION = 7;
+export const SCHEMA_VERSION = 8;
 
 /** Interval at which a process asks again while another one migrates. */
 const ASK_AGAIN_MS = 200;
@@ -97,12 +97,21 @@ function migrateUnlessOther(pool: Pool): Promise<boolean> {
     );
     if (!rows[0]?.locked) return false;
     const { version } = await readSchema(client);
-    if (version < SCHEMA_VERSION) await migrateUnderLock(client);
+    if (version < SCHEMA_VERSION) await migrateTo(client, SCHEMA_VERSION);
     return true;
   });
 }
 
-async function migrateUnderLock(client: PoolClient): Promise<void> {
+/** Keeps every other process from migrating until the transaction ends. */
+export async function lockMigrations(client: PoolClient): Promise<void> {
+  await client.query('SELECT pg_advisory_xact_lock($1)', [LOCKS.MIGRATE]);
+}
+
+/**
+ * Brings the schema to a version that is not below the present one, within the caller's transaction and under
+ * `lockMigrations`.
+ */
+export async function migrateTo(client: PoolClient, version: number): Promise<void> {
   // An index on a big table takes its time.
   await client.query('SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0');
   await client.query('CREATE SCHEMA IF NOT EXISTS tillroll');
@@ -114,5 +123,5 @@ async function migrateUnderLock(client: PoolClient): Promise<void> {
     schemaTable: VERSION_TABLE,
     execQuery: (sql) => client.query(withoutLimit(sql)),
   });
-  await postgrator.migrate(String(SCHEMA_VERSION));
+  await postgrator.migrate(String(version));
 }

@@ -1,7 +1,7 @@
-/** Proves that the database can be written to, and keeps its clock. */
-import type { Pool } from './pool.ts';
-import { inTransaction } from './transaction.ts';
+/** Proves that the database can be written to, keeps its clock, and tells other processes that this one lives. */
 import { schemaFault } from './migrations.ts';
+import type { Pool } from './pool.ts';
+import { inTransaction, write } from './transaction.ts';
 
 /** The moment of PostgreSQL's clock, and of this process's monotonic clock when it was taken. */
 interface Sample {
@@ -9,38 +9,57 @@ interface Sample {
   at: number;
 }
 
+/** A process as other processes see it. */
+export interface ProcessIdentity {
+  /** Unique, also where hosts and process numbers come again. */
+  readonly id: string;
+  /** The command that started it: `all`, `serve` or `work`. */
+  readonly role: string;
+  readonly host: string;
+  readonly pid: number;
+  /** Version of the program. */
+  readonly version: string;
+}
+
 /**
- * Proves that a session can write, by writing: a server that is read-only, whose disk is full, or
- * whose standby does not confirm, answers reads as ever. Who finds the row locked leaves it: another
- * process is proving the same.
+ * Writes the process's row, and proves by it that a session can write: a server that is read-only, whose disk
+ * is full, or whose standby does not confirm, answers reads as ever. A row that was taken for dead and deleted
+ * is written again. $1 id, $2 role, $3 host, $4 pid, $5 version.
  */
 const BEAT = `
-  UPDATE tillroll.pulse SET beats = beats + 1
-  WHERE only_one IN (SELECT only_one FROM tillroll.pulse FOR UPDATE SKIP LOCKED)`;
+  INSERT INTO tillroll.processes AS p (id, role, host, pid, version, started_time, beat_time)
+  SELECT $1, $2, $3, $4, $5, clock.now, clock.now FROM (SELECT tillroll.now_ms() AS now) clock
+  ON CONFLICT (id) DO UPDATE SET beat_time = excluded.beat_time
+  RETURNING beat_time AS now`;
 
-/** The database's pulse: whether it can be written to, and what time it is there. */
+/** The database's pulse: whether it can be written to, and what time it is there. Others see by it that this process lives. */
 export class Pulse {
   readonly #pool: Pool;
+  readonly #process: ProcessIdentity;
   #sample: Sample | null = null;
 
   /** @param pool of its own, so that a check never waits for what requests hold. */
-  constructor(pool: Pool) {
+  constructor(pool: Pool, process: ProcessIdentity) {
     this.#pool = pool;
+    this.#process = process;
   }
 
   /** One check. @throws what keeps the database from being used. */
   async check(): Promise<void> {
     const fault = await schemaFault(this.#pool);
     if (fault) throw new Error(fault);
-    const sample = await inTransaction(this.#pool, async (client) => {
-      await client.query(BEAT);
+    const { id, role, host, pid, version } = this.#process;
+    this.#sample = await inTransaction(this.#pool, async (client) => {
       const asked = performance.now();
-      const { rows } = await client.query<{ now: number }>('SELECT tillroll.now_ms() AS now');
+      const { rows } = await client.query<{ now: number }>(BEAT, [id, role, host, pid, version]);
       const answered = performance.now();
-      const serverMs = rows[0]?.now ?? Number.NaN;
-      return { serverMs, at: (asked + answered) / 2 };
+      return { serverMs: rows[0]?.now ?? Number.NaN, at: (asked + answered) / 2 };
     });
-    this.#sample = sample;
+  }
+
+  /** Removes the process's row: it ends in order. No check may be under way, or follow. */
+  async end(): Promise<void> {
+    await write(this.#pool, 'DELETE FROM tillroll.processes WHERE id = $1', [this.#process.id]);
   }
 
   /**

@@ -83,6 +83,21 @@ export function exportHead(facts: SessionFacts): string {
   ].join('; ');
 }
 
+/** The first statements of a backup: one snapshot of all tables, and no limit. */
+export function snapshotHead(facts: SessionFacts): string {
+  return [
+    'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY NOT DEFERRABLE',
+    'SET LOCAL search_path = pg_catalog',
+    'SET LOCAL statement_timeout = 0',
+    // Whatever the archive is written to may be slow.
+    'SET LOCAL idle_in_transaction_session_timeout = 0',
+    ...withoutTimeLimit(facts),
+    "SET LOCAL lock_timeout = '30s'",
+    "SET LOCAL datestyle = 'ISO, MDY'",
+    "SET LOCAL bytea_output = 'hex'",
+  ].join('; ');
+}
+
 /** PostgreSQL 17 can limit whole transactions. */
 function withoutTimeLimit({ version }: SessionFacts): string[] {
   return version >= 170_000 ? ['SET LOCAL transaction_timeout = 0'] : [];

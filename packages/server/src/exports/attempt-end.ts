@@ -19,6 +19,8 @@ export interface Fault {
   code: FailureCode;
   /** Another try meets the same error, unless the objects themselves change. */
   isPermanent: boolean;
+  /** The error in one line, for the operator. */
+  details: string;
 }
 
 /** The end of an attempt through no fault of the export: this process stops, or a link, a job or a worker was lost. */
@@ -29,8 +31,9 @@ export type Ending = 'will be retried' | 'failed' | 'superseded';
 
 /** Counts the ends of one kind, and says what follows from the count. */
 interface Rule {
-  /** Adds one to the count of the export and returns it to PENDING. $1 id, $2 attempt, $3 next job. */
+  /** Adds one to the count of the export and returns it to PENDING. $1 id, $2 attempt, $3 next job, and `values`. */
   statement: string;
+  values: readonly unknown[];
   /** Ends of this kind after which the export is FAILED. */
   limit: number;
   code: FailureCode;
@@ -50,13 +53,14 @@ export async function recordAttemptEnd(
   errorDelayMs: (errors: number) => number = retryDelayMs,
 ): Promise<Ending> {
   const { exportId, number, requestId } = attempt;
-  const { statement, limit, code, delayMs } = chooseRule(end, errorDelayMs);
+  const { statement, values, limit, code, delayMs } = chooseRule(end, errorDelayMs);
   return inTransaction(pool, async (client) => {
     const jobId = randomUUID();
     const { rows } = await client.query<{ count: number; turnTime: number }>(statement, [
       exportId,
       number,
       jobId,
+      ...values,
     ]);
     const [row] = rows;
     if (!row) return 'superseded';
@@ -74,10 +78,12 @@ export async function recordAttemptEnd(
 function chooseRule(end: Fault | Interruption, errorDelayMs: (errors: number) => number): Rule {
   if (typeof end !== 'string') {
     const limit = end.isPermanent ? MAX_PERMANENT_ERRORS : MAX_ERRORS;
-    return { statement: sql.retry, limit, code: end.code, delayMs: errorDelayMs };
+    const values = [end.code, end.details];
+    return { statement: sql.retry, values, limit, code: end.code, delayMs: errorDelayMs };
   }
   return {
     statement: sql.release,
+    values: [],
     limit: MAX_INTERRUPTIONS + 1,
     code: 'WORKER_LOST',
     // After a shutdown another process may take the export at once.

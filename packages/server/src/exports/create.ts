@@ -46,7 +46,7 @@ export class Unavailable extends Error {
  * Merchants take turns: each further open export of a merchant stands as if it had been created so much later
  * than the one before. Another merchant's first export is ahead of it, and yet it is never overtaken for longer.
  */
-const TURN_MS = 3_600_000;
+export const TURN_MS = 3_600_000;
 
 const RETRY_AFTER_MIN_S = 1;
 const RETRY_AFTER_MAX_S = 60;

@@ -10,6 +10,7 @@ import { EXPORT_STATUSES, type ExportStatus } from '@tillroll/contract';
  * - `fail`: no tries are left.
  * - `cancel`: the operator's command.
  * - `expire`: `availableUntil` has passed.
+ * - `reopen`: the operator's command `exports retry`.
  */
 export const EXPORT_EVENTS = [
   'claim',
@@ -19,13 +20,14 @@ export const EXPORT_EVENTS = [
   'fail',
   'cancel',
   'expire',
+  'reopen',
 ] as const;
 export type ExportEvent = (typeof EXPORT_EVENTS)[number];
 
 /** The effect of each event in one state. */
 type Row = Readonly<Record<ExportEvent, ExportStatus | null>>;
 
-/** No event changes an export that has ended. */
+/** An export that is DONE stays so. */
 const ENDED: Row = {
   claim: null,
   complete: null,
@@ -34,6 +36,7 @@ const ENDED: Row = {
   fail: null,
   cancel: null,
   expire: null,
+  reopen: null,
 };
 
 /** The state after an event, or null where the event changes nothing. Total: the compiler checks it. */
@@ -46,6 +49,7 @@ export const LIFE_CYCLE: Readonly<Record<ExportStatus, Row>> = {
     fail: 'FAILED',
     cancel: 'CANCELED',
     expire: null,
+    reopen: null,
   },
   IN_PROGRESS: {
     claim: 'IN_PROGRESS',
@@ -55,10 +59,12 @@ export const LIFE_CYCLE: Readonly<Record<ExportStatus, Row>> = {
     fail: 'FAILED',
     cancel: 'CANCELED',
     expire: null,
+    reopen: null,
   },
   DONE: { ...ENDED, expire: 'DONE' },
-  FAILED: ENDED,
-  CANCELED: ENDED,
+  // Nobody but the operator brings these back.
+  FAILED: { ...ENDED, reopen: 'PENDING' },
+  CANCELED: { ...ENDED, reopen: 'PENDING' },
 };
 
 /**

@@ -81,14 +81,18 @@ export const openProgress = `
   WHERE status = 'IN_PROGRESS' AND started_time IS NOT NULL
     AND ($1::text IS NULL OR merchant_id = $1) AND ($2::text IS NULL OR app_id = $2)`;
 
+/** The turn of an export of a merchant that is about to be open, `clock.now` being the time. */
+function nextTurn(merchant: string, turnMs: string): string {
+  return `greatest(clock.now, (
+      SELECT max(turn_time) + ${turnMs}::bigint FROM tillroll.exports
+      WHERE merchant_id = ${merchant} AND status IN ('PENDING', 'IN_PROGRESS')))`;
+}
+
 /** $1 id, $2 merchant, $3 app, $4 type, $5 start, $6 end, $7 job, $8 time between the turns of a merchant in ms */
 export const insert = `
   INSERT INTO tillroll.exports AS e
     (id, merchant_id, app_id, type, status, start_time, end_time, created_time, modified_time, job_id, turn_time)
-  SELECT $1, $2, $3, $4, 'PENDING', $5, $6, clock.now, clock.now, $7,
-    greatest(clock.now, (
-      SELECT max(turn_time) + $8::bigint FROM tillroll.exports
-      WHERE merchant_id = $2 AND status IN ('PENDING', 'IN_PROGRESS')))
+  SELECT $1, $2, $3, $4, 'PENDING', $5, $6, clock.now, clock.now, $7, ${nextTurn('$2', '$8')}
   FROM (SELECT tillroll.now_ms() AS now) clock
   RETURNING e.turn_time AS "turnTime", ${RECORD}`;
 
@@ -148,10 +152,11 @@ export const insertFiles = `
   FROM unnest($2::int[], $3::bigint[], $4::bigint[], $5::text[], $6::text[])
     WITH ORDINALITY AS f(objects, bytes, compressed, sha256, etag, position)`;
 
-/** $1 id, $2 attempt, $3 the next job */
+/** $1 id, $2 attempt, $3 the next job, $4 code of the error, $5 the error */
 export const retry = `
   UPDATE tillroll.exports e SET
-    status = ${target('retry')}, errors = errors + 1, job_id = $3, modified_time = tillroll.now_ms()
+    status = ${target('retry')}, errors = errors + 1, job_id = $3, last_error_code = $4, last_error = $5,
+    last_error_time = tillroll.now_ms(), modified_time = tillroll.now_ms()
   WHERE ${current('retry')} RETURNING errors AS count, turn_time AS "turnTime"`;
 
 /** $1 id, $2 attempt, $3 the next job */
@@ -171,6 +176,18 @@ export const cancel = `
   UPDATE tillroll.exports e SET status = ${target('cancel')}, modified_time = tillroll.now_ms()
   WHERE e.id = $1 AND e.status IN ${states('cancel')}
   RETURNING e.id AS "exportId", ${STATEMENT}`;
+
+/**
+ * $1 id, $2 the next job, $3 time between the turns of a merchant in ms. Errors and interruptions are counted from 0 again. The number of the attempt goes on, and
+ * with it the names of the files. The percentage stays: clients were told that it never goes down.
+ */
+export const reopen = `
+  UPDATE tillroll.exports e SET
+    status = ${target('reopen')}, errors = 0, interruptions = 0, failure_code = NULL, job_id = $2,
+    modified_time = clock.now, turn_time = ${nextTurn('e.merchant_id', '$3')}
+  FROM (SELECT tillroll.now_ms() AS now) clock
+  WHERE e.id = $1 AND e.status IN ${states('reopen')}
+  RETURNING turn_time AS "turnTime"`;
 
 /** $1 id. Only after the files are gone, and only once the moment has come. */
 export const expire = `

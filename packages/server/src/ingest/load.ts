@@ -2,12 +2,13 @@
 import type { ExportType, LoadCounts } from '@tillroll/contract';
 import type { Pool, Queryable } from '../database/pool.ts';
 import { FairSemaphore, Overloaded } from '../fair-semaphore.ts';
+import { readFreeBytes } from '../free-disk.ts';
 import { SpoolBudget, type SpoolShare } from './budget.ts';
 import { CheckThreads } from './check-threads.ts';
 import { NoRoom } from './errors.ts';
 import type { Encoding, IntakeResult } from './intake.ts';
 import { mergeSpool } from './merge.ts';
-import { readFreeBytes, Spool } from './spool.ts';
+import { Spool } from './spool.ts';
 import * as sql from './sql.ts';
 
 /** Budgets of one process for uploads. */

@@ -1,7 +1,7 @@
 /** The file in which an upload waits until it has been checked. */
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, statfs, unlink, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 
@@ -44,10 +44,4 @@ export class Spool {
   async close(): Promise<void> {
     await this.#file.close();
   }
-}
-
-/** Bytes that may still be written to the disk of a directory that exists. */
-export async function readFreeBytes(directory: string): Promise<number> {
-  const { bavail, bsize } = await statfs(directory);
-  return bavail * bsize;
 }

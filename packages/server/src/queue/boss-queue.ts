@@ -71,6 +71,14 @@ function toData({ exportId, requestId }: JobData): JobData {
   return { exportId, requestId };
 }
 
+/** A job that runs an export, as the queue has it. */
+export interface QueuedJob {
+  readonly id: string;
+  readonly state: 'waiting' | 'active';
+  /** Epoch milliseconds before which no worker takes it. */
+  readonly startAfter: number;
+}
+
 /** The handlers of a worker's jobs. A job whose handler throws is tried again. */
 export interface JobHandlers {
   run(job: RunJob): Promise<void>;
@@ -174,7 +182,7 @@ export class BossQueue {
 
   /** Counts the jobs that run exports, over all processes. */
   measure(): Promise<QueueDepth> {
-    return measureQueue(this.#pool, SCHEMA, RUN);
+    return measureQueue(this.#pool);
   }
 
   /** Leaves every connection, after a failover. */
@@ -201,16 +209,14 @@ export class BossQueue {
     });
   }
 
-  /** Tells whether a job is still waiting or running. */
-  async isLive(jobId: string): Promise<boolean> {
-    const jobs = await this.#boss.findJobs(RUN, { id: jobId });
-    return jobs.some(({ state }) => state === 'created' || state === 'retry' || state === 'active');
-  }
-
-  /** Tells whether a worker runs a job at this moment, as far as the queue knows. */
-  async isRunning(jobId: string): Promise<boolean> {
-    const jobs = await this.#boss.findJobs(RUN, { id: jobId });
-    return jobs.some(({ state }) => state === 'active');
+  /** The job that runs an export, or null when it has ended, or is gone. */
+  async findRun(jobId: string): Promise<QueuedJob | null> {
+    for (const { state, startAfter } of await this.#boss.findJobs(RUN, { id: jobId })) {
+      if (state === 'active') return { id: jobId, state, startAfter: startAfter.getTime() };
+      if (state === 'created' || state === 'retry')
+        return { id: jobId, state: 'waiting', startAfter: startAfter.getTime() };
+    }
+    return null;
   }
 
   /** Starts taking jobs. @param concurrency exports at once in this process. */

@@ -24,6 +24,11 @@ export class SourceBehind extends SourceError {
   override name = 'SourceBehind';
 }
 
+/** The database sent nothing for too long. */
+export class SourceSilent extends SourceError {
+  override name = 'SourceSilent';
+}
+
 /** The link to the database broke, or a standby ended the statement: not the fault of the export. */
 export class SourceLost extends Error {
   override name = 'SourceLost';
@@ -169,7 +174,7 @@ async function* withDeadline(
 ): AsyncGenerator<RowFrame[]> {
   const silence = (): NodeJS.Timeout =>
     setTimeout(
-      () => copy.abandon(new SourceError(`the database sent nothing for ${silenceMs / 1000} s`)),
+      () => copy.abandon(new SourceSilent(`the database sent nothing for ${silenceMs / 1000} s`)),
       silenceMs,
     );
   const onAbort = (): void => copy.abandon(new Error('aborted'));

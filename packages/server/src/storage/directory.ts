@@ -18,6 +18,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { EXPORT_ID } from '@tillroll/contract';
 import { findErrorCode } from '../errors.ts';
+import { readFreeBytes } from '../free-disk.ts';
 import { formatIdentity, IDENTITY_FILE, parseIdentity } from './identity.ts';
 import { FileMissing, type Storage, type StoredAttempt, type StoredFile } from './storage.ts';
 
@@ -125,6 +126,10 @@ export class DirectoryStorage implements Storage {
     } finally {
       await probe.close();
     }
+  }
+
+  readFreeBytes(): Promise<number> {
+    return readFreeBytes(this.#root);
   }
 }
 

@@ -70,6 +70,10 @@ export class ObservedStorage implements Storage {
     return this.#observe('check', () => this.#inner.check());
   }
 
+  readFreeBytes(): Promise<number | null> {
+    return this.#inner.readFreeBytes();
+  }
+
   async #observe<T>(
     operation: StorageOperation,
     call: () => Promise<T>,

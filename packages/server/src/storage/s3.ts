@@ -132,6 +132,10 @@ export class S3Storage implements Storage {
     return (await this.readIdentity()) === id;
   }
 
+  readFreeBytes(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
   async check(): Promise<void> {
     const probe = { Bucket: this.#bucket, Key: `${this.#prefix}${PROBE}` };
     await this.#request('writing', () =>

@@ -27,6 +27,8 @@ export interface Storage {
   createIdentity(id: string): Promise<boolean>;
   /** Writes something and takes it back; leaves nothing. @throws with the reason when files cannot be written. */
   check(): Promise<void>;
+  /** Bytes that may still be written; null where the store does not say so. */
+  readFreeBytes(): Promise<number | null>;
 }
 
 /** A file once it is durable. */

@@ -24,6 +24,7 @@ import { AttemptStopped, classify, type Cause } from './attempt-stop.ts';
 import { endFormerStatement } from './end-statement.ts';
 import { MeasuredRows, observeEnd, timeStep } from './observe.ts';
 import { ProgressReporter } from './progress.ts';
+import { whileThereIsRoom } from './room.ts';
 
 export interface WorkerContext {
   readonly pool: Pool;
@@ -40,6 +41,8 @@ export interface WorkerContext {
   readonly retryDelayMs: (errors: number) => number;
   /** @throws when the store is not there, is another one, or cannot be written. */
   readonly checkStore: () => Promise<void>;
+  /** @throws when the store has too little room. */
+  readonly checkRoom: () => Promise<void>;
   readonly log: Logger;
   readonly observer: Observer;
   /** Logs one line for each cause of failures that repeat until the cause is gone. */
@@ -149,9 +152,11 @@ async function attemptExport(
   );
   try {
     await checkStore(context);
+    const checkRoom = (): Promise<void> => asStorageError(context.checkRoom());
+    await checkRoom();
     const rows = new MeasuredRows(readRows(source, attempt, signal, accept), observer);
     const files = await writeFiles(
-      rows,
+      whileThereIsRoom(rows, checkRoom),
       (position, content) =>
         storage.write(fileKey(attempt.exportId, attempt.number, position), content, signal),
       (createdTime) => progress.at(createdTime),
@@ -195,8 +200,12 @@ async function syncDirectories(storage: Storage, attempt: Attempt): Promise<void
     });
 }
 
-async function checkStore(context: WorkerContext): Promise<void> {
-  await context.checkStore().catch((cause: unknown) => {
+function checkStore(context: WorkerContext): Promise<void> {
+  return asStorageError(context.checkStore());
+}
+
+async function asStorageError(check: Promise<void>): Promise<void> {
+  await check.catch((cause: unknown) => {
     throw new StorageError('the store of the files cannot be used', { cause });
   });
 }

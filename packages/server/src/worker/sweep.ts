@@ -1,4 +1,5 @@
 /** Expires exports, and repairs what crashes left behind. */
+import { forgetDeadProcesses } from '../database/processes.ts';
 import { oneLine } from '../errors.ts';
 import { recordAttemptEnd } from '../exports/attempt-end.ts';
 import type { RequestId } from '../exports/queue.ts';
@@ -42,8 +43,8 @@ export async function expireExport(
 
 /**
  * Puts right what crashes left behind: open exports whose job was lost, expired exports whose job was
- * lost, statements of exports that nobody runs, files that no export needs; and forgets exports that
- * ended long ago. What fails for one does not keep the others waiting.
+ * lost, statements of exports that nobody runs, files that no export needs; and forgets processes that died and
+ * exports that ended long ago. What fails for one does not keep the others waiting.
  * @throws the first failure, once all was tried; the queue tries the sweep again.
  */
 export async function sweep(context: WorkerContext): Promise<void> {
@@ -58,7 +59,7 @@ export async function sweep(context: WorkerContext): Promise<void> {
   };
   for (const { id, attempt, jobId } of await idleExports(pool, IDLE_MS)) {
     await attemptTo(`reviving export ${id}`, async () => {
-      if (await queue.isLive(jobId)) return;
+      if ((await queue.findRun(jobId)) !== null) return;
       // Which request it came from went with its job.
       const lost = { exportId: id, number: attempt, requestId: null };
       const ending = await recordAttemptEnd(pool, queue, lost, 'lost');
@@ -72,6 +73,9 @@ export async function sweep(context: WorkerContext): Promise<void> {
       endFormerStatement(context, statement, log),
     );
   }
+  await attemptTo('forgetting dead processes', async () => {
+    await forgetDeadProcesses(pool);
+  });
   await attemptTo('using the store of the files', () => sweepStore());
   if (failures.length > 0) throw failures[0];
 

@@ -24,7 +24,7 @@ describe.concurrent('storage', () => {
 
           expect(failed).toMatchObject({
             status: 'FAILED',
-            failure: { code: 'STORAGE_UNAVAILABLE', message: expect.stringMatching(/\w+ \w+/) },
+            failure: { code: 'STORAGE_FULL', message: expect.stringMatching(/\w+ \w+/) },
           });
           expect(failed.percentComplete).toBeLessThan(100);
           for (const absent of ['availableUntil', 'exportUrls', 'files']) {
@@ -90,7 +90,7 @@ describe.concurrent('source', () => {
 
   test.concurrent.for([
     // Inside the range as it is compared, outside of it as it is read.
-    ['an order that is broken', 'SOURCE_UNAVAILABLE', `(${TO} - 0.4)::float8`, 'object'],
+    ['an order that is broken', 'SOURCE_DISORDERED', `(${TO} - 0.4)::float8`, 'object'],
     ['an object that is too large', 'OBJECT_TOO_LARGE', 'created_time', `repeat('x', 65 << 20)`],
   ])(
     '%s: FAILED after fewer tries, for another one cannot help',
@@ -183,7 +183,9 @@ test.concurrent('canceled by the operator while it runs: CANCELED, and its files
       await withService(place, async (api) => {
         const { id } = await api.create(FROM, TO);
         await until('half of it is written', async () => (await place.files()).length >= 3);
-        expect(await command(['cancel', id], place.environment())).toBe(`${id} canceled`);
+        expect(await command(['exports', 'cancel', id], place.environment())).toBe(
+          `${id} canceled`,
+        );
 
         const canceled = await api.read(id);
         expect(canceled.status).toBe('CANCELED');
@@ -192,8 +194,8 @@ test.concurrent('canceled by the operator while it runs: CANCELED, and its files
         // The source still waits: the worker must not need it to find out.
         await until('its files are gone', async () => (await place.files()).length === 0);
         await source.release();
-        await expect(command(['cancel', id], place.environment())).rejects.toThrow(
-          /no open export/,
+        await expect(command(['exports', 'cancel', id], place.environment())).rejects.toThrow(
+          /is CANCELED: only one that is PENDING or IN_PROGRESS can be canceled/,
         );
 
         // The worker is free for the next.

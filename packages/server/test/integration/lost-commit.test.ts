@@ -87,6 +87,7 @@ describe.concurrent('a link that breaks during the COMMIT that completes', () =>
           historyMs: 60_000,
           retryDelayMs: () => 0,
           workerName: 'test',
+          checkRoom: () => Promise.resolve(),
           checkStore: () => Promise.resolve(),
           warnings: { warn: () => undefined },
           log: createLogger('silent'),

@@ -54,6 +54,7 @@ const RANGE = ['--from', new Date(FROM).toISOString(), '--to', new Date(TO).toIS
 const COMMANDS = [
   ['migrate'],
   ['installs'],
+  ['exports', 'list'],
   ['uninstall', '--merchant', 'M1'],
   ['load', '/dev/null', '--merchant', 'M1', '--type', 'ORDERS'],
   ['seed', '--merchant', 'M1', '--orders', '3', ...RANGE],

@@ -124,7 +124,7 @@ describe.skipIf(!hasPooler)('behind PgBouncer in transaction mode', () => {
     const api = new Api(service.url, 'M1', await place.install('M1'));
     const { id } = await api.create(FROM, TO);
     await until('it reads', async () => (await copies()).length === 1);
-    await command(['cancel', id], environment);
+    await command(['exports', 'cancel', id], environment);
     await until('nothing reads', async () => (await copies()).length === 0);
     // The next one is not hit by what ended the first.
     await place.pool.query(

@@ -78,7 +78,8 @@ describe('a statement ends with its export', () => {
       const { place, environment } = scene;
       await useView(place, view);
       const worker = await startChild('work', environment);
-      for (const id of await createSlow(scene, how)) await command(['cancel', id], environment);
+      for (const id of await createSlow(scene, how))
+        await command(['exports', 'cancel', id], environment);
       await until('no COPY runs', async () => (await copies(place)).length === 0, PATIENT);
       expect(
         await place.pool.query('SELECT 1 FROM tillroll.exports WHERE status <> $1', ['CANCELED']),
@@ -214,7 +215,7 @@ describe('a worker that stopped reading', () => {
     await withScene(async (scene) => {
       const { place, environment } = scene;
       const { id } = await stopInMidExport(scene);
-      await command(['cancel', id], environment);
+      await command(['exports', 'cancel', id], environment);
       expect(await copies(place)).toEqual([]);
     });
   });

@@ -40,6 +40,9 @@ export class HookedStorage implements Storage {
   check(): Promise<void> {
     return this.#inner.check();
   }
+  readFreeBytes(): Promise<number> {
+    return this.#inner.readFreeBytes();
+  }
 }
 
 /** Waits for what the test opens, or for the end of the attempt. */

@@ -150,7 +150,7 @@ test('a store that hangs: the check ends in time, and asks once and not again an
     },
     check: () => Promise.resolve(),
   });
-  const store = new StoreCheck(hung, 'it');
+  const store = new StoreCheck(hung, 'it', 0);
   await Promise.all(
     Array.from({ length: 3 }, () => expect(store.check()).rejects.toThrow(/did not answer within/)),
   );

@@ -71,7 +71,7 @@ function reader(trips: RoundTrip[]): (chunk: Buffer) => void {
     } else if (type === 'Q' || type === 'S') {
       if (type === 'Q') trip.text += body.replace('\0', '');
       // The check in the background has a connection of its own.
-      if (trip.text.includes('tillroll.pulse')) isService = false;
+      if (trip.text.includes('tillroll.processes')) isService = false;
       if (isService) trips.push(trip);
       trip = { text: '', name: '' };
     }
