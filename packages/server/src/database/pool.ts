@@ -9,6 +9,7 @@ import {
   type QueryResultRow,
 } from 'pg';
 import type { PoolUsage } from '../observer.ts';
+import { cancelStatement } from './cancel.ts';
 import { brief, clientClass, clientConfig, CONNECT_MS } from './client.ts';
 import { parseDatabaseUrl, switchEncryption, type Connection } from './connection.ts';
 import { isConflict, isConnectionLoss, isNoAnswer } from './faults.ts';
@@ -33,7 +34,7 @@ export function toConnection(target: Target): Connection {
 export interface PoolOptions {
   /** Longest time to wait for a free or a new connection. */
   waitMs?: number;
-  /** The longest statement; the server ends it then, and the connection is closed soon after. */
+  /** The longest statement; the server is told to end it then, and the connection is closed soon after. */
   statementMs?: number;
   /** The longest wait for one lock. */
   lockMs?: number;
@@ -240,6 +241,8 @@ export class Pool {
       return;
     }
     client.release(true);
+    // A statement that waits for a lock would otherwise keep its place on the server, and the next one takes another.
+    if (isNoAnswer(error)) void cancelStatement(this.#connection, client);
     this.#renewAfter(this.#homes.get(client));
   }
 

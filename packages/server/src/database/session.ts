@@ -35,6 +35,8 @@ export interface Bounds {
 
 /** A process that is stopped in mid-transaction must not hold its locks for longer. */
 const IDLE_IN_TRANSACTION_MS = 30_000;
+/** The same of an export, which notes its statement elsewhere before it begins to read. */
+const IDLE_IN_EXPORT_MS = 5 * 60_000;
 
 /** Sources that speak for the whole server: an operator, or the tool that manages it, has fenced it. */
 const SERVER_WIDE = new Set(['configuration file', 'command line', 'environment variable']);
@@ -72,9 +74,10 @@ export function transactionHead(facts: SessionFacts, bounds: Bounds): string {
 export function exportHead(facts: SessionFacts): string {
   return [
     'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY NOT DEFERRABLE',
-    // A server's own limits would count the time in which we hold it back; silence is watched here.
+    // A server's own limit would count the time in which we hold it back; silence is watched here.
     'SET LOCAL statement_timeout = 0',
-    'SET LOCAL idle_in_transaction_session_timeout = 0',
+    // Before and after the COPY. A process that is stopped there must not keep its snapshot.
+    `SET LOCAL idle_in_transaction_session_timeout = ${IDLE_IN_EXPORT_MS}`,
     ...withoutTimeLimit(facts),
     "SET LOCAL lock_timeout = '30s'",
     // The index gives the order for nothing and the first rows at once; a sort would hold all of them.

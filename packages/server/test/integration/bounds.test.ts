@@ -1,0 +1,36 @@
+/** What the server does for a client that gave up. */
+import { expect, test } from 'vitest';
+import pg from 'pg';
+import { createPool } from '../../src/database/pool.ts';
+import { makePlace } from './place.ts';
+import { until } from './until.ts';
+
+test('a statement that was given up does not stay on the server, waiting for its lock', async () => {
+  const place = await makePlace();
+  const holder = new pg.Client(place.databaseUrl);
+  await holder.connect();
+  const pool = createPool({ connectionString: place.databaseUrl }, 1, () => undefined, {
+    statementMs: 500,
+    applicationName: 'gives up',
+  });
+  const countSessions = async (): Promise<number> => {
+    // Not the holder: in a transaction PostgreSQL shows the sessions of its first look.
+    const { rows } = await place.pool.query<{ count: number }>(
+      `SELECT count(*)::int AS count FROM pg_stat_activity WHERE application_name = 'gives up'`,
+    );
+    return rows[0]?.count ?? 0;
+  };
+  try {
+    await holder.query('BEGIN; LOCK TABLE tillroll.exports IN ACCESS EXCLUSIVE MODE');
+    const answer = pool
+      .query('SELECT count(*) FROM tillroll.exports')
+      .catch((error: Error) => error);
+    await until('it waits', async () => (await countSessions()) === 1);
+    expect(await answer).toMatchObject({ message: expect.stringMatching(/timeout/) });
+    await until('it is gone', async () => (await countSessions()) === 0, { timeoutMs: 3_000 });
+  } finally {
+    await pool.end();
+    await holder.end();
+    await place.remove();
+  }
+});
