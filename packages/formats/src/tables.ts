@@ -1,6 +1,6 @@
 /**
- * The tables and their columns, once: the reader of JSON, the headers of CSV, the schema of Parquet
- * and DuckDB and the table in docs/formats.md all follow from what stands here.
+ * Defines the tables and their columns once: the reader of JSON, the headers of CSV, the schema of Parquet
+ * and DuckDB, and the tables in docs/formats.md are all derived from this file.
  */
 
 import type { ExportType } from '@tillroll/contract';
@@ -83,7 +83,7 @@ const ORDER_PAYMENT = rows(
   [
     text('id'),
     money('amount'),
-    integer('tip_amount', 'tipAmount', 'minor units; none on cash, 0 when declined'),
+    integer('tip_amount', 'tipAmount', 'minor units; null for cash, 0 when declined'),
     money('tax_amount', 'taxAmount'),
     text('result'),
     time('created_time', 'createdTime'),
@@ -154,7 +154,7 @@ const PAYMENT = rows(
     text('tender_label_key', 'tender.labelKey'),
     text('currency'),
     integer('amount', 'amount', 'minor units, without tip'),
-    integer('tip_amount', 'tipAmount', 'minor units; none on cash, 0 when declined'),
+    integer('tip_amount', 'tipAmount', 'minor units; null for cash, 0 when declined'),
     money('tax_amount', 'taxAmount'),
     money('cash_tendered', 'cashTendered'),
     text('result'),
@@ -187,25 +187,25 @@ const orderKeys = [
 export const TABLES = [
   {
     name: 'orders',
-    comment: 'One row an order',
+    comment: 'One row per order',
     keys: [],
     columns: ORDER.columns,
     primaryKey: ['id'],
   },
   {
     name: 'line_items',
-    comment: "One row a line of an order (the order's lineItems)",
+    comment: "One row per line item (the order's lineItems)",
     keys: orderKeys,
     columns: LINE_ITEM.columns,
     primaryKey: ['order_id', 'position'],
   },
   {
     name: 'order_discounts',
-    comment: 'Discounts of whole orders first, then those of their lines',
+    comment: 'Discounts of whole orders first, then those of their line items',
     keys: [
       ...orderKeys,
-      text('line_item_id', 'the line item', 'none: of the whole order'),
-      integer('line_item_position', "the line item's place", 'none: of the whole order'),
+      text('line_item_id', 'the line item', 'null: of the whole order'),
+      integer('line_item_position', "the line item's place", 'null: of the whole order'),
     ],
     columns: DISCOUNT,
     primaryKey: ['order_id', 'position'],
@@ -223,35 +223,35 @@ export const TABLES = [
   },
   {
     name: 'order_payments',
-    comment: 'Payments as they stand in their order, in brief: payments has them in full',
+    comment: 'Payments as their order lists them, with fewer columns than the table payments',
     keys: orderKeys,
     columns: ORDER_PAYMENT.columns,
     primaryKey: ['order_id', 'position'],
   },
   {
     name: 'payments',
-    comment: 'One row a payment',
+    comment: 'One row per payment',
     keys: [],
     columns: PAYMENT.columns,
     primaryKey: ['id'],
   },
   {
     name: 'payment_tax_rates',
-    comment: 'Taxes in a payment',
+    comment: 'Taxes of a payment',
     keys: [text('payment_id', 'the payment'), integer('position', 'place in the list', 'from 1')],
     columns: TAX_RATE.columns,
     primaryKey: ['payment_id', 'position'],
   },
   {
     name: 'order_refunds',
-    comment: 'Refunds as they stand in their order',
+    comment: 'Refunds as their order lists them',
     keys: orderKeys,
     columns: ORDER_REFUND.columns,
     primaryKey: ['order_id', 'position'],
   },
   {
     name: 'payment_refunds',
-    comment: 'Refunds as they stand in their payment',
+    comment: 'Refunds as their payment lists them',
     keys: [
       text('payment_id', 'the payment'),
       integer('position', 'place in the list', 'from 1'),
