@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import { to as copyTo } from 'pg-copy-streams';
 import { orAborted } from '../abort.ts';
-import { readSchema, schemaFault } from '../database/migrations.ts';
+import { readSchema, SCHEMA_VERSION, schemaFault } from '../database/migrations.ts';
 import type { Pool, PoolClient } from '../database/pool.ts';
 import { snapshotHead } from '../database/session.ts';
 import { VERSION } from '../version.ts';
@@ -93,13 +93,19 @@ async function readHeader(
   );
   const [facts] = rows;
   if (!facts) throw new Error('the database did not tell its version');
+  const { version } = await readSchema(client);
+  if (version !== SCHEMA_VERSION) {
+    throw new Error(
+      `the schema is at version ${version} and this program knows ${SCHEMA_VERSION}, so it might not save all: back up with the Tillroll of that schema`,
+    );
+  }
   const saved: SavedTable[] = [];
   for (const { name } of relations.filter(isTable))
     saved.push({ name, columns: await readColumns(client, name) });
   return {
     format: FORMAT,
     tillroll: VERSION,
-    schemaVersion: (await readSchema(client)).version,
+    schemaVersion: version,
     postgresVersion: facts.version,
     time: new Date(facts.now).toISOString(),
     tables: saved,

@@ -192,6 +192,13 @@ describe('a database', () => {
     expect(await readContents(other)).toEqual(before);
   });
 
+  test('of a newer schema is not saved by this program, although it can run on it', async () => {
+    await other.pool.query('INSERT INTO tillroll.schema_version (version) VALUES (99)');
+    await expect(takeBackup(other)).rejects.toThrow(
+      `the schema is at version 99 and this program knows ${SCHEMA_VERSION}`,
+    );
+  });
+
   test('a backup of a newer schema is refused with the version that knows it', async () => {
     const newer = await rewrite(backup, (entries) =>
       entries.map(({ name, bytes }) => {
