@@ -16,6 +16,7 @@ export const SAVED_TABLES = [
 /** Tables whose rows it does not hold, each with the reason. */
 export const UNSAVED_TABLES = {
   schema_version: 'the header has the version; restoring migrates to it',
+  schema_compatibility: 'written by the migrations',
   processes: 'who runs at the moment of the backup',
 } as const;
 
