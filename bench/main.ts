@@ -9,6 +9,7 @@ import { runCommand, startServer, startWorker } from '../scripts/server-process.
 import { measureClient } from './client/index.ts';
 import { digestOfExport, digestOfShell, exportByShell, exportOrders, FROM, TO } from './export.ts';
 import { hasPsql, median, peakMemoryMb, run, seconds, shell } from './measure.ts';
+import { measurePollsBesideExports } from './polls/beside-exports.ts';
 import { measurePolls } from './polls/index.ts';
 import { printReport, report, reportMemory } from './report.ts';
 import { measureWorkers } from './workers.ts';
@@ -187,7 +188,10 @@ const measures = (part: string): boolean => ONLY === undefined || ONLY === part;
 const bench = await createBench();
 try {
   if (measures('service')) await startUp(bench);
-  if (measures('polls')) await measurePolls(bench, ROUNDS);
+  if (measures('polls')) {
+    await measurePolls(bench, ROUNDS);
+    await measurePollsBesideExports(LARGE / 3, ROUNDS);
+  }
   if (measures('service') || measures('client')) await measureData(bench);
   if (measures('workers')) await measureWorkers(ROUNDS);
   if (measures('storage')) await measureStorage({ orders: LARGE, rounds: ROUNDS });

@@ -1,6 +1,7 @@
 /** Runs the worker of `all` as a child process. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { setPriority } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Deadline } from '../deadline.ts';
@@ -15,6 +16,8 @@ const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 60_000;
 /** A worker that ran for so long did not fail at its start: the next pause is the first one again. */
 const STEADY_MS = 60_000;
+/** Measured on two busy cores: a poll beside two exports takes 1.4 to 1.7 times as long as at rest, without it 2.3 to 3. */
+const NICE = 10;
 /** Longest time from the exit of a process to the last of its messages. */
 const LAST_MESSAGE_MS = 500;
 /** Longest time that the worker needs once its grace is over: to release exports, to close, to exit. */
@@ -100,6 +103,7 @@ export class WorkerProcess {
   async #runOnce(): Promise<string> {
     const child = fork(BIN, ['work', '--child'], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     this.#child = child;
+    yieldToRequests(child);
     if (this.#hasBegun) this.#send({ kind: 'begin' });
     let failure: string | null = null;
     child.on('message', (message: FromWorker) => {
@@ -127,5 +131,15 @@ export class WorkerProcess {
   #send(message: ToWorker): void {
     // An error means that it has just ended.
     if (this.#child?.connected) this.#child.send(message, () => undefined);
+  }
+}
+
+/** Lets requests go first where both want the processor. Threads that the process starts later inherit it. */
+function yieldToRequests({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    setPriority(pid, NICE);
+  } catch {
+    // It has ended already, or this system has no priorities.
   }
 }

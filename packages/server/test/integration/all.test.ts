@@ -22,7 +22,8 @@ beforeEach(async () => {
   place = await makePlace();
   await place.seed('M1', ORDERS);
   source = await holdHalfWay(place);
-  child = await startChild('all', place.environment(), process.execPath, true);
+  const environment = place.environment({ TILLROLL_METRICS_PORT: '0' });
+  child = await startChild('all', environment, process.execPath, true);
   api = new Api(child.url, 'M1', await place.install('M1'));
 });
 
@@ -38,6 +39,7 @@ interface Line {
   pid: number;
   msg: string;
   error?: string;
+  url?: string;
 }
 
 function findLines(message: string): Line[] {
@@ -206,6 +208,9 @@ test('/ready turns false before anything is drained', async () => {
   await until('the answer', () => answer.includes('\r\n\r\n'));
   expect(answer).toMatch(/^HTTP\/1\.1 503 /);
   await expect(fetch(`${child.url}/health`)).rejects.toThrow();
+  const metrics = findLines('metrics')[0]?.url ?? '';
+  expect((await fetch(`${metrics}/health`)).status).toBe(200);
+  expect((await fetch(`${metrics}/ready`)).status).toBe(503);
   await source.release();
   expect(await child.exited).toBe(0);
   socket.destroy();

@@ -1,7 +1,6 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Metrics } from '../../src/metrics/metrics.ts';
 import { hasPromtool, promtool } from '../promtool.ts';
 import { readWatchedSeries } from '../watched-metrics.ts';
 import { Api, download } from './api.ts';
@@ -62,13 +61,6 @@ function readSeries(text: string): string[] {
   return text.split('\n').flatMap((line) => /^[a-z][a-z0-9_]*/.exec(line)?.[0] ?? []);
 }
 
-/** The metric that `all` has once its worker is a process of its own, and with it the forking is tested elsewhere. */
-async function scrapeWithWorker(): Promise<string> {
-  const metrics = await Metrics.open('api');
-  metrics.showWorker(() => Promise.resolve([]));
-  return metrics.render();
-}
-
 test('what happens is counted, and everything that is watched is there', async () => {
   await place.seed('M1', 1500);
   const token = await place.install('M1');
@@ -127,7 +119,11 @@ test('what happens is counted, and everything that is watched is there', async (
   expect(sum(worked, 'tillroll_ready', 'process="worker"')).toBe(1);
 
   const all = await scrape(await start('all'));
-  const series = new Set([served, worked, all, await scrapeWithWorker()].flatMap(readSeries));
+  // Both of its processes are on one port.
+  expect(sum(all, 'tillroll_worker_up', 'process="api"')).toBe(1);
+  expect(sum(all, 'tillroll_ready', 'process="api"')).toBe(1);
+  expect(sum(all, 'tillroll_ready', 'process="worker"')).toBe(1);
+  const series = new Set([served, worked, all].flatMap(readSeries));
   const watched = await readWatchedSeries();
   expect(watched.size).toBeGreaterThan(25);
   expect([...watched].filter((name) => !series.has(name))).toEqual([]);
