@@ -17,7 +17,7 @@ import type { Logger } from './log.ts';
 import { UNOBSERVED } from './observer.ts';
 import { BossQueue } from './queue/boss-queue.ts';
 import { RepeatedWarnings } from './repeated-warnings.ts';
-import { watchDatabase, watchStore } from './start/health.ts';
+import { watchDatabase, watchSource, watchStore } from './start/health.ts';
 import { listen } from './start/listen.ts';
 import { showBacklog, startMetrics } from './start/metrics.ts';
 import { Parts } from './start/parts.ts';
@@ -153,7 +153,7 @@ export async function startService(
       return opened;
     };
 
-    const openSource = (): SourceDatabase => {
+    const openSource = async (): Promise<SourceDatabase> => {
       const source = openSourceDatabase(
         config.sourceDatabaseUrl,
         database.connection,
@@ -162,9 +162,12 @@ export async function startService(
       );
       parts.addStanding({ name: 'connections for exports', close: () => source.pool.end() });
       observer.watchPool('exports', source.pool);
-      if (source.isSeparate) log.info({ location: source.location }, 'exports are read from');
-      // Its own failover is its own affair.
-      else pools.push(source.pool);
+      // A server of its own is lost by itself.
+      if (!source.isSeparate) pools.push(source.pool);
+      else {
+        log.info({ location: source.location }, 'exports are read from');
+        await watchSource(source, parts, log);
+      }
       return source;
     };
 
@@ -218,7 +221,7 @@ export async function startService(
         {
           pool,
           source: {
-            ...openSource(),
+            ...(await openSource()),
             ...(overrides.behindMs !== undefined && { behindMs: overrides.behindMs }),
           },
           queue,

@@ -1,5 +1,6 @@
 /** Identifies the server process of a transaction, and ends it from elsewhere. */
 import type { ClientBase, Pool } from './pool.ts';
+import { inTransaction } from './transaction.ts';
 
 /**
  * The server's side of one transaction. The start is that of the transaction, which no other one has:
@@ -26,17 +27,25 @@ export async function readBackend(client: ClientBase): Promise<Backend> {
 /** Longest time to wait until a terminated backend is gone. */
 const GONE_MS = 5_000;
 
+interface Terminated {
+  gone: boolean | null;
+  hidden: boolean;
+}
+
 /**
  * Ends a transaction, wherever its client is; a client that is stopped, or gone, cannot do so itself.
  * @returns false when it had ended already.
  * @throws PostgreSQL's error when this role may not (42501), or when the transaction does not end.
  */
 export async function terminateBackend(pool: Pool, backend: Backend): Promise<boolean> {
-  const { rows } = await pool.query<{ gone: boolean | null; hidden: boolean }>(
-    `SELECT CASE WHEN ${STARTED} = $2 THEN pg_terminate_backend(pid, ${GONE_MS}) END AS gone,
+  // A standby refuses a statement without a transaction of ours where a role defaults to SERIALIZABLE.
+  const { rows } = await inTransaction(pool, (client) =>
+    client.query<Terminated>(
+      `SELECT CASE WHEN ${STARTED} = $2 THEN pg_terminate_backend(pid, ${GONE_MS}) END AS gone,
             query = '<insufficient privilege>' AS hidden
      FROM pg_stat_activity WHERE pid = $1`,
-    [backend.pid, backend.started],
+      [backend.pid, backend.started],
+    ),
   );
   const [row] = rows;
   if (row?.hidden) throw new Error(`backend ${backend.pid} belongs to another role`);

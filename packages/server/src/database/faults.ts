@@ -81,9 +81,10 @@ export function isConflict(error: unknown): boolean {
 }
 
 /**
- * A standby ended a statement that stood in the way of replaying (PostgreSQL documentation, "Handling Query
- * Conflicts"). A statement that only reads has no other reason for this code.
+ * A standby ended a statement, or a session, that kept it from replaying (PostgreSQL documentation, "Handling Query
+ * Conflicts"). A statement that only reads has no other reason for a serialization failure, and a
+ * deadlock is not its fault either. A database that was dropped (57P04) counts as a lost connection.
  */
 export function isRecoveryConflict(error: unknown): boolean {
-  return findErrorCode(error) === '40001';
+  return ['40001', '40P01'].includes(findErrorCode(error) ?? '');
 }

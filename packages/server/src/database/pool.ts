@@ -128,8 +128,14 @@ export class Pool {
 
   /** Examines a new connection. One that cannot be used never enters the pool. */
   async #examine(client: ClientBase): Promise<void> {
-    const { rows } = await client.query<SessionFacts>(brief(ASK_FACTS));
-    const [facts] = rows;
+    // pg gives a result for each of several statements, which its types do not say.
+    const results: unknown = await client.query(brief(ASK_FACTS));
+    const [
+      ,
+      {
+        rows: [facts],
+      },
+    ] = results as [unknown, QueryResult<SessionFacts>];
     if (!facts) throw new Error('the database said nothing of itself');
     if (facts.encoding !== 'UTF8') {
       throw new WrongEncoding(

@@ -17,13 +17,16 @@ export interface SessionFacts {
   asynchronous: boolean;
 }
 
+/** In a transaction of its own: a standby refuses any statement of a session that defaults to SERIALIZABLE. */
 export const ASK_FACTS = `
+  BEGIN ISOLATION LEVEL READ COMMITTED;
   SELECT pg_catalog.current_setting('server_version_num')::int AS version,
          pg_catalog.current_setting('server_encoding') AS encoding,
          pg_catalog.pg_is_in_recovery() AS "inRecovery",
          s.setting = 'on' AS "readOnly", s.source AS "readOnlySource",
          pg_catalog.current_setting('synchronous_commit') = 'off' AS asynchronous
-  FROM pg_catalog.pg_settings s WHERE s.name = 'default_transaction_read_only'`;
+  FROM pg_catalog.pg_settings s WHERE s.name = 'default_transaction_read_only';
+  COMMIT`;
 
 /** Longest times of the parts of a transaction, milliseconds. */
 export interface Bounds {

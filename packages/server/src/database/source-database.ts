@@ -12,8 +12,8 @@ export interface SourceDatabase {
 }
 
 /**
- * Opens connections for exports, read-only. Nothing is asked of the server yet: an export whose source is away is
- * tried again later.
+ * Makes a pool of connections for exports, which a standby may give. It does not connect yet: an export whose source
+ * is away is tried again later.
  * @param sourceDatabaseUrl null: the same database as `main`.
  * @param exports how many may run at once.
  */
@@ -25,7 +25,7 @@ export function openSourceDatabase(
 ): SourceDatabase {
   const isSeparate = sourceDatabaseUrl !== null;
   const connection = isSeparate ? parseDatabaseUrl(sourceDatabaseUrl, process.env) : main;
-  // One more, to end statements of attempts that are over.
-  const pool = createPool(connection, exports + 1, onError, { readOnly: true });
+  // Two more: to end statements of attempts that are over, and for checks.
+  const pool = createPool(connection, exports + 2, onError, { readOnly: true });
   return { connection, pool, isSeparate, location: describeConnection(connection) };
 }

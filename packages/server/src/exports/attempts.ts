@@ -1,6 +1,6 @@
 /** A worker's attempts at an export: claim, progress, completion. */
 import type { ExportType, FailureCode } from '@tillroll/contract';
-import type { Pool, Queryable } from '../database/pool.ts';
+import type { Pool } from '../database/pool.ts';
 import { inTransaction, write } from '../database/transaction.ts';
 import { MAX_INTERRUPTIONS } from './lifecycle.ts';
 import type { ExportQueue, RequestId } from './queue.ts';
@@ -64,18 +64,6 @@ export async function claimExport(
       takenOverFrom,
     },
   };
-}
-
-/**
- * Tells whether a snapshot holds this attempt: then it holds everything that was committed before the export
- * was created. A copy that left the primary, such as a standby that was promoted beside it, never does.
- */
-export async function hasAttempt(snapshot: Queryable, attempt: Attempt): Promise<boolean> {
-  const { rows } = await snapshot.query<{ found: boolean }>(sql.hasAttempt, [
-    attempt.exportId,
-    attempt.number,
-  ]);
-  return rows[0]?.found ?? false;
 }
 
 /** Reports progress. @returns false when the attempt is no longer the current one and must stop. */

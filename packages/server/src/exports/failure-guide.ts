@@ -16,8 +16,9 @@ export const FAILURE_GUIDE: Readonly<Record<FailureCode, FailureAdvice>> = {
     todo: 'Read the error: a view over your own tables may be broken, or a right on it may be missing. Select from the view as the role of the service, then retry the export.',
   },
   SOURCE_BEHIND: {
-    happened: 'the standby that exports are read from did not have the export after a bounded wait',
-    todo: 'Look at the lag of the standby (pg_stat_replication on the primary) and at what holds its replay up. Then retry the export.',
+    happened:
+      'the standby that exports are read from did not have what was committed before the export, after a bounded wait',
+    todo: 'Look at the lag of the standby (pg_stat_replication on the primary) and at what holds its replay up. When the error says that it left its primary, set TILLROLL_SOURCE_DATABASE_URL to a server that follows DATABASE_URL. Then retry the export.',
   },
   SOURCE_SILENT: {
     happened: 'the database sent no row for 5 minutes',

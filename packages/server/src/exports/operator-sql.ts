@@ -50,9 +50,10 @@ export const releaseRestored = `
   WHERE status IN ('PENDING', 'IN_PROGRESS')
   RETURNING id AS "exportId", job_id AS "jobId", turn_time AS "turnTime"`;
 
-/** Statements of exports that ended are those of another server, too. */
-export const forgetStatements = `
-  UPDATE tillroll.exports SET source_pid = NULL, source_started = NULL WHERE source_pid IS NOT NULL`;
+/** Statements, and positions in the write-ahead log, are those of another server, also of exports that ended. */
+export const forgetServer = `
+  UPDATE tillroll.exports SET source_pid = NULL, source_started = NULL, wal_position = NULL
+  WHERE source_pid IS NOT NULL OR wal_position IS NOT NULL`;
 
 /** $1 exports[], $2 attempts[] that the store has: DONE exports that have files, none of them there. */
 export const giveUpMissing = `

@@ -18,7 +18,7 @@ export async function releaseRestored(client: PoolClient, queue: ExportQueue): P
     sql.releaseRestored,
     [MISSING_ATTEMPTS],
   );
-  await client.query(sql.forgetStatements);
+  await client.query(sql.forgetServer);
   for (const job of rows) await queue.enqueueRun(client, { ...job, requestId: null, delayMs: 0 });
   return rows.length;
 }

@@ -109,9 +109,21 @@ export const claim = `
   WHERE e.id = $1 AND e.job_id = $2 AND e.status IN ${states('claim')}
   RETURNING e.interruptions, before.worker AS "takenOverFrom", ${STATEMENT}, ${RECORD}`;
 
-/** $1 id, $2 attempt: whether a copy of the database has it by now. */
-export const hasAttempt = `
-  SELECT EXISTS (SELECT FROM tillroll.exports WHERE id = $1 AND attempt >= $2) AS found`;
+/** Whether a copy of the database has the table, and lets this role read it; null without the table. */
+export const canReadExports = `
+  SELECT pg_catalog.has_table_privilege(c.oid, 'SELECT') AS readable
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = 'tillroll' AND c.relname = 'exports'
+    AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')`;
+
+/** $1 id: whether a copy of the database has the export by now. */
+export const hasExport = `
+  SELECT EXISTS (SELECT FROM tillroll.exports WHERE id = $1) AS found`;
+
+/** $1 id, $2 attempt. The position at the first call stays. */
+export const recordWalPosition = `
+  UPDATE tillroll.exports e SET wal_position = coalesce(wal_position, pg_current_wal_insert_lsn())
+  WHERE ${current('complete')} RETURNING wal_position::text AS position`;
 
 /** $1 id, $2 attempt, $3 pid, $4 start: what the current attempt is about to read with. */
 export const recordStatement = `

@@ -19,7 +19,7 @@ export class SourceDisordered extends SourceError {
   override name = 'SourceDisordered';
 }
 
-/** The source is a copy of the database that does not have this export yet. */
+/** The source is a copy of the database that does not have yet what the export must hold. */
 export class SourceBehind extends SourceError {
   override name = 'SourceBehind';
 }
@@ -37,7 +37,7 @@ export class SourceLost extends Error {
 /** A source that is silent for so long is given up. A first sort of a big range may take a while. */
 const SILENCE_MS = 5 * 60_000;
 
-/** A copy that is behind for so long is given up for now. */
+/** A copy that is behind for so long is given up for this attempt. */
 const BEHIND_MS = 60_000;
 const BEHIND_POLL_MS = 250;
 
@@ -49,6 +49,8 @@ export interface Source {
   readonly connection: Connection;
   /** Connections of exports alone, one for each at a time. */
   readonly pool: Pool;
+  /** True when it has an address of its own: the rest of the service may work while it is away. */
+  readonly isSeparate: boolean;
   /** Longest silence of the database, milliseconds; by default 5 minutes. */
   readonly silenceMs?: number;
   /** Longest wait for a snapshot that is accepted, milliseconds; by default one minute. */
@@ -57,9 +59,9 @@ export interface Source {
 
 /**
  * Asked at the beginning of each snapshot, before its rows are read. @param backend the server's side of it.
- * @returns false when it is too old: a later one is tried. It throws to stop the reading.
+ * @returns null, or why the snapshot is too old: then a later one is tried. It throws to stop the reading.
  */
-export type AcceptSnapshot = (snapshot: PoolClient, backend: Backend) => Promise<boolean>;
+export type AcceptSnapshot = (snapshot: PoolClient, backend: Backend) => Promise<string | null>;
 
 /**
  * Every object of a selection, in order of `createdTime` and id, from one snapshot, in batches as they
@@ -68,19 +70,18 @@ export type AcceptSnapshot = (snapshot: PoolClient, backend: Backend) => Promise
  * @throws SourceError, SourceLost, ObjectTooLarge; the signal's reason when aborted; what `accept` throws.
  */
 export async function* readRows(
-  { connection, pool, silenceMs = SILENCE_MS, behindMs = BEHIND_MS }: Source,
+  source: Source,
   selection: Selection,
   signal: AbortSignal,
   accept: AcceptSnapshot,
 ): AsyncGenerator<RowFrame[]> {
+  const { connection, pool, silenceMs = SILENCE_MS } = source;
   signal.throwIfAborted();
-  const client = await pool.connect().catch((cause: unknown) => {
-    throw new SourceLost('no connection to the database', { cause });
-  });
+  const client = await connect(source);
   const link = watchLink(client);
   let isCopying = false;
   let failure: unknown = new Error('the rows were not read to their end');
-  const acceptNext = async (): Promise<boolean> => {
+  const acceptNext: AcceptNext = async () => {
     const backend = await begin(pool, client);
     return accept(client, backend).catch((cause: unknown) => {
       failure = cause;
@@ -88,13 +89,7 @@ export async function* readRows(
     });
   };
   try {
-    const until = performance.now() + behindMs;
-    while (!(await acceptNext())) {
-      if (performance.now() > until)
-        throw new SourceBehind(`the source has been behind for ${behindMs / 1000} s`);
-      await client.query('ROLLBACK');
-      await delay(BEHIND_POLL_MS, undefined, { signal });
-    }
+    await waitUntilAccepted(source, client, acceptNext, signal);
     isCopying = true;
     const copy = client.query(new CopyOut(copyStatement(selection)));
     yield* inOrder(withDeadline(copy, silenceMs, signal), selection);
@@ -105,18 +100,55 @@ export async function* readRows(
     if (signal.aborted) throw signal.reason;
     if (error === failure) throw error;
     if (error instanceof ObjectTooLarge || error instanceof SourceError) throw error;
-    if (link.isBroken() || isConnectionLoss(error)) {
-      throw new SourceLost('the link to the database broke', { cause: error });
-    }
-    if (isRecoveryConflict(error)) {
-      throw new SourceLost('the standby ended the statement', { cause: error });
-    }
-    throw new SourceError('reading the objects failed', { cause: error });
+    if (link.isBroken()) throw new SourceLost(BROKEN, { cause: error });
+    throw explainSourceError(error);
   } finally {
     // Closing the connection alone would leave a statement that sleeps or sorts to its own pace.
     if (isCopying && !link.isBroken()) await cancelStatement(connection, client);
     link.release();
     client.release(failure !== null);
+  }
+}
+
+/** Says what an error of the source's server means for the export. */
+export function explainSourceError(cause: unknown): SourceError | SourceLost {
+  if (isConnectionLoss(cause)) return new SourceLost(BROKEN, { cause });
+  if (isRecoveryConflict(cause))
+    return new SourceLost('the standby ended the statement', { cause });
+  return new SourceError('reading the objects failed', { cause });
+}
+
+const BROKEN = 'the link to the database broke';
+
+async function connect({ pool, isSeparate }: Source): Promise<PoolClient> {
+  return pool.connect().catch((cause: unknown) => {
+    // Where the rest of the database answers, the source alone is away: that is the reason to give.
+    throw isSeparate
+      ? new SourceError('no connection to the source', { cause })
+      : new SourceLost('no connection to the database', { cause });
+  });
+}
+
+/** Begins a transaction and asks about its snapshot: null, or why it is too old. */
+type AcceptNext = () => Promise<string | null>;
+
+/**
+ * Waits until a snapshot is accepted. In between no transaction is open: the snapshot of one would keep a standby from
+ * replaying.
+ */
+async function waitUntilAccepted(
+  { behindMs = BEHIND_MS }: Source,
+  client: PoolClient,
+  acceptNext: AcceptNext,
+  signal: AbortSignal,
+): Promise<void> {
+  const until = performance.now() + behindMs;
+  for (;;) {
+    const fault = await acceptNext();
+    if (fault === null) return;
+    if (performance.now() > until) throw new SourceBehind(`${fault} (waited ${behindMs / 1000} s)`);
+    await client.query('ROLLBACK');
+    await delay(BEHIND_POLL_MS, undefined, { signal });
   }
 }
 

@@ -15,6 +15,9 @@ const RELATIONS: Readonly<Record<ExportType, string>> = {
   PAYMENTS: 'tillroll.payments',
 };
 
+const COLUMNS = 'SELECT created_time::bigint, object::text';
+const ORDER = 'ORDER BY created_time, id COLLATE "C"';
+
 function milliseconds(time: number): string {
   if (!Number.isSafeInteger(time)) throw new RangeError(`not a time: ${time}`);
   return String(time);
@@ -26,10 +29,15 @@ function milliseconds(time: number): string {
  */
 export function copyStatement(selection: Selection): string {
   return `COPY (
-  SELECT created_time::bigint, object::text FROM ${RELATIONS[selection.type]}
+  ${COLUMNS} FROM ${RELATIONS[selection.type]}
   WHERE merchant_id = ${pg.escapeLiteral(selection.merchantId)}
     AND created_time >= ${milliseconds(selection.startTime)}
     AND created_time < ${milliseconds(selection.endTime)}
-  ORDER BY created_time, id COLLATE "C"
+  ${ORDER}
 ) TO STDOUT (FORMAT binary)`;
+}
+
+/** Fails as an export of this type would when the relation, a column or the right to read it is missing. */
+export function checkStatement(type: ExportType): string {
+  return `${COLUMNS} FROM ${RELATIONS[type]} WHERE merchant_id = '' AND false ${ORDER} LIMIT 0`;
 }

@@ -2,6 +2,8 @@
 import type { Pulse } from '../database/pulse.ts';
 import { oneLine } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { checkSource } from '../source/check.ts';
+import type { Source } from '../source/rows.ts';
 import { Watch, type WatchOptions } from '../watch.ts';
 import type { Parts } from './parts.ts';
 
@@ -11,6 +13,8 @@ const PULSE_BOUND_MS = 6_000;
 /** Writing a probe file wears a disk; a full one is found soon enough. */
 const STORE_EVERY_MS = 10_000;
 const STORE_BOUND_MS = 10_000;
+const SOURCE_EVERY_MS = 10_000;
+const SOURCE_BOUND_MS = 15_000;
 
 /**
  * Checks again and again that the database can be written to.
@@ -48,6 +52,27 @@ export function watchStore(
     onChange: (fault) => {
       if (fault === null) log.info('ready: files can be written');
       else log.error({ error: oneLine(fault) }, 'not ready: files cannot be written');
+    },
+  });
+}
+
+/**
+ * Checks again and again that exports can be read from a database of their own. Nothing depends on the result but the
+ * log: exports can be created without their source, and are tried again until it is there.
+ */
+export async function watchSource(
+  source: Source & { readonly location: string },
+  parts: Parts,
+  log: Logger,
+): Promise<void> {
+  const { location } = source;
+  await watch('checks of the source', parts, {
+    check: () => checkSource(source),
+    everyMs: SOURCE_EVERY_MS,
+    boundMs: SOURCE_BOUND_MS,
+    onChange: (fault) => {
+      if (fault === null) log.info({ source: location }, 'exports can be read');
+      else log.error({ source: location, error: oneLine(fault) }, 'exports cannot be read');
     },
   });
 }

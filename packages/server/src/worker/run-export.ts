@@ -1,15 +1,8 @@
 /** Runs one export: from its claim to its files and its end. */
-import { readDatabaseIdentity } from '../database/database-identity.ts';
-import type { Pool, Queryable } from '../database/pool.ts';
+import type { Pool } from '../database/pool.ts';
 import { oneLine } from '../errors.ts';
 import { recordAttemptEnd, type Ending } from '../exports/attempt-end.ts';
-import {
-  claimExport,
-  completeExport,
-  hasAttempt,
-  reportProgress,
-  type Attempt,
-} from '../exports/attempts.ts';
+import { claimExport, completeExport, reportProgress, type Attempt } from '../exports/attempts.ts';
 import { recordStatement, type ExportStatement } from '../exports/running-statement.ts';
 import { findRetainedAttempt } from '../exports/upkeep.ts';
 import type { Logger } from '../log.ts';
@@ -22,14 +15,14 @@ import { attemptPrefix, fileKey } from '../storage/keys.ts';
 import type { Storage } from '../storage/storage.ts';
 import { AttemptStopped, classify, type Cause } from './attempt-stop.ts';
 import { endFormerStatement } from './end-statement.ts';
+import { createFreshnessCheck } from './freshness.ts';
 import { MeasuredRows, observeEnd, timeStep } from './observe.ts';
 import { ProgressReporter } from './progress.ts';
 import { whileThereIsRoom } from './room.ts';
 
 export interface WorkerContext {
   readonly pool: Pool;
-  /** isSeparate: exports are read from another address than the rest. */
-  readonly source: Source & { readonly isSeparate: boolean };
+  readonly source: Source;
   readonly queue: BossQueue;
   readonly storage: Storage;
   readonly retentionMs: number;
@@ -136,10 +129,13 @@ async function attemptExport(
 ): Promise<{ files: number; objects: number; bytes: number }> {
   const { pool, source, queue, storage, observer } = context;
   let statement: ExportStatement | null = null;
+  const checkFreshness = createFreshnessCheck(pool, attempt);
   const accept: AcceptSnapshot = async (snapshot, backend) => {
+    const fault = source.isSeparate ? await checkFreshness(snapshot) : null;
+    if (fault !== null) return fault;
     if (!(await recordStatement(pool, attempt, backend))) throw new AttemptStopped('superseded');
     statement = { exportId: attempt.exportId, backend };
-    return !(await isCopy(context, snapshot)) || hasAttempt(snapshot, attempt);
+    return null;
   };
   const stop = new AbortController();
   const onJobLost = (): void => stop.abort(new AttemptStopped('lost'));
@@ -183,13 +179,6 @@ async function attemptExport(
     await progress.stop();
     jobSignal.removeEventListener('abort', onJobLost);
   }
-}
-
-/** Tells whether exports read a copy of the database, which may be behind; another system is not waited for. */
-async function isCopy({ pool, source }: WorkerContext, snapshot: Queryable): Promise<boolean> {
-  if (!source.isSeparate) return false;
-  // Asked each time: either address may lead to another server by now.
-  return (await readDatabaseIdentity(snapshot)) === (await readDatabaseIdentity(pool));
 }
 
 async function syncDirectories(storage: Storage, attempt: Attempt): Promise<void> {

@@ -181,6 +181,8 @@ test('during loads and exports: one moment, and exports that were open end elsew
     await until('it runs', async () => (await place.files()).some((f) => f.startsWith(running)));
     waiting = (await other.create(FROM, TO)).id;
 
+    // As after reading from a standby.
+    await place.pool.query("UPDATE tillroll.exports SET wal_position = 'F/0'");
     const backups: Buffer[] = [];
     const loads = (async () => {
       for (let version = 2; version <= versions; version++) await loadVersion(version);
@@ -196,6 +198,9 @@ test('during loads and exports: one moment, and exports that were open end elsew
 
   const { released } = await restoreInto(target, backup);
   expect(released).toBe(2);
+  // A position in the write-ahead log of another server would be waited for in vain.
+  const positions = await target.pool.query('SELECT DISTINCT wal_position FROM tillroll.exports');
+  expect(positions.rows).toEqual([{ wal_position: null }]);
 
   const again = await serveHere(target, {}, onStoreOfPlace());
   try {

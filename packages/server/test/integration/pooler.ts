@@ -17,16 +17,25 @@ const PATH = `${process.env['PATH']}:/usr/sbin`;
 
 export const hasPooler = spawnSync(PROGRAM, ['--version'], { env: { PATH } }).status === 0;
 
-/** A PgBouncer in transaction mode before the run's PostgreSQL. */
+/** Where a pooler connects to. */
+export interface PooledServer {
+  host: string;
+  port: number;
+  user: string;
+  password: string;
+}
+
+/** A PgBouncer in transaction mode before a PostgreSQL. */
 export interface Pooler {
   /** The same database, through the pooler. */
   through(databaseUrl: string): string;
   close(): Promise<void>;
 }
 
-export async function startPooler(): Promise<Pooler> {
+/** @param server the one behind it; by default the run's. */
+export async function startPooler(server?: PooledServer): Promise<Pooler> {
   const account = await chooseAccount();
-  const { host, port: serverPort, user, password } = inject('cluster');
+  const { host, port: serverPort, user, password } = server ?? inject('cluster');
   const directory = await mkdtemp(join(tmpdir(), 'tillroll-pooler-'));
   await chmod(directory, 0o755);
   const port = await freePort();

@@ -123,12 +123,12 @@ describe('the source says nothing for too long', () => {
       const pool = createPool(connection, 1, () => undefined);
       const recorded: Backend[] = [];
       const rows = readRows(
-        { connection, pool, silenceMs: 500 },
+        { connection, pool, isSeparate: false, silenceMs: 500 },
         { merchantId: 'M1', type: 'ORDERS', startTime: FROM, endTime: TO },
         new AbortController().signal,
         (_, backend) => {
           recorded.push(backend);
-          return Promise.resolve(true);
+          return Promise.resolve(null);
         },
       );
       await expect(rows.next()).rejects.toThrow('the database sent nothing for 0.5 s');
