@@ -1,4 +1,4 @@
-import { findFaults, type Fault, type Row } from './verdict.ts';
+import { findFaults, isMissed, type Fault, type Row } from './verdict.ts';
 
 /** The table in plain text. */
 
@@ -70,9 +70,10 @@ export function formatDetails(row: Row): string[] {
   if (row.broken !== null) lines.push(`broke off: ${row.broken}`);
   if (row.skipped === null && row.runs < row.wanted)
     lines.push(`${row.runs} of ${row.wanted} faults met what they were to meet`);
-  for (const { name, value, from, to } of row.facts) {
-    const mark = value < from || value > to ? MARK : '';
-    const allowed = from === to ? String(to) : from === 0 ? `at most ${to}` : `${from} to ${to}`;
+  for (const fact of row.facts) {
+    const { name, value, from, to } = fact;
+    const allowed = from === to ? String(to) : from === null ? `at most ${to}` : `${from} to ${to}`;
+    const mark = isMissed(fact) ? MARK : '';
     lines.push(`${name}: ${Number(value.toFixed(2))}${mark} (allowed: ${allowed})`);
   }
   lines.push(...row.complaints.slice(0, MAX_COMPLAINTS));

@@ -4,8 +4,8 @@ import type { FailureCode } from '@tillroll/contract';
 export interface Fact {
   readonly name: string;
   readonly value: number;
-  /** The least and the most that is allowed. */
-  readonly from: number;
+  /** The least that is allowed, or null, and the most. */
+  readonly from: number | null;
   readonly to: number;
 }
 
@@ -46,9 +46,10 @@ export class Tally implements Counts {
   }
 
   /** Keeps the value that is furthest from what is allowed, over all runs. */
-  measure(name: string, value: number, from: number, to: number): void {
+  measure(name: string, value: number, from: number | null, to: number): void {
     const known = this.#facts.get(name);
-    const excess = (fact: Fact): number => Math.max(fact.value - fact.to, fact.from - fact.value);
+    const excess = (fact: Fact): number =>
+      Math.max(fact.value - fact.to, (fact.from ?? -Infinity) - fact.value);
     const fact = { name, value, from, to };
     if (!known || excess(fact) > excess(known)) this.#facts.set(name, fact);
   }

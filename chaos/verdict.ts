@@ -1,4 +1,4 @@
-import type { Counts } from './tally.ts';
+import type { Counts, Fact } from './tally.ts';
 
 /** A case's line of the table. */
 export interface Row extends Counts {
@@ -24,6 +24,10 @@ export type Fault =
   | 'facts'
   | 'broken';
 
+export function isMissed({ value, from, to }: Fact): boolean {
+  return value < (from ?? -Infinity) || value > to;
+}
+
 /** Finds all that a row misses; nothing for a case that was skipped. */
 export function findFaults(row: Row): Fault[] {
   if (row.skipped !== null) return [];
@@ -33,7 +37,7 @@ export function findFaults(row: Row): Fault[] {
   for (const count of ['lost', 'wrong', 'stuck', 'unowned'] as const)
     if (row[count] > 0) faults.push(count);
   if (row.recoveriesS.some((seconds) => seconds > row.boundS)) faults.push('recovery');
-  if (row.facts.some(({ value, from, to }) => value < from || value > to)) faults.push('facts');
+  if (row.facts.some((fact) => isMissed(fact))) faults.push('facts');
   if (row.broken !== null) faults.push('broken');
   return faults;
 }

@@ -94,5 +94,5 @@ async function checkNotice(
   killed: RunningAttempt & { at: number },
 ): Promise<void> {
   await waitForTakeOver(stage, deployment, killed, NOTICE_S * 2);
-  stage.tally.measure('noticed s', (performance.now() - killed.at) / 1000, 0, NOTICE_S);
+  stage.tally.measure('noticed s', (performance.now() - killed.at) / 1000, null, NOTICE_S);
 }

@@ -30,7 +30,7 @@ export class S3Proxy implements AsyncDisposable {
   private constructor(target: number) {
     this.#target = target;
     this.#server = createServer((asked, answer) => {
-      this.#handle(asked, answer).catch(() => asked.socket.destroy());
+      this.#handle(asked, answer).catch(() => answer.destroy());
     });
   }
 

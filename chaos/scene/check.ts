@@ -19,7 +19,11 @@ interface ExportRow {
 }
 
 /** Finds what an export must hold. @param files the bytes of its files, for a source that changes meanwhile. */
-export type FindExpected = (merchant: string, files: readonly Buffer[]) => ExpectedFiles;
+export type FindExpected = (
+  merchant: string,
+  files: readonly Buffer[],
+  id: string,
+) => ExpectedFiles;
 
 /** Exports that have not ended. */
 export async function countOpen(deployment: Deployment): Promise<number> {
@@ -94,7 +98,7 @@ async function checkExport(
   if (!api) throw new Error(`export ${id} is of ${merchant}, which the suite did not install`);
   try {
     const { exported, files } = await readExport(api, deployment.url, id);
-    const fault = compare(exported, files, findExpected(merchant, files));
+    const fault = compare(exported, files, findExpected(merchant, files, id));
     if (fault !== null) tally.complain('wrong', `export ${id}: ${fault}`);
   } catch (error) {
     tally.complain(
@@ -162,8 +166,10 @@ export async function checkLeftovers(stage: Stage, deployment: Deployment): Prom
     signal,
   );
   for (const name of unowned) tally.complain('unowned', `${name} belongs to no export`);
+  await checkJobs(stage, deployment);
   await deployment.stopRoles();
-  await checkDatabase(stage, deployment);
+  if (deployment.isEmbedded) await checkPostmaster(stage, deployment);
+  else await checkSessions(stage, deployment);
   for (const directory of await readdir(deployment.directory)) {
     const spooled = await readdir(join(deployment.directory, directory, 'spool')).catch(() => []);
     for (const name of spooled)
@@ -171,8 +177,8 @@ export async function checkLeftovers(stage: Stage, deployment: Deployment): Prom
   }
 }
 
-/** Counts sessions and jobs that are there although no process of the service runs. */
-async function checkDatabase({ tally, signal }: Stage, deployment: Deployment): Promise<void> {
+/** Counts sessions that are there although no process of the service runs. */
+async function checkSessions({ tally, signal }: Stage, deployment: Deployment): Promise<void> {
   let sessions: { application: string; state: string }[] = [];
   const readSessions = async (): Promise<boolean> => {
     sessions = await deployment.query(
@@ -185,9 +191,24 @@ async function checkDatabase({ tally, signal }: Stage, deployment: Deployment): 
   await waitFor(readSessions, CLEAN_S, signal);
   for (const { application, state } of sessions)
     tally.complain('stuck', `a session of "${application}" is ${state}`);
-  const jobs = await deployment.query<{ id: string; state: string }>(
-    `SELECT id, state::text FROM tillroll_queue.job
-     WHERE name = 'run-export' AND state < 'completed' OR state = 'active'`,
-  );
+}
+
+/** Counts jobs of exports, of which none is open. */
+async function checkJobs({ tally, signal }: Stage, deployment: Deployment): Promise<void> {
+  let jobs: { id: string; state: string }[] = [];
+  const readJobs = async (): Promise<boolean> => {
+    jobs = await deployment.query(
+      "SELECT id, state::text FROM tillroll_queue.job WHERE name = 'run-export' AND state < 'completed'",
+    );
+    return jobs.length === 0;
+  };
+  await waitFor(readJobs, CLEAN_S, signal);
   for (const { id, state } of jobs) tally.complain('stuck', `job ${id} is ${state}`);
+}
+
+/** Checks that the embedded PostgreSQL ended with the last process that used it. */
+async function checkPostmaster({ tally, signal }: Stage, deployment: Deployment): Promise<void> {
+  const hasEnded = async (): Promise<boolean> => !(await deployment.hasPostmaster());
+  if ((await waitFor(hasEnded, CLEAN_S, signal)) === null)
+    tally.complain('stuck', 'the embedded PostgreSQL still runs');
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +7,7 @@ import { removeEmbeddedPostgres } from '@tillroll/postgres';
 import { runCommand } from '../../scripts/server-process.ts';
 import type { StorageKind, Stage } from '../case.ts';
 import { S3Proxy } from '../faults/s3-proxy.ts';
-import { TcpProxy } from '../faults/tcp-proxy.ts';
+import { TcpProxy, type LinkState } from '../faults/tcp-proxy.ts';
 import { Api, FROM, TO } from './api.ts';
 import { findFreePort, Role, type RoleName } from './role.ts';
 import { makeDirectoryStore, makeS3Store, type Store } from './store.ts';
@@ -18,7 +19,9 @@ export interface DeploymentOptions {
   /** `embedded`: processes start the PostgreSQL of the data directory. */
   readonly database?: 'shared' | 'embedded';
   readonly settings?: Readonly<Record<string, string>>;
-  /** Processes reach PostgreSQL through `link`. */
+  /** Prepares the directory of the files, such as by a mount, which is disposed of at the end. */
+  readonly prepareDirectory?: (directory: string) => Promise<AsyncDisposable>;
+  /** Processes reach PostgreSQL through a link that `setLink` breaks, unless they get `directUrl`. */
   readonly isLinked?: boolean;
   /** Processes reach the S3 server through `s3`. */
   readonly isProxied?: boolean;
@@ -33,8 +36,11 @@ export class Deployment implements AsyncDisposable {
   readonly checked = new Set<string>();
   readonly apis: Api[] = [];
   store!: Store;
-  link: TcpProxy | null = null;
   s3: S3Proxy | null = null;
+  isEmbedded = false;
+  /** The address of the database past the link. */
+  directUrl = '';
+  #link: TcpProxy | null = null;
   readonly #stage: Stage;
   readonly #settings: Record<string, string> = {};
   readonly #roles: Role[] = [];
@@ -68,9 +74,10 @@ export class Deployment implements AsyncDisposable {
     this.store =
       storage === 's3'
         ? await this.#prepareS3(name, isProxied)
-        : await makeDirectoryStore(join(this.directory, 'files'));
-    if (database === 'shared') await this.#prepareDatabase(name, isLinked);
-    else this.#ends.push(() => removeEmbeddedPostgres(this.dataDirectory('all')));
+        : await this.#prepareDirectory(options);
+    this.isEmbedded = database === 'embedded';
+    if (this.isEmbedded) this.#ends.push(() => removeEmbeddedPostgres(this.#dataDirectory('all')));
+    else await this.#prepareDatabase(name, isLinked);
     Object.assign(this.#settings, {
       TILLROLL_MAX_OPEN_EXPORTS: '1000',
       TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT: '1000',
@@ -79,6 +86,13 @@ export class Deployment implements AsyncDisposable {
       ...this.store.environment,
       ...settings,
     });
+  }
+
+  async #prepareDirectory({ prepareDirectory }: DeploymentOptions): Promise<Store> {
+    const directory = join(this.directory, 'files');
+    const prepared = await prepareDirectory?.(directory);
+    if (prepared) this.#ends.push(() => Promise.resolve(prepared[Symbol.asyncDispose]()));
+    return makeDirectoryStore(directory);
   }
 
   async #prepareS3(name: string, isProxied: boolean): Promise<Store> {
@@ -97,21 +111,37 @@ export class Deployment implements AsyncDisposable {
       await node.administer(`DROP DATABASE ${name} WITH (FORCE)`);
     });
     this.#connect({ connectionString: node.url(name) });
-    const url = new URL(node.url(name));
+    this.directUrl = node.url(name);
+    const url = new URL(this.directUrl);
     if (isLinked) {
       const link = await TcpProxy.start(node.port);
       this.#ends.push(() => link[Symbol.asyncDispose]());
-      this.link = link;
+      this.#link = link;
       url.port = String(link.port);
     }
     this.#settings['DATABASE_URL'] = url.href;
   }
 
+  setLink(state: LinkState): void {
+    if (!this.#link) throw new Error('this deployment has no link');
+    this.#link.state = state;
+  }
+
   /** Opens the suite's own connections to the PostgreSQL that `all` has started. */
   async connectToEmbedded(): Promise<void> {
-    const state = await readFile(join(this.dataDirectory('all'), 'postgres.json'), 'utf8');
-    const { host, port, user, password } = JSON.parse(state) as Record<string, string>;
+    const { host, port, user, password } = await this.#readEmbedded();
     this.#connect({ host, port: Number(port), user, password, database: 'tillroll', ssl: false });
+  }
+
+  async #readEmbedded(): Promise<Record<string, string>> {
+    const state = await readFile(join(this.#dataDirectory('all'), 'postgres.json'), 'utf8');
+    return JSON.parse(state) as Record<string, string>;
+  }
+
+  /** Tells whether the embedded PostgreSQL runs, or was left without being stopped. */
+  async hasPostmaster(): Promise<boolean> {
+    const { home = '' } = await this.#readEmbedded();
+    return existsSync(join(home, 'data', 'postmaster.pid'));
   }
 
   #connect(config: pg.PoolConfig): void {
@@ -132,13 +162,9 @@ export class Deployment implements AsyncDisposable {
     return (await this.#pool.query<Row>(text, values)).rows;
   }
 
-  /** A process's own data directory, where its uploads are spooled. */
-  dataDirectory(process: string): string {
-    return join(this.directory, `data-${process}`);
-  }
-
-  get roles(): readonly Role[] {
-    return this.#roles;
+  /** A process's own data directory, where its uploads are spooled; one for all with the embedded PostgreSQL. */
+  #dataDirectory(process: string): string {
+    return join(this.directory, this.isEmbedded ? 'data-all' : `data-${process}`);
   }
 
   /** Processes that still run. */
@@ -150,15 +176,15 @@ export class Deployment implements AsyncDisposable {
 
   /** An address that answers. @throws when no API process runs. */
   get url(): string {
-    const role = this.#roles.findLast(({ name, url }) => name !== 'work' && url !== '');
-    if (!role) throw new Error('no API process was started');
+    const role = this.running().findLast(({ name }) => name !== 'work');
+    if (!role) throw new Error('no API process runs');
     return role.url;
   }
 
   /** Starts a role. @param more settings of this process alone. */
   async start(name: RoleName, more: Readonly<Record<string, string>> = {}): Promise<Role> {
     const number = this.#starts++;
-    const data = this.dataDirectory(name === 'all' ? name : `${name}-${number}`);
+    const data = this.#dataDirectory(`${name}-${number}`);
     await mkdir(data, { recursive: true });
     const port = name === 'work' ? 0 : await findFreePort();
     const environment = {
@@ -175,7 +201,7 @@ export class Deployment implements AsyncDisposable {
 
   /** Runs an operator's command. @returns what it printed. */
   command(args: readonly string[]): Promise<string> {
-    const environment = { ...this.#settings, TILLROLL_DATA_DIR: this.dataDirectory('all') };
+    const environment = { ...this.#settings, TILLROLL_DATA_DIR: this.#dataDirectory('command') };
     return runCommand(args, environment, this.#stage.signal);
   }
 
