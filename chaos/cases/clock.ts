@@ -56,16 +56,15 @@ async function run(stage: Stage, storage: StorageKind): Promise<void> {
     await waitForStart(stage, deployment, id);
     await jumping.jumpTo(random.next() < 0.5 ? HOUR_S : -HOUR_S);
     await recover(stage, deployment, performance.now());
-    // The files of both are downloaded from the process whose clock may be off: it was started last.
-    await checkExports(stage, deployment, () => expected);
     await checkHours(stage, deployment, api, off);
+    // Files are downloaded from the process that was started last, whose clock may be off.
+    await recover(stage, deployment, performance.now());
+    await checkExports(stage, deployment, () => expected);
     const [fileUrl = ''] =
       (await api.read(off.url, id)).exportUrls?.elements.map(({ url }) => url) ?? [];
     if (storage === 's3') await checkPresigned(stage, off, fileUrl);
     await checkExpiry(stage, deployment, id, [right, off], fileUrl);
     await jumping.jumpTo(0);
-    await recover(stage, deployment, performance.now());
-    await checkExports(stage, deployment, () => expected);
   }
   await checkLeftovers(stage, deployment);
 }
