@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Case, Stage } from '../case.ts';
 import type { Api } from '../scene/api.ts';
-import { checkExports, checkLeftovers, countOpen } from '../scene/check.ts';
+import { checkExports, checkLeftovers, countOpen, isOpen } from '../scene/check.ts';
 import { Deployment } from '../scene/deployment.ts';
 import { createExport, readStatus } from '../scene/exports.ts';
 import { findGrowth, readMemoryMb } from '../scene/memory.ts';
@@ -49,8 +49,7 @@ async function run(stage: Stage): Promise<void> {
   const customer = async (api: Api): Promise<void> => {
     while (left-- > 0) {
       const id = await createExport(deployment, api);
-      const hasEnded = async (): Promise<boolean> =>
-        !['PENDING', 'IN_PROGRESS'].includes(await readStatus(deployment, id));
+      const hasEnded = async (): Promise<boolean> => !isOpen(await readStatus(deployment, id));
       await requireInTime(`export ${id} ends`, hasEnded, END_S, stage.signal);
     }
   };

@@ -9,6 +9,7 @@ import { loads } from './loads.ts';
 import { postgresRestart } from './postgres-restart.ts';
 import { S3_CASES } from './s3-faults.ts';
 import { serverKill } from './server-kill.ts';
+import { STANDBY_CASES } from './standby.ts';
 import { workerKill } from './worker-kill.ts';
 import { workerStop } from './worker-stop.ts';
 
@@ -24,6 +25,7 @@ export const CASES: readonly Case[] = [
   clock('directory'),
   creates,
   loads,
+  ...STANDBY_CASES,
   workerKill('s3'),
   ...S3_CASES,
   clock('s3'),

@@ -26,7 +26,11 @@ export class SmallDisk implements AsyncDisposable {
   /** Leaves so many bytes free. */
   async fill(leaving: number): Promise<void> {
     const { bavail, bsize } = await statfs(this.#directory);
-    await writeFile(this.#ballast, Buffer.alloc(Math.max(0, bavail * bsize - leaving)));
+    const ballast = Buffer.alloc(Math.max(0, bavail * bsize - leaving));
+    await writeFile(this.#ballast, ballast).catch((error: NodeJS.ErrnoException) => {
+      // An export that wrote meanwhile left less room than there was: the disk is as full as it can be.
+      if (error.code !== 'ENOSPC') throw error;
+    });
   }
 
   async free(): Promise<void> {

@@ -10,14 +10,15 @@ const PIECE_BYTES = 16 * 1024;
 
 /** A link to a server on this machine, which breaks and slows down on demand. */
 export class TcpProxy implements AsyncDisposable {
-  readonly #target: number;
+  /** The port that new connections lead to. */
+  target: number;
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;
   #state: LinkState = 'open';
   #changed = Promise.withResolvers<void>();
 
   private constructor(target: number) {
-    this.#target = target;
+    this.target = target;
     this.#server = createServer({ allowHalfOpen: true }, (inbound) => this.#relay(inbound));
   }
 
@@ -44,7 +45,7 @@ export class TcpProxy implements AsyncDisposable {
       inbound.destroy();
       return;
     }
-    const outbound = connect({ port: this.#target, host: '127.0.0.1', allowHalfOpen: true });
+    const outbound = connect({ port: this.target, host: '127.0.0.1', allowHalfOpen: true });
     for (const [one, other] of [
       [inbound, outbound],
       [outbound, inbound],

@@ -25,6 +25,10 @@ export type FindExpected = (
   id: string,
 ) => ExpectedFiles;
 
+export function isOpen(status: string): boolean {
+  return status === 'PENDING' || status === 'IN_PROGRESS';
+}
+
 /** Exports that have not ended. */
 export async function countOpen(deployment: Deployment): Promise<number> {
   const [row] = await deployment.query<{ open: number }>(
@@ -65,7 +69,7 @@ export async function checkExports(
   const { tally } = stage;
   const rows = await deployment.query<ExportRow>(
     `SELECT id, merchant_id AS merchant, status, failure_code AS failure FROM tillroll.exports
-     WHERE status NOT IN ('PENDING', 'IN_PROGRESS')`,
+     ORDER BY sequence`,
   );
   const known = new Set(rows.map(({ id }) => id));
   for (const id of deployment.accepted) {
@@ -75,7 +79,7 @@ export async function checkExports(
     }
   }
   for (const row of rows) {
-    if (deployment.checked.has(row.id)) continue;
+    if (deployment.checked.has(row.id) || isOpen(row.status)) continue;
     deployment.checked.add(row.id);
     tally.checked++;
     await checkExport(stage, deployment, row, findExpected, allowed);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { removeEmbeddedPostgres } from '@tillroll/postgres';
+import type { Node } from '../../packages/server/test/integration/node.ts';
 import { runCommand } from '../../scripts/server-process.ts';
 import type { StorageKind, Stage } from '../case.ts';
 import { S3Proxy } from '../faults/s3-proxy.ts';
@@ -19,6 +20,10 @@ export interface DeploymentOptions {
   /** `embedded`: processes start the PostgreSQL of the data directory. */
   readonly database?: 'shared' | 'embedded';
   readonly settings?: Readonly<Record<string, string>>;
+  /** A PostgreSQL of the case's own, in place of the shared one. */
+  readonly node?: Node;
+  /** The port at which exports read the same database on another server. */
+  readonly sourcePort?: number;
   /** Prepares the directory of the files, such as by a mount, which is disposed of at the end. */
   readonly prepareDirectory?: (directory: string) => Promise<AsyncDisposable>;
   /** Processes reach PostgreSQL through a link that `setLink` breaks, unless they get `directUrl`. */
@@ -41,6 +46,7 @@ export class Deployment implements AsyncDisposable {
   /** The address of the database past the link. */
   directUrl = '';
   #link: TcpProxy | null = null;
+  #database = '';
   readonly #stage: Stage;
   readonly #settings: Record<string, string> = {};
   readonly #roles: Role[] = [];
@@ -68,7 +74,7 @@ export class Deployment implements AsyncDisposable {
   }
 
   async #prepare(options: DeploymentOptions): Promise<void> {
-    const { storage, database = 'shared', settings, isLinked = false, isProxied = false } = options;
+    const { storage, database = 'shared', settings, isProxied = false } = options;
     this.#ends.push(() => rm(this.directory, { recursive: true, force: true, maxRetries: 5 }));
     const name = `chaos_${Date.now().toString(36)}${process.pid}`;
     this.store =
@@ -77,7 +83,7 @@ export class Deployment implements AsyncDisposable {
         : await this.#prepareDirectory(options);
     this.isEmbedded = database === 'embedded';
     if (this.isEmbedded) this.#ends.push(() => removeEmbeddedPostgres(this.#dataDirectory('all')));
-    else await this.#prepareDatabase(name, isLinked);
+    else await this.#prepareDatabase(name, options);
     Object.assign(this.#settings, {
       TILLROLL_MAX_OPEN_EXPORTS: '1000',
       TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT: '1000',
@@ -104,22 +110,39 @@ export class Deployment implements AsyncDisposable {
     return makeS3Store(ceph, name, proxy.endpoint);
   }
 
-  async #prepareDatabase(name: string, isLinked: boolean): Promise<void> {
-    const node = await this.#stage.servers.postgres();
+  async #prepareDatabase(name: string, options: DeploymentOptions): Promise<void> {
+    const { isLinked = false, sourcePort } = options;
+    const node = options.node ?? (await this.#stage.servers.postgres());
     await node.administer(`CREATE DATABASE ${name} TEMPLATE template0`);
-    this.#ends.push(async () => {
-      await node.administer(`DROP DATABASE ${name} WITH (FORCE)`);
-    });
-    this.#connect({ connectionString: node.url(name) });
+    if (!options.node) {
+      this.#ends.push(async () => {
+        await node.administer(`DROP DATABASE ${name} WITH (FORCE)`);
+      });
+    }
+    this.#database = name;
     this.directUrl = node.url(name);
-    const url = new URL(this.directUrl);
+    this.connectTo(node);
+    let port = node.port;
     if (isLinked) {
       const link = await TcpProxy.start(node.port);
       this.#ends.push(() => link[Symbol.asyncDispose]());
       this.#link = link;
-      url.port = String(link.port);
+      port = link.port;
     }
-    this.#settings['DATABASE_URL'] = url.href;
+    this.#settings['DATABASE_URL'] = changePort(this.directUrl, port);
+    if (sourcePort !== undefined)
+      this.#settings['TILLROLL_SOURCE_DATABASE_URL'] = changePort(this.directUrl, sourcePort);
+  }
+
+  /** Opens the suite's own connections to a server, which may have become the primary. */
+  connectTo(node: Node): void {
+    this.#connect({ connectionString: node.url(this.#database) });
+  }
+
+  /** Has new connections of the link lead to another port. */
+  retarget(port: number): void {
+    if (!this.#link) throw new Error('this deployment has no link');
+    this.#link.target = port;
   }
 
   setLink(state: LinkState): void {
@@ -145,6 +168,8 @@ export class Deployment implements AsyncDisposable {
   }
 
   #connect(config: pg.PoolConfig): void {
+    const former = this.#pool;
+    former?.end().catch(() => undefined);
     this.#pool = new pg.Pool({ ...config, max: 4, application_name: 'chaos' });
     // Broken connections are expected here: the next query gets another one.
     this.#pool.on('error', () => undefined);
@@ -227,4 +252,10 @@ export class Deployment implements AsyncDisposable {
     await this.disconnect();
     for (const end of this.#ends.toReversed()) await end();
   }
+}
+
+function changePort(url: string, port: number): string {
+  const changed = new URL(url);
+  changed.port = String(port);
+  return changed.href;
 }

@@ -58,13 +58,13 @@ export class Loading {
   /** The latest generation of which the load was answered 200, and the latest that was sent. */
   acknowledged = 0;
   begun = 0;
-  readonly #api: Api;
+  readonly api: Api;
   readonly #generations: Generations;
   #running: Promise<void>[] = [];
   #isOver = false;
 
   constructor(api: Api, generations: Generations) {
-    this.#api = api;
+    this.api = api;
     this.#generations = generations;
   }
 
@@ -91,7 +91,7 @@ export class Loading {
 
   async #load(url: string): Promise<{ status: number; body: Buffer }> {
     const generation = ++this.begun;
-    const answer = await this.#api.load(url, this.#generations.body(generation));
+    const answer = await this.api.load(url, this.#generations.body(generation));
     if (answer.status === 200) this.acknowledged = Math.max(this.acknowledged, generation);
     return answer;
   }

@@ -1,6 +1,5 @@
 import { makeNode, type Node } from '../../packages/server/test/integration/node.ts';
-import { startCephWithBucket } from '../../packages/server/test/s3-server.ts';
-import type { Ceph } from '../../scripts/ceph.ts';
+import { startCeph, type Ceph } from '../../scripts/ceph.ts';
 
 /** Servers that cases share: each is started when the first case needs it. */
 export class Servers implements AsyncDisposable {
@@ -15,7 +14,7 @@ export class Servers implements AsyncDisposable {
 
   /** Ceph's gateway with the bucket. */
   ceph(): Promise<Ceph> {
-    this.#ceph ??= startCephWithBucket();
+    this.#ceph ??= startCeph();
     return this.#ceph;
   }
 

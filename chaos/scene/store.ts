@@ -2,12 +2,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
-import {
-  BUCKET,
-  credentials,
-  storageUrl,
-  type S3Server,
-} from '../../packages/server/test/s3-server.ts';
+import { BUCKET, makeCredentials, makeStorageUrl, type S3Server } from '../../scripts/s3.ts';
 
 /** The place of a deployment's files, seen from outside the service. */
 export interface Store {
@@ -46,8 +41,8 @@ export function makeS3Store(server: S3Server, prefix: string, endpoint = server.
   const below = { Bucket: BUCKET, Prefix: `${prefix}/` };
   return {
     environment: {
-      TILLROLL_STORAGE_URL: storageUrl({ ...server, endpoint }, prefix),
-      ...credentials(server),
+      TILLROLL_STORAGE_URL: makeStorageUrl(server, prefix, endpoint),
+      ...makeCredentials(server),
     },
     async list() {
       const keys: string[] = [];
