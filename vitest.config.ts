@@ -12,6 +12,7 @@ export default defineConfig({
             'examples/**/*.test.ts',
             'scripts/*.test.ts',
             'attack/test/*.test.ts',
+            'chaos/test/*.test.ts',
           ],
           testTimeout: 30_000,
         },

@@ -222,9 +222,16 @@ export class BossQueue {
   /** Starts taking jobs. @param concurrency exports at once in this process. */
   async work(handlers: JobHandlers, concurrency: number): Promise<void> {
     for (let n = 1; n <= concurrency; n++) await this.#workRuns(handlers, n);
-    await this.#boss.work<JobData>(EXPIRE, { pollingIntervalSeconds: 1 }, async ([job]) => {
-      if (job) await handlers.expire(job.data);
-    });
+    const expiring: string = await this.#boss.work<JobData>(
+      EXPIRE,
+      { pollingIntervalSeconds: 1 },
+      async ([job]) => {
+        if (!job) return;
+        await handlers.expire(job.data);
+        // A poll takes one job, and many exports may expire at the same time: the next is fetched at once.
+        this.#boss.notifyWorker(expiring);
+      },
+    );
     await this.#boss.work(SWEEP, { pollingIntervalSeconds: 5 }, () => handlers.sweep());
     await this.#boss.schedule(SWEEP, SWEEP_CRON);
     // Sweeps the remains of a crash now, not at the next tick of the schedule.

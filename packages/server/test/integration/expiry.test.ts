@@ -114,6 +114,20 @@ describe('expiry', () => {
       expect((await api.read(done.id)).status).toBe('DONE');
     },
   );
+
+  test('of exports that end together, none waits for the polls of the others', async () => {
+    const count = 30;
+    // Longer than until the sweep of the worker's start, which would delete the files as well.
+    const { url } = await start({}, { TILLROLL_RETENTION: '10s', TILLROLL_WORKERS: '4' });
+    const api = await connectApi(url);
+    await Promise.all(Array.from({ length: count }, () => api.export(FROM, TO)));
+    // A poll a second would take half a minute.
+    const isDeleted = async (): Promise<boolean> => {
+      const { rows } = await place.pool.query('SELECT FROM tillroll.exports WHERE files_deleted');
+      return rows.length === count;
+    };
+    await until('all are on record as deleted', isDeleted, { timeoutMs: 25_000 });
+  });
 });
 
 test('what a crash left in storage is swept when a worker starts; what is needed stays', async () => {

@@ -24,7 +24,7 @@ export interface Node {
   administer(statement: string, database?: string): Promise<pg.QueryResult>;
   put(name: string, content: string | Buffer): Promise<string>;
   start(): Promise<void>;
-  stop(signal?: 'SIGINT' | 'SIGKILL'): Promise<void>;
+  stop(signal?: 'SIGINT' | 'SIGQUIT' | 'SIGKILL'): Promise<void>;
   /** Sends a signal to the postmaster and all of its children. */
   signalAll(signal: NodeJS.Signals): Promise<void>;
   /** A cold copy of its data as a standby of it; both are running afterwards. */

@@ -1,0 +1,113 @@
+import type { Case } from './case.ts';
+import { CASES } from './cases/index.ts';
+import { HELP, parseOptions, type Options } from './options.ts';
+import { Random } from './random.ts';
+import { Servers } from './scene/servers.ts';
+import { readState, writeState } from './state.ts';
+import { formatDetails, formatHeader, formatRow } from './table.ts';
+import { Tally } from './tally.ts';
+import { findFaults, type Row } from './verdict.ts';
+
+/** `npm run chaos`: see docs/chaos.md. */
+
+const EXIT_USAGE = 2;
+
+/** @throws for a name that no case has. */
+function choose({ short, cases }: Options): Case[] {
+  for (const name of cases)
+    if (!CASES.some((each) => each.name === name))
+      throw new Error(`no case is named "${name}": see --list`);
+  if (cases.length > 0) return CASES.filter(({ name }) => cases.includes(name));
+  return CASES.filter(({ runs }) => !short || runs.short > 0);
+}
+
+async function runCase(
+  each: Case,
+  servers: Servers,
+  { short, seed }: Options,
+  signal: AbortSignal,
+): Promise<Row> {
+  const { name, boundS } = each;
+  const started = performance.now();
+  const tally = new Tally();
+  const runs = short ? Math.max(1, each.runs.short) : each.runs.long;
+  const random = new Random(`${seed} ${name}`);
+  const skipped = each.findObstacle?.() ?? null;
+  let broken: string | null = null;
+  try {
+    if (skipped === null)
+      await each.run({ runs, isShort: short, random, servers, tally, signal, boundS });
+  } catch (error) {
+    signal.throwIfAborted();
+    broken = describe(error);
+  }
+  const seconds = (performance.now() - started) / 1000;
+  return { name, wanted: runs, boundS, seconds, skipped, broken, ...tally.counts() };
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message} (${describe(error.cause)})`;
+}
+
+function print(row: Row): void {
+  console.log([formatRow(row), ...formatDetails(row)].join('\n'));
+}
+
+async function run(given: Options, signal: AbortSignal): Promise<boolean> {
+  const former = given.resume ? await readState(given.state) : null;
+  const usable = former?.isShort === given.short ? former : null;
+  const options = { ...given, seed: usable?.seed ?? given.seed };
+  const passed = (usable?.rows ?? []).filter((row) => findFaults(row).length === 0);
+  const { seed, short: isShort, state } = options;
+  console.log(`seed ${seed}\n\n${formatHeader()}`);
+  const rows: Row[] = [];
+  await using servers = new Servers();
+  for (const each of choose(options)) {
+    signal.throwIfAborted();
+    const known = passed.find(({ name, skipped }) => name === each.name && skipped === null);
+    const row = known ?? (await runCase(each, servers, options, signal));
+    rows.push(row);
+    print(row);
+    const others = passed.filter(({ name }) => !rows.some((done) => done.name === name));
+    await writeState(state, { isShort, seed, rows: [...rows, ...others] });
+  }
+  const failed = rows.filter((row) => findFaults(row).length > 0);
+  const skipped = rows.filter((row) => row.skipped !== null);
+  console.log(`\n${[formatHeader(), ...rows.map(formatRow)].join('\n')}`);
+  console.log(
+    `${rows.length - failed.length - skipped.length} of ${rows.length} cases pass, ${skipped.length} skipped; seed ${seed}`,
+  );
+  return failed.length === 0;
+}
+
+async function main(): Promise<number> {
+  let options: Options;
+  try {
+    options = parseOptions(process.argv.slice(2));
+    choose(options);
+  } catch (error) {
+    console.error(`chaos: ${describe(error)}\n\n${HELP}`);
+    return EXIT_USAGE;
+  }
+  if (options.help) {
+    console.log(HELP);
+    return 0;
+  }
+  if (options.list) {
+    for (const { name, about, runs } of CASES)
+      console.log(`${name.padEnd(17)}${runs.short > 0 ? 'short ' : '      '}${about}`);
+    return 0;
+  }
+  const stopping = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.once(name, () => stopping.abort(new Error(`interrupted by ${name}`)));
+  try {
+    return (await run(options, stopping.signal)) ? 0 : 1;
+  } catch (error) {
+    console.error(`chaos: ${describe(error)}`);
+    return 1;
+  }
+}
+
+process.exitCode = await main();
