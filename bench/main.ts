@@ -181,9 +181,9 @@ async function upload(url: string, merchant: string, token: string, file: string
     throw new Error(`ingest answered ${response.status} ${JSON.stringify(counts)}`);
 }
 
-/** `service`, `polls`, `client`, `storage` or `workers`: that part alone. */
-const ONLY = process.env['BENCH_ONLY'];
-const measures = (part: string): boolean => ONLY === undefined || ONLY === part;
+/** Parts to measure, of `service`, `polls`, `client`, `storage` and `workers`, comma-separated; unset: all. */
+const ONLY = process.env['BENCH_ONLY']?.split(',');
+const measures = (part: string): boolean => ONLY === undefined || ONLY.includes(part);
 
 const bench = await createBench();
 try {
