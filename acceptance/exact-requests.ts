@@ -7,7 +7,7 @@ import tls from 'node:tls';
 export interface Answer {
   status: number;
   headers: Headers;
-  /** As sent: a content encoding is not undone. */
+  /** The bytes as sent: a content encoding is not decoded. */
   bytes: Buffer;
   text: string;
 }

@@ -25,7 +25,7 @@ export interface Place {
 
 export async function makePlace(): Promise<Place> {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'tillroll-acceptance-'));
-  // As root, PostgreSQL runs as another user: where that one may enter, its files stay here too.
+  // PostgreSQL does not run as root. When the user that it runs as may enter this directory, its files stay here, too.
   await chmod(dataDir, 0o755);
   const log = `${dataDir}.log`;
   return {

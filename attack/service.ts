@@ -24,7 +24,7 @@ export class Service {
 
   static async create(): Promise<Service> {
     const directory = await mkdtemp(join(tmpdir(), 'tillroll-attack-'));
-    // As root, PostgreSQL runs as another user: where that one may enter, its files stay here too.
+    // PostgreSQL does not run as root. When the user that it runs as may enter this directory, its files stay here, too.
     await chmod(directory, 0o755);
     return new Service(directory, await findPort());
   }

@@ -23,7 +23,7 @@ interface Package {
   modules: Readonly<Record<string, May>>;
   /** The packages of ours that only some modules may import, and those; every module may import the contract. */
   ours: Readonly<Record<string, readonly string[]>>;
-  /** Why no other package of ours may be imported. */
+  /** The reason why no other package of ours may be imported, for the message. */
   knows: string;
 }
 
@@ -138,7 +138,7 @@ function betweenModules(own: Package, module: string, to: string): string | unde
     : `${module} must not import ${to}`;
 }
 
-/** Why a module must not import a file, given relative to the root of the checkout. */
+/** Returns why a module must not import a file, given relative to the root of the checkout. */
 function refuseFile(name: string, module: string, target: string): string | undefined {
   const own = PACKAGES[name] as Package;
   if (isIn(target, `${name}/src`))
@@ -149,7 +149,7 @@ function refuseFile(name: string, module: string, target: string): string | unde
     : `${module} must not import ${target}, which is not in the package`;
 }
 
-/** Why a module must not import a package, ours or another. */
+/** Returns why a module must not import a package, ours or another. */
 function refusePackage(name: string, module: string, target: string): string | undefined {
   const own = PACKAGES[name] as Package;
   if (target === CONTRACT)
@@ -174,7 +174,7 @@ function findModule(file: string): { name: string; module: string } | undefined 
 }
 
 /**
- * Why `file` must not import `specifier`, or undefined when it may.
+ * Returns why `file` must not import `specifier`, or undefined when it may.
  * @param file relative to the root of the checkout, with `/`.
  */
 function refusal(file: string, specifier: string): string | undefined {

@@ -10,7 +10,7 @@ const ROUND_MS = 10_000;
 const LOADED_TIME = TO + 1;
 
 export interface Rounds {
-  /** Of those that succeeded, ms. */
+  /** Durations of the rounds that succeeded, ms. */
   readonly latencies: number[];
   /** The step that failed, and how. */
   readonly failures: string[];

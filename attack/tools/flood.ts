@@ -36,11 +36,11 @@ export async function pipeline(
 
 export interface Hammer {
   readonly connections: number;
-  /** How many texts are sent a second, over all connections. */
+  /** Texts sent a second, over all connections. */
   readonly perSecond: number;
-  /** How many addresses the connections come from; 4 by default. */
+  /** Number of addresses that the connections come from; 4 by default. */
   readonly addresses?: number;
-  /** How many answers a text has; 1 by default. */
+  /** Number of answers that a text gets; 1 by default. */
   readonly answers?: number;
 }
 

@@ -40,7 +40,7 @@ export async function measureClient(bench: Bench, url: string, what: ClientBench
     const ofLarge = await peakOfPull(connection, directory);
     reportMemory('peak memory of a pull', [small, large], [ofSmall, ofLarge]);
     await measureParquet(connection, directory, large, Math.min(3, rounds));
-    // As many objects as make a pull of a few seconds.
+    // Pulls a number of objects that takes a few seconds.
     if (large > 30_000) await measureKills(smallConnection, directory, small, KILLS);
     else await measureKills(connection, directory, large, KILLS);
   } finally {

@@ -20,7 +20,7 @@ function shownAt(utcMs: number): Record<Part, string> {
   return Object.fromEntries(parts) as Record<Part, string>;
 }
 
-/** How far the local clock is ahead of UTC at an instant. */
+/** Computes how far the local clock is ahead of UTC at an instant, ms. */
 function offsetAt(utcMs: number): number {
   const { year, month, day, hour, minute, second } = shownAt(utcMs);
   const local = Date.UTC(+year, +month - 1, +day, +hour, +minute, +second);

@@ -12,7 +12,7 @@ test('a large buffer is freed', () => {
 });
 
 test('memory that other buffers use, too, is left alone', () => {
-  // Of all sizes that come from a shared pool, in each place of it.
+  // Buffers of all sizes that come from a shared pool, at every position in it.
   const buffers = Array.from({ length: 20_000 }, (_, i) =>
     Buffer.allocUnsafe(1 + ((i * 37) % (Buffer.poolSize / 2 + 64))).fill(i % 251),
   );

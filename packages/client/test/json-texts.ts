@@ -148,7 +148,7 @@ const MAX_AMOUNT = 2n ** 63n - 1n;
 function readAmount(member: unknown): number | bigint | null {
   if (member === undefined || member === null) return null;
   if (!(member instanceof JsonNumber)) return Number.NaN;
-  // As a fraction of whole numbers, whatever exponent a generator writes.
+  // Computes a fraction of whole numbers, whatever exponent a generator writes.
   const [, sign = '', whole = '', fraction = '', exponent = '0'] =
     /^(-?)(\d+)\.?(\d*)(?:e([+-]?\d+))?$/i.exec(member.source) ?? [];
   const digits = BigInt(`${sign}${whole}${fraction}`);

@@ -50,7 +50,7 @@ const SCENARIOS: [string, Partial<PullOptions>, Faults][] = [
 interface Scenario {
   fake: FakeServerProcess;
   how: Partial<PullOptions>;
-  /** For output directories. */
+  /** Holds the output directories. */
   directory: string;
   /** The state that a pull begins with: a copy of this directory, or nothing. */
   base?: string;

@@ -95,7 +95,7 @@ describe('a lease', () => {
     const lease = await acquire(out);
     await fs.rm(lock);
     await expect(lease.check()).rejects.toMatchObject({ code: 'LOCKED' });
-    // For good: another process may have worked meanwhile.
+    // The lease stays lost, because another process may have worked meanwhile.
     await expect(lease.check()).rejects.toMatchObject({ code: 'LOCKED' });
   });
 

@@ -160,7 +160,7 @@ describe('a later pull', () => {
         if (error instanceof ExportError && error.code === 'USAGE') continue;
         throw error;
       }
-      // As a pull does: exports that the plan does not continue are forgotten.
+      // Forgets exports that the plan does not continue, as a pull does.
       const kept = planned.months.flatMap(({ ranges }) => ranges.map(({ exportId }) => exportId));
       directory.exports = directory.exports.filter(({ id }) => kept.includes(id));
       for (const [i, month] of planned.months.entries()) {

@@ -28,7 +28,7 @@ const ajv = new Ajv2020({
 const isValid = ajv.compile(schema);
 
 export function faults(receipt: unknown): string[] {
-  // As it stands in the file.
+  // Validates the receipt as the file has it: JSON omits undefined members.
   isValid(JSON.parse(JSON.stringify(receipt)));
   return (isValid.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`);
 }

@@ -46,7 +46,7 @@ export const RETRY = { baseMs: 5, capMs: 50 };
 /** A fake server, clients of it and a directory to pull into. Checks what must hold whatever happens. */
 export class Scene implements AsyncDisposable {
   readonly fake: FakeServer;
-  /** For output directories. */
+  /** Holds the output directories. */
   readonly directory: string;
   /** Waits that pulls reported, each with its remaining time when it was reported, in ms. */
   readonly waits: (Waiting & { ms: number })[] = [];

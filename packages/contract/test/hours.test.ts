@@ -55,7 +55,7 @@ function walkTo(week: boolean[], time: number, state: boolean): number | null {
   return null;
 }
 
-/** For every minute of the week, the minutes until `week` turns to `state`; the walk, done backwards. */
+/** Counts, for every minute of the week, the minutes until `week` turns to `state`, walking backwards. */
 function minutesUntil(week: boolean[], state: boolean): (number | null)[] {
   const waits: (number | null)[] = Array.from({ length: WEEK_MINUTES }, () => null);
   let edge: number | null = null;

@@ -19,7 +19,7 @@ function describeRefusal(body: unknown): string {
   return parsed.details;
 }
 
-/** As a server sees a body: out of JSON. */
+/** Parses a request from JSON, as a server does. */
 function fromJson(json: string): ReturnType<typeof parseExportRequest> {
   return parseExportRequest(JSON.parse(json));
 }

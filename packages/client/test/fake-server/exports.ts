@@ -117,7 +117,7 @@ export class FakeExport {
     });
   }
 
-  /** As create and read show it. @param mint gives a file's URL. */
+  /** Returns the export as create and read show it. @param mint returns a file's URL. */
   show(mint: (position: number) => string, faults: FaultBook, subject: Subject): ExportObject {
     const { type, startTime, endTime } = this.request;
     const status = (subject.kind === 'create' ? 'PENDING' : this.status) as ExportStatus;

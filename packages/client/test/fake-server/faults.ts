@@ -4,7 +4,7 @@ import type { ExportType } from '@tillroll/contract';
 export type RequestKind = 'create' | 'read' | 'list' | 'availability' | 'file';
 
 /**
- * How often a fault strikes; without any of these, always. Faults `on` requests, and those of the
+ * Limits how often a fault strikes; without any of these, it always does. Faults `on` requests, and those of the
  * answer to a read, count requests; those of an export count exports as they are created.
  */
 export interface When {
@@ -139,7 +139,7 @@ export interface FaultKinds {
 
   // --- the files of an export (decided as it is created; `files` describes what is served) -----
 
-  /** How its files are written; see the names. */
+  /** Writes the files of the export in another layout; see the names. */
   layout: When & { how: Layout };
 
   // --- a file on its way (`files` describes what it should have been) ---------------------------
@@ -209,7 +209,7 @@ export interface Subject {
   position?: number | undefined;
   /** The status of the export it shows. */
   inStatus?: string;
-  /** How far the clock of the answer is off. */
+  /** Difference of the clock of the answer from the right time. */
   offsetMs: number;
   /** The names of those that did. */
   readonly struck: string[];

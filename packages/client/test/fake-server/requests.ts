@@ -18,7 +18,7 @@ export interface RequestRecord {
   status: number;
   exportId?: string | undefined;
   type?: ExportType | undefined;
-  /** Of a file in its export, from 0. */
+  /** Position of a file in its export, from 0. */
   position?: number | undefined;
   /** The body of a create. */
   body?: string;
@@ -32,18 +32,18 @@ export interface RequestRecord {
   /** The faults that struck. */
   faults: readonly string[];
   outcome?: Outcome;
-  /** Of the body, as encoded. */
+  /** Bytes of the body, as encoded. */
   bytesSent: number;
 }
 
-/** How many of the requests were under way at once, at the most. */
+/** Counts the most requests that were in progress at once. */
 export function mostAtOnce(requests: readonly RequestRecord[]): number {
   const together = (time: number): number =>
     requests.filter(({ at, endedAt = Infinity }) => at <= time && time < endedAt).length;
   return Math.max(0, ...requests.map(({ at }) => together(at)));
 }
 
-/** How many of the requests began within any one second, at the most. */
+/** Counts the most requests that began within any one second. */
 export function mostPerSecond(requests: readonly RequestRecord[]): number {
   const within = (from: number): number =>
     requests.filter(({ at }) => from <= at && at < from + 1000).length;

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Answer } from './answer.ts';
 import type { FaultBook, FaultKinds, Spot, Subject } from './faults.ts';
 
-/** How an answer ended: all of it sent, or what became of its connection. */
+/** The end of an answer: all of it was sent, or what happened to its connection. */
 export type Outcome = 'sent' | 'reset' | 'stalled' | 'closed' | 'left';
 
 /** The bytes so far must reach the client before a reset throws away what is under way. */

@@ -17,7 +17,7 @@ import { send } from './send.ts';
 import { inTransit } from './transit.ts';
 
 export interface FakeServerOptions {
-  /** How many are generated; default 0. */
+  /** Number of orders to generate; default 0. */
   orders?: number;
   payments?: number;
   /** Objects as JSON texts, instead of generated ones. */
@@ -40,11 +40,11 @@ export interface FakeServerOptions {
   retentionMs?: number;
   /** Exports open at once; default 2. */
   maxOpen?: number;
-  /** Of the 503 for too many open exports; default 1. */
+  /** `Retry-After` of the 503 for too many open exports, seconds; default 1. */
   retryAfterSeconds?: number;
-  /** As in `parseHours`; default `always`. */
+  /** Hours in the form that `parseHours` takes; default `always`. */
   hours?: string;
-  /** As told by availability; default `sandbox`. */
+  /** Region that availability tells; default `sandbox`. */
   region?: string;
   token?: string;
   merchant?: string;
@@ -269,7 +269,7 @@ export class FakeServer implements AsyncDisposable {
     return redirected(raw, { main, elsewhere }, this.#faults, subject);
   }
 
-  /** For tests that run it as a process: see main.ts. */
+  /** Answers tests that run the server as a process: see main.ts. */
   async #control(name: string, body: Buffer, response: http.ServerResponse): Promise<void> {
     const text = body.toString('utf8');
     const [what, type] = name.split('/');

@@ -9,7 +9,7 @@ function encoded(answer: Answer, how: FaultKinds['encoding']['how']): Answer {
   if (!Buffer.isBuffer(body)) return answer;
   const isZipped = headers['content-encoding'] === 'gzip';
   const zipped = isZipped ? body : gzipSync(body);
-  // Of a range there is no more than that.
+  // A range of gzip cannot be inflated: the faults use it as it is.
   const bare = isZipped && answer.status === 200 ? gunzipSync(body) : body;
   const { 'content-encoding': _, ...plain } = headers;
   const marked = { ...headers, 'content-encoding': 'gzip' };

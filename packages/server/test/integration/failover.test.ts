@@ -90,7 +90,7 @@ test('a node that becomes read-only under open connections: no 500, and the next
   expect(await ready()).toBe(200);
   await caughtUp();
 
-  // As tools that manage a failover fence the node that was the primary: its sessions stay.
+  // Fences the old primary as tools for failover do: its sessions stay.
   await primary.administer("ALTER SYSTEM SET default_transaction_read_only = 'on'");
   await primary.administer('SELECT pg_reload_conf()');
   await until('it is fenced', async () => {
@@ -172,7 +172,7 @@ test('a PostgreSQL that is stopped: every answer comes, /ready at once, and it r
   await createMany(20);
   await primary.signalAll('SIGSTOP');
   const statuses = createMany(20);
-  // As it answers the last result, a probe never waits for the database.
+  // A probe answers the last result, and so never waits for the database.
   await until('it is not ready', async () => (await ready()) === 503, { timeoutMs: 30_000 });
   expect((await fetch(`${service.url}/v3/availability`)).status).toBe(200);
   expect([...(await statuses).keys()]).toEqual([503]);

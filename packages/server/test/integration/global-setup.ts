@@ -21,7 +21,7 @@ declare module 'vitest' {
 
 export default async function start(project: TestProject): Promise<() => Promise<void>> {
   const dataDir = await mkdtemp(join(tmpdir(), 'tillroll-integration-'));
-  // As root PostgreSQL runs as another user, who must be able to enter.
+  // PostgreSQL does not run as root. The user that it runs as must be able to enter this directory.
   await chmod(dataDir, 0o755);
   const remove = async (): Promise<void> => {
     await removeEmbeddedPostgres(dataDir);

@@ -113,7 +113,7 @@ describe('bodies', () => {
     const before = await memory();
     const head = post('Transfer-Encoding: chunked\r\n');
     const holding = await Promise.all(Array.from({ length: 100 }, () => open()));
-    // How few parts are held is tested in incoming.test.ts; this is the budget of the whole, with garbage.
+    // Tests the budget of the whole process, garbage included. The number of parts held is tested in incoming.test.ts.
     for (const raw of holding) raw.send(head + '1\r\nx\r\n'.repeat(4_000));
     const full = await open();
     full.send(head + '1\r\nx\r\n'.repeat(60_000));

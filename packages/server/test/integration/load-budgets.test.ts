@@ -168,7 +168,7 @@ describe('budgets', () => {
     const holder = new pg.Client(place.databaseUrl);
     await holder.connect();
     try {
-      // As another process that merges would.
+      // Takes the lock that another process holds while it merges.
       const lock = [LOCKS.MERGE, 'tillroll.orders', 'busy'];
       await holder.query("SELECT pg_advisory_lock($1, hashtext($2 || ' ' || $3))", lock);
       // One connection: whoever waits with it would stop the others.

@@ -8,7 +8,7 @@ import { until } from './until.ts';
 interface Sent {
   id: string;
   method: string;
-  /** As it went over the wire. */
+  /** The path as it was sent. */
   path: string;
   status: number;
 }

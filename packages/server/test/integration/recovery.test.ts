@@ -191,7 +191,7 @@ test.concurrent('a worker that wakes while the next one runs does not disturb it
   });
 });
 
-/** When the worker of the running job last said that it lives, in ms. */
+/** Reads the time of the last heartbeat of the running job's worker, ms. */
 async function lastHeartbeat(place: Place): Promise<number> {
   const { rows } = await place.pool.query<{ at: Date | null; state: string }>(
     `SELECT heartbeat_on AS at, state::text FROM tillroll_queue.job WHERE name = 'run-export'`,

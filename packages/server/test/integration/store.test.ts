@@ -36,7 +36,7 @@ function bind(name: string): Promise<string> {
   return bindStore(place.pool, storageAt(name));
 }
 
-/** As a process does it: with connections of its own. */
+/** Binds the store with its own connections, as a separate process does. */
 async function bindApart(name: string): Promise<string> {
   const pool = createPool({ connectionString: place.databaseUrl }, 2, () => undefined);
   try {
