@@ -2,7 +2,14 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { Assembly } from '../src/assemble/assembly.ts';
-import { Bench, countSales, elements, expectedFor, joinLines, sale } from './assembly-scene.ts';
+import {
+  AssemblyScene,
+  countSales,
+  elements,
+  expectedFor,
+  joinLines,
+  sale,
+} from './assembly-scene.ts';
 import { catchFailure } from './scene.ts';
 
 describe('a bad part', () => {
@@ -17,40 +24,40 @@ describe('a bad part', () => {
     ['a page of HTML', '<html></html>', /./],
     ['gzip that is cut', gzipSync(content).subarray(0, -4), /its gzip data is damaged/],
   ])('%s: nothing of it is kept, and it may be added again', async (_name, served, message) => {
-    const bench = new Bench();
+    const scene = new AssemblyScene();
     const before = [sale('X', -2), sale('Y', -1)];
     const after = [sale('Z', 5)];
-    const assembly = await Assembly.begin(bench.job());
-    await assembly.add(bench.part('E', before));
+    const assembly = await Assembly.begin(scene.job());
+    await assembly.add(scene.part('E', before));
     const expected = expectedFor(content, 2);
-    const bad = { ...bench.part('E', [], served), expected };
+    const bad = { ...scene.part('E', [], served), expected };
     for (let i = 0; i < 2; i++)
       expect((await catchFailure(assembly.add(bad), 'BAD_FILE')).message).toMatch(message);
-    await assembly.add({ ...bench.part('E', good), expected });
-    await assembly.add(bench.part('E', after));
+    await assembly.add({ ...scene.part('E', good), expected });
+    await assembly.add(scene.part('E', after));
     const file = await assembly.finish();
-    expect(bench.lines()).toBe(joinLines([...before, ...good, ...after]));
+    expect(scene.lines()).toBe(joinLines([...before, ...good, ...after]));
     expect(file.tally).toEqual(countSales([...before, ...good, ...after]));
   });
 
   test('that is missing', async () => {
-    const bench = new Bench();
-    const assembly = await Assembly.begin(bench.job());
-    const missing = { path: join(bench.folder, 'none'), exportId: 'E', expected: undefined };
+    const scene = new AssemblyScene();
+    const assembly = await Assembly.begin(scene.job());
+    const missing = { path: join(scene.folder, 'none'), exportId: 'E', expected: undefined };
     expect((await catchFailure(assembly.add(missing), 'BAD_FILE')).message).toBe('it is missing');
     await assembly.abort();
   });
 
   test('that is too large to be read whole is checked as a stream', async () => {
-    const bench = new Bench();
+    const scene = new AssemblyScene();
     const note = 'x'.repeat(1_000_000);
     const large = Array.from({ length: 12 }, (_, i) => sale(`L${i}`, i, { note }));
     const text = elements(large);
-    const assembly = await Assembly.begin(bench.job());
-    const altered = bench.part('E', [], `${text.slice(0, -9)}y${text.slice(-8)}`);
+    const assembly = await Assembly.begin(scene.job());
+    const altered = scene.part('E', [], `${text.slice(0, -9)}y${text.slice(-8)}`);
     await catchFailure(assembly.add({ ...altered, expected: expectedFor(text, 12) }), 'BAD_FILE');
-    await assembly.add({ ...bench.part('E', large), expected: expectedFor(text, 12) });
+    await assembly.add({ ...scene.part('E', large), expected: expectedFor(text, 12) });
     await assembly.finish();
-    expect(bench.lines()).toBe(joinLines(large));
+    expect(scene.lines()).toBe(joinLines(large));
   });
 });

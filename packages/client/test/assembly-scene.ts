@@ -19,7 +19,7 @@ export function sale(id: string, at: number, more: Partial<Sale> = {}): Sale {
 }
 
 /** Parts and files of one test, in a folder of its own. */
-export class Bench {
+export class AssemblyScene {
   readonly folder = temporary();
   readonly output = join(this.folder, 'lines');
   readonly ids = join(this.folder, 'ids');

@@ -166,7 +166,11 @@ export const JANUARY = [
 ] as const;
 
 /** February's orders, as `commitMonths` takes them. */
-export const FEBRUARY = ['ORDERS', '2026-02', [sale('C', '2026-02')]] as const;
+export const FEBRUARY = [
+  'ORDERS',
+  '2026-02',
+  [sale('C', '2026-02'), sale('D', '2026-02', 9)],
+] as const;
 
 /** Reads the published files of a directory. @returns their content by path */
 export function publishedIn(out: string): Record<string, string> {

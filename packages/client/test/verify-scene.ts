@@ -2,20 +2,8 @@
 
 import { expect } from 'vitest';
 import { verify } from '../src/directory/verify.ts';
-import { commitMonths, openDirectory, sale } from './directory-scene.ts';
+import { commitMonths, FEBRUARY, JANUARY, openDirectory } from './directory-scene.ts';
 import { temporary } from './output-directory.ts';
-
-export const JANUARY = [
-  'ORDERS',
-  '2026-01',
-  [sale('A', '2026-01'), sale('B', '2026-01', 9)],
-] as const;
-
-export const FEBRUARY = [
-  'ORDERS',
-  '2026-02',
-  [sale('C', '2026-02'), sale('D', '2026-02', 9)],
-] as const;
 
 export const LINES = 'orders/2026-01.jsonl';
 

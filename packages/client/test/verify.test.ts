@@ -12,10 +12,17 @@ import {
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { verify } from '../src/directory/verify.ts';
-import { commitMonths, JSONL, openDirectory, readState } from './directory-scene.ts';
+import {
+  commitMonths,
+  FEBRUARY,
+  JANUARY,
+  JSONL,
+  openDirectory,
+  readState,
+} from './directory-scene.ts';
 import { temporary } from './output-directory.ts';
 import { catchFailure } from './scene.ts';
-import { faultsIn, FEBRUARY, JANUARY, LINES, makeDirectory, OTHER_LINES } from './verify-scene.ts';
+import { faultsIn, LINES, makeDirectory, OTHER_LINES } from './verify-scene.ts';
 
 describe('a sound directory', () => {
   test.each(['jsonl', 'csv', 'parquet'] as const)('of %s has no faults', async (format) => {
