@@ -10,7 +10,7 @@ import { startSlowLink } from './slow-link.ts';
 
 const ORDERS = 50_000;
 const EXPORTS = 20;
-/** For the slow source, where each takes about 15 s. */
+/** Exports of the slow source, where each takes about 15 s. */
 const FEW_EXPORTS = 4;
 const SOURCE_BYTES_PER_SECOND = 5_000_000;
 const POLL_MS = 100;

@@ -5,7 +5,7 @@ import type { Tally } from './tally.ts';
 /** Where a case keeps the files of exports. */
 export type StorageKind = 'directory' | 's3';
 
-/** What a case runs with. */
+/** Everything that a case runs with. */
 export interface Stage {
   /** Faults to cause. */
   readonly runs: number;
@@ -24,7 +24,7 @@ export interface Case {
   readonly name: string;
   readonly about: string;
   readonly boundS: number;
-  /** How many faults; a case with none in the short form is not part of it. */
+  /** Number of faults; a case with none in the short form is not part of it. */
   readonly runs: { readonly long: number; readonly short: number };
   /** Tells what this machine lacks for the case, or null. */
   readonly findObstacle?: () => string | null;

@@ -2,7 +2,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Row } from './verdict.ts';
 
-/** What a run has done so far. */
+/** Progress of a run: what it has done so far. */
 export interface State {
   readonly isShort: boolean;
   readonly seed: string;

@@ -14,7 +14,7 @@ export interface Rounds {
   readonly api: Api;
   /** Causes the fault, and resolves when it is over. @param ids the exports under way. */
   readonly fault: (ids: readonly string[]) => Promise<void>;
-  /** What exports of other merchants must hold. */
+  /** Content that exports of other merchants must hold. */
   readonly findOthers?: FindExpected;
 }
 

@@ -49,7 +49,7 @@ async function run(stage: Stage, storage: StorageKind): Promise<void> {
     const landed = killed.filter((each) => each !== null);
     if (landed.length === 0) misses++;
     tally.runs += landed.length;
-    // As a supervisor does, the moment that they are gone.
+    // Starts them again as soon as they are gone, as a supervisor does.
     await startWorkers(deployment, width);
     await Promise.all(landed.map((each) => checkNotice(stage, deployment, each)));
     await recover(stage, deployment, lastOf(landed.map(({ at }) => at)));

@@ -9,7 +9,7 @@ import {
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 
-/** What the S3 server in front of the service does wrong. */
+/** Faults of the S3 server in front of the service. */
 export type S3Fault =
   /** It answers every request with an error. */
   | { readonly kind: 'answer'; readonly status: 403 | 500 | 503; readonly code: string }

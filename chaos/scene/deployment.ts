@@ -61,7 +61,7 @@ export class Deployment implements AsyncDisposable {
 
   static async create(stage: Stage, options: DeploymentOptions): Promise<Deployment> {
     const directory = await mkdtemp(join(tmpdir(), 'tillroll-chaos-'));
-    // As root, PostgreSQL runs as another user: where that one may enter, its files stay here too.
+    // PostgreSQL does not run as root. When the user that it runs as may enter this directory, its files stay here, too.
     await chmod(directory, 0o755);
     const deployment = new Deployment(stage, directory);
     try {

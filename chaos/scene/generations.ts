@@ -49,7 +49,7 @@ export class Generations {
     return Number(digits);
   }
 
-  /** What an export must hold: all of the generation that its first object has. */
+  /** Content that an export must hold: all of the generation that its first object has. */
   readonly findExpected: FindExpected = (_, files) => this.files(this.parse(files));
 }
 

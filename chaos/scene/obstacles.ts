@@ -3,7 +3,7 @@ import { CEPH_PACKAGES, hasCeph } from '../../scripts/ceph.ts';
 import { canMount } from '../../packages/server/test/small-disk.ts';
 import { FAKETIME } from '../faults/clock.ts';
 
-/** What a machine lacks for a case, in one line that says what to do. */
+/** Finds what a machine lacks for a case, in one line that says what to do. */
 
 export function findCephObstacle(): string | null {
   return hasCeph() ? null : `Ceph is not installed: apt-get install ${CEPH_PACKAGES}`;

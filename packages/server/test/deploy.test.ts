@@ -45,7 +45,7 @@ test('docs/operating.md says of each alert what it means and what to do', async 
   expect(rows.map(([, name]) => name)).toEqual(names);
 });
 
-/** For each alert, series of one value a minute that make it fire, and some that do not. */
+/** Series of one value a minute for each alert: some make it fire, and some do not. */
 const CASES: Record<string, { fires: string[]; quiet: string[] }> = {
   TillrollDown: {
     fires: ['up{job="tillroll",instance="a"} 1x10 0x10'],

@@ -1,4 +1,4 @@
-/** What the dashboard and the alerts of deploy/ ask for. */
+/** Lists the metrics that the dashboard and the alerts of deploy/ use. */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 

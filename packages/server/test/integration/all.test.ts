@@ -151,7 +151,7 @@ test('the worker of a killed process gives its exports back and ends', async () 
   expect(await place.files()).toEqual([]);
 });
 
-/** As a terminal sends Ctrl-C: to every process of the group. */
+/** Interrupts every process of the group, as a terminal does for Ctrl-C. */
 function interruptGroup(): void {
   process.kill(-child.pid, 'SIGINT');
 }

@@ -181,7 +181,7 @@ test('during loads and exports: one moment, and exports that were open end elsew
     await until('it runs', async () => (await place.files()).some((f) => f.startsWith(running)));
     waiting = (await other.create(FROM, TO)).id;
 
-    // As after reading from a standby.
+    // Sets what reading from a standby leaves behind.
     await place.pool.query("UPDATE tillroll.exports SET wal_position = 'F/0'");
     const backups: Buffer[] = [];
     const loads = (async () => {

@@ -1,4 +1,4 @@
-/** What the server does for a client that gave up. */
+/** Tests of what the server does for a client that gave up. */
 import { expect, test } from 'vitest';
 import pg from 'pg';
 import { createPool } from '../../src/database/pool.ts';

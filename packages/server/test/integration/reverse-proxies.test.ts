@@ -167,7 +167,7 @@ describe.each([nginx, caddy])('$name in front', (kind) => {
         objects += ((await file.body.json()) as { elements: unknown[] }).elements.length;
       }
       expect(objects).toBe(3000);
-      // What a client says of itself does not count.
+      // Addresses that a client claims for itself do not count.
       expect(service.log()).not.toContain('203.0.113.9');
     },
   );

@@ -188,7 +188,7 @@ test.concurrent('failures: an export that is tried again, and one that is FAILED
         expect(code).toBe(1);
         expect(out).toMatch(/^something is wrong: 1 problem\n- /);
         expect(out).toContain(FAILURE_GUIDE.STORAGE_FULL.todo);
-        // What is older than an hour is shown, and is not wrong any more.
+        // Failures older than an hour are shown, and do not count as wrong any more.
         await place.pool.query(
           'UPDATE tillroll.exports SET modified_time = modified_time - 3700000',
         );
