@@ -11,6 +11,8 @@ import { findFaults, type Row } from './verdict.ts';
 /** `npm run chaos`: see docs/chaos.md. */
 
 const EXIT_USAGE = 2;
+/** Cases of the short form that run at the same time: most of the time, a case waits. */
+const SHORT_LANES = 2;
 
 /** @throws for a name that no case has. */
 function choose({ short, cases }: Options): Case[] {
@@ -54,6 +56,10 @@ function print(row: Row): void {
   console.log([formatRow(row), ...formatDetails(row)].join('\n'));
 }
 
+function position(cases: readonly Case[], { name }: Row): number {
+  return cases.findIndex((each) => each.name === name);
+}
+
 async function run(given: Options, signal: AbortSignal): Promise<boolean> {
   const former = given.resume ? await readState(given.state) : null;
   const usable = former?.isShort === given.short ? former : null;
@@ -63,15 +69,29 @@ async function run(given: Options, signal: AbortSignal): Promise<boolean> {
   console.log(`seed ${seed}\n\n${formatHeader()}`);
   const rows: Row[] = [];
   await using servers = new Servers();
-  for (const each of choose(options)) {
-    signal.throwIfAborted();
-    const known = passed.find(({ name, skipped }) => name === each.name && skipped === null);
-    const row = known ?? (await runCase(each, servers, options, signal));
-    rows.push(row);
-    print(row);
-    const others = passed.filter(({ name }) => !rows.some((done) => done.name === name));
-    await writeState(state, { isShort, seed, rows: [...rows, ...others] });
-  }
+  const cases = choose(options);
+  const waiting = [...cases];
+  let saved = Promise.resolve();
+  const runInTurn = async (): Promise<void> => {
+    for (let each = waiting.shift(); each; each = waiting.shift()) {
+      signal.throwIfAborted();
+      const { name } = each;
+      const known = passed.find((row) => row.name === name && row.skipped === null);
+      const row = known ?? (await runCase(each, servers, options, signal));
+      rows.push(row);
+      print(row);
+      const others = passed.filter((former) => !rows.some((done) => done.name === former.name));
+      const finished = [...rows, ...others];
+      saved = saved.then(() => writeState(state, { isShort, seed, rows: finished }));
+      await saved;
+    }
+  };
+  // Each must have ended before the servers do.
+  const lanes = await Promise.allSettled(
+    Array.from({ length: isShort ? SHORT_LANES : 1 }, runInTurn),
+  );
+  for (const lane of lanes) if (lane.status === 'rejected') throw lane.reason;
+  rows.sort((one, other) => position(cases, one) - position(cases, other));
   const failed = rows.filter((row) => findFaults(row).length > 0);
   const skipped = rows.filter((row) => row.skipped !== null);
   console.log(`\n${[formatHeader(), ...rows.map(formatRow)].join('\n')}`);

@@ -9,6 +9,8 @@ import { runRounds } from './rounds.ts';
 
 const ORDERS = 30_000;
 const DISK_MEBIBYTES = 256;
+/** Free bytes that the fault leaves at most. */
+const LEFT_BYTES = 100_000;
 const FULL_MS = 2_000;
 const NOTICE_S = 30;
 
@@ -32,19 +34,23 @@ async function run(stage: Stage): Promise<void> {
   await deployment.start('serve');
   const api = await deployment.addMerchant('SHOP', ORDERS);
   await deployment.start('work', { TILLROLL_WORKERS: '2' });
-  const fault = async (ids: readonly string[]): Promise<void> => {
-    const readErrors = async (): Promise<number> => {
+  const fault = async (ids: readonly string[]): Promise<'missed' | void> => {
+    const findOutcome = async (): Promise<'failed' | 'missed' | null> => {
       const [row] = await deployment.query<{ errors: number; isOpen: boolean }>(
         `SELECT sum(errors)::int AS errors, bool_or(status IN ('PENDING', 'IN_PROGRESS')) AS "isOpen"
          FROM tillroll.exports WHERE id = ANY ($1)`,
         [ids],
       );
-      return row?.isOpen ? row.errors : 1;
+      if (row?.errors) return 'failed';
+      return row?.isOpen ? null : 'missed';
     };
-    await disk?.fill(stage.random.between(0, 200_000));
-    await waitFor(async () => (await readErrors()) > 0, NOTICE_S, stage.signal);
-    await delay(FULL_MS);
-    await disk?.free();
+    await disk?.fill(stage.random.between(0, LEFT_BYTES));
+    try {
+      if ((await waitFor(findOutcome, NOTICE_S, stage.signal)) === 'missed') return 'missed';
+      await delay(FULL_MS);
+    } finally {
+      await disk?.free();
+    }
   };
   await runRounds(stage, deployment, { api, fault });
   const [row] = await deployment.query<{ errors: number }>(

@@ -13,6 +13,7 @@ interface Link {
   readonly state: LinkState;
   readonly faultMs: number;
   readonly boundS: number;
+  readonly short: number;
 }
 
 const LINKS: readonly Link[] = [
@@ -22,6 +23,7 @@ const LINKS: readonly Link[] = [
     state: 'cut',
     faultMs: 3_000,
     boundS: 45,
+    short: 1,
   },
   {
     name: 'link-stall',
@@ -29,6 +31,7 @@ const LINKS: readonly Link[] = [
     state: 'stalled',
     faultMs: 5_000,
     boundS: 45,
+    short: 1,
   },
   {
     name: 'link-slow',
@@ -36,15 +39,16 @@ const LINKS: readonly Link[] = [
     state: { bytesPerSecond: 500_000 },
     faultMs: 8_000,
     boundS: 45,
+    short: 0,
   },
 ];
 
 /** The link of every process to PostgreSQL fails. */
-export const LINK_CASES: readonly Case[] = LINKS.map(({ name, about, boundS, ...link }) => ({
+export const LINK_CASES: readonly Case[] = LINKS.map(({ name, about, boundS, short, ...link }) => ({
   name,
   about,
   boundS,
-  runs: { long: 5, short: 1 },
+  runs: { long: 5, short },
   run: (stage) => run(stage, link),
 }));
 

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { makeNode } from '../../packages/server/test/integration/node.ts';
 import type { Case, Stage } from '../case.ts';
 import { checkLeftovers } from '../scene/check.ts';
 import { Deployment } from '../scene/deployment.ts';
@@ -20,8 +21,11 @@ export const postgresRestart: Case = {
 };
 
 async function run(stage: Stage): Promise<void> {
-  const node = await stage.servers.postgres();
-  await using deployment = await Deployment.create(stage, { storage: 'directory' });
+  await using servers = new AsyncDisposableStack();
+  const node = await makeNode({ settings: { max_connections: '100' } });
+  servers.defer(() => node.remove());
+  await node.start();
+  await using deployment = await Deployment.create(stage, { storage: 'directory', node });
   await deployment.start('serve');
   const api = await deployment.addMerchant('SHOP', ORDERS);
   const loaded = await deployment.addMerchant('LOADS', 0);

@@ -12,8 +12,11 @@ const EXPORTS = 2;
 
 export interface Rounds {
   readonly api: Api;
-  /** Causes the fault, and resolves when it is over. @param ids the exports under way. */
-  readonly fault: (ids: readonly string[]) => Promise<void>;
+  /**
+   * Causes the fault, and resolves when it is over.
+   * @param ids the exports under way. @returns `missed` when it turned out to have met none of them.
+   */
+  readonly fault: (ids: readonly string[]) => Promise<'missed' | void>;
   /** Content that exports of other merchants must hold. */
   readonly findOthers?: FindExpected;
 }
@@ -34,13 +37,10 @@ export async function runRounds(
     const ids = await createExports(deployment, api, EXPORTS);
     await waitForStart(stage, deployment, ids[0] ?? '');
     await delay(random.between(0, typicalMs * 0.6), undefined, { signal });
-    if ((await countOpen(deployment)) === 0) {
-      misses++;
-    } else {
-      tally.runs++;
-      await fault(ids);
-    }
-    await recover(stage, deployment, performance.now());
+    const isMissed = (await countOpen(deployment)) === 0 || (await fault(ids)) === 'missed';
+    if (isMissed) misses++;
+    else tally.runs++;
+    await recover(stage, deployment, performance.now(), !isMissed);
     await checkExports(stage, deployment, findExpected);
   }
 }

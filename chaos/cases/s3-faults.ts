@@ -24,7 +24,7 @@ const KINDS: readonly Kind[] = [
   {
     name: 's3-500',
     about: 'the S3 server answers 500 for 10 s in mid-export',
-    short: 1,
+    short: 0,
     faultMs: 10_000,
     boundS: 60,
     fault: () => ({ kind: 'answer', status: 500, code: 'InternalError' }),

@@ -40,13 +40,19 @@ export async function countOpen(deployment: Deployment): Promise<number> {
 /**
  * Waits until no export is open, and notes how long that took from `since`. Exports that are open when the bound is over
  * are stuck; they are canceled, so that they do not count again.
+ * @param isNoted false when there was no fault to recover from.
  */
-export async function recover(stage: Stage, deployment: Deployment, since: number): Promise<void> {
+export async function recover(
+  stage: Stage,
+  deployment: Deployment,
+  since: number,
+  isNoted = true,
+): Promise<void> {
   const { boundS, signal, tally } = stage;
   const left = Math.max(0, boundS - (performance.now() - since) / 1000);
   const ended = await waitFor(async () => (await countOpen(deployment)) === 0, left, signal);
   if (ended !== null) {
-    tally.recoveriesS.push((performance.now() - since) / 1000);
+    if (isNoted) tally.recoveriesS.push((performance.now() - since) / 1000);
     return;
   }
   const open = await deployment.query<{ id: string; status: string; attempt: number }>(

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -76,7 +77,7 @@ export class Deployment implements AsyncDisposable {
   async #prepare(options: DeploymentOptions): Promise<void> {
     const { storage, database = 'shared', settings, isProxied = false } = options;
     this.#ends.push(() => rm(this.directory, { recursive: true, force: true, maxRetries: 5 }));
-    const name = `chaos_${Date.now().toString(36)}${process.pid}`;
+    const name = `chaos_${randomBytes(6).toString('hex')}`;
     this.store =
       storage === 's3'
         ? await this.#prepareS3(name, isProxied)
