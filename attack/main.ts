@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
+import { runSuite } from '../scripts/suite.ts';
 import { ATTACKS } from './attacks/index.ts';
 import { NormalClient } from './client/process.ts';
 import { HELP, parseOptions, type Options } from './options.ts';
@@ -12,7 +13,6 @@ import { formatDetails, formatHeader, formatIdle, formatLimits, formatRow } from
 import { attackerAddress, type Attack } from './tools/scene.ts';
 import { findFaults, isNoisy, isOutage, type Idle, type Row } from './verdict.ts';
 
-const EXIT_USAGE = 2;
 const WARM_UP_MS = 2_000;
 /** After an attack that left more than this above idle, the next one meets a fresh service. */
 const FRESH_MB = 75;
@@ -98,32 +98,17 @@ async function run(options: Options, signal: AbortSignal): Promise<boolean> {
   }
 }
 
-async function main(): Promise<number> {
-  let options: Options;
-  try {
-    options = parseOptions(process.argv.slice(2));
-  } catch (error) {
-    console.error(`attack: ${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
-    return EXIT_USAGE;
-  }
-  if (options.help) {
-    console.log(HELP);
-    return 0;
-  }
-  if (options.list) {
-    for (const { name, about, inShort } of ATTACKS)
-      console.log(`${name.padEnd(30)}${inShort ? 'short ' : '      '}${about}`);
-    return 0;
-  }
-  const stopping = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const)
-    process.once(name, () => stopping.abort(new Error(`interrupted by ${name}`)));
-  try {
-    return (await run(options, stopping.signal)) ? 0 : 1;
-  } catch (error) {
-    console.error(`attack: ${error instanceof Error ? error.message : String(error)}`);
-    return 1;
-  }
-}
-
-process.exitCode = await main();
+process.exitCode = await runSuite(
+  {
+    name: 'attack',
+    help: HELP,
+    parse: parseOptions,
+    list: () =>
+      ATTACKS.map(
+        ({ name, about, inShort }) => `${name.padEnd(30)}${inShort ? 'short ' : '      '}${about}`,
+      ),
+    run,
+    describe: (error) => (error instanceof Error ? error.message : String(error)),
+  },
+  process.argv.slice(2),
+);

@@ -1,12 +1,12 @@
 /** Measures several worker processes beside one: on shared cores, and on a source that is slow. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { ExportClient } from '@tillroll/client';
+import { TcpProxy } from '../chaos/faults/tcp-proxy.ts';
 import { runCommand, startServer, startWorker } from '../scripts/server-process.ts';
 import { FROM, TO } from './export.ts';
 import { median, seconds } from './measure.ts';
 import { report } from './report.ts';
 import { createBench, installApp, psqlEnvironment, removeBench, type Bench } from './service.ts';
-import { startSlowLink } from './slow-link.ts';
 
 const ORDERS = 50_000;
 const EXPORTS = 20;
@@ -59,7 +59,8 @@ async function measureProcesses(bench: Bench, client: ExportClient, rounds: numb
 /** Four processes against one, where each connection to the source has a limited rate. */
 async function measureSlowSource(bench: Bench, client: ExportClient): Promise<void> {
   const { PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE } = await psqlEnvironment(bench);
-  await using link = await startSlowLink(`${PGHOST}/.s.PGSQL.${PGPORT}`, SOURCE_BYTES_PER_SECOND);
+  await using link = await TcpProxy.start(`${PGHOST}/.s.PGSQL.${PGPORT}`);
+  link.state = { bytesPerSecond: SOURCE_BYTES_PER_SECOND };
   const source = {
     TILLROLL_SOURCE_DATABASE_URL: `postgres://${PGUSER}:${PGPASSWORD}@127.0.0.1:${link.port}/${PGDATABASE}`,
   };

@@ -1,3 +1,5 @@
+/** `npm run chaos`: causes faults and prints a table. See docs/chaos.md. */
+import { runSuite } from '../scripts/suite.ts';
 import type { Case } from './case.ts';
 import { CASES } from './cases/index.ts';
 import { HELP, parseOptions, type Options } from './options.ts';
@@ -8,9 +10,6 @@ import { formatDetails, formatHeader, formatRow } from './table.ts';
 import { Tally } from './tally.ts';
 import { findFaults, type Row } from './verdict.ts';
 
-/** `npm run chaos`: see docs/chaos.md. */
-
-const EXIT_USAGE = 2;
 /** Cases of the short form that run at the same time: most of the time, a case waits. */
 const SHORT_LANES = 2;
 
@@ -101,33 +100,22 @@ async function run(given: Options, signal: AbortSignal): Promise<boolean> {
   return failed.length === 0;
 }
 
-async function main(): Promise<number> {
-  let options: Options;
-  try {
-    options = parseOptions(process.argv.slice(2));
-    choose(options);
-  } catch (error) {
-    console.error(`chaos: ${describe(error)}\n\n${HELP}`);
-    return EXIT_USAGE;
-  }
-  if (options.help) {
-    console.log(HELP);
-    return 0;
-  }
-  if (options.list) {
-    for (const { name, about, runs } of CASES)
-      console.log(`${name.padEnd(17)}${runs.short > 0 ? 'short ' : '      '}${about}`);
-    return 0;
-  }
-  const stopping = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const)
-    process.once(name, () => stopping.abort(new Error(`interrupted by ${name}`)));
-  try {
-    return (await run(options, stopping.signal)) ? 0 : 1;
-  } catch (error) {
-    console.error(`chaos: ${describe(error)}`);
-    return 1;
-  }
-}
-
-process.exitCode = await main();
+process.exitCode = await runSuite(
+  {
+    name: 'chaos',
+    help: HELP,
+    parse(args) {
+      const options = parseOptions(args);
+      choose(options);
+      return options;
+    },
+    list: () =>
+      CASES.map(
+        ({ name, about, runs }) =>
+          `${name.padEnd(17)}${runs.short > 0 ? 'short ' : '      '}${about}`,
+      ),
+    run,
+    describe,
+  },
+  process.argv.slice(2),
+);

@@ -10,19 +10,19 @@ const PIECE_BYTES = 16 * 1024;
 
 /** A link to a server on this machine, which breaks and slows down on demand. */
 export class TcpProxy implements AsyncDisposable {
-  /** The port that new connections lead to. */
-  target: number;
+  /** Where new connections lead to: a port of this machine, or the path of a socket. */
+  target: number | string;
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;
   #state: LinkState = 'open';
   #changed = Promise.withResolvers<void>();
 
-  private constructor(target: number) {
+  private constructor(target: number | string) {
     this.target = target;
     this.#server = createServer({ allowHalfOpen: true }, (inbound) => this.#relay(inbound));
   }
 
-  static async start(target: number): Promise<TcpProxy> {
+  static async start(target: number | string): Promise<TcpProxy> {
     const proxy = new TcpProxy(target);
     proxy.#server.listen(0, '127.0.0.1');
     await once(proxy.#server, 'listening');
@@ -45,7 +45,10 @@ export class TcpProxy implements AsyncDisposable {
       inbound.destroy();
       return;
     }
-    const outbound = connect({ port: this.target, host: '127.0.0.1', allowHalfOpen: true });
+    const { target } = this;
+    const address =
+      typeof target === 'string' ? { path: target } : { port: target, host: '127.0.0.1' };
+    const outbound = connect({ ...address, allowHalfOpen: true });
     for (const [one, other] of [
       [inbound, outbound],
       [outbound, inbound],

@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { removeEmbeddedPostgres } from '@tillroll/postgres';
 import type { Node } from '../../packages/server/test/integration/node.ts';
+import { findFreePort } from '../../scripts/free-port.ts';
 import { runCommand } from '../../scripts/server-process.ts';
 import type { StorageKind, Stage } from '../case.ts';
 import { S3Proxy } from '../faults/s3-proxy.ts';
 import { TcpProxy, type LinkState } from '../faults/tcp-proxy.ts';
 import { Api, FROM, TO } from './api.ts';
-import { findFreePort, Role, type RoleName } from './role.ts';
+import { Role, type RoleName } from './role.ts';
 import { makeDirectoryStore, makeS3Store, type Store } from './store.ts';
 
 const PERMISSIONS = 'ORDERS_R,PAYMENTS_R,ORDERS_W,PAYMENTS_W';
@@ -212,6 +213,7 @@ export class Deployment implements AsyncDisposable {
     const number = this.#starts++;
     const data = this.#dataDirectory(`${name}-${number}`);
     await mkdir(data, { recursive: true });
+    // A role keeps its port when it is started again.
     const port = name === 'work' ? 0 : await findFreePort();
     const environment = {
       ...this.#settings,

@@ -1,6 +1,4 @@
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startServer, startWorker, type ServerProcess } from '../../scripts/server-process.ts';
 import { requireInTime } from './wait.ts';
@@ -71,14 +69,4 @@ export class Role {
     this.send('SIGCONT');
     await this.#process.stop();
   }
-}
-
-/** A port that is free at the moment. A role keeps it when it is started again. */
-export async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

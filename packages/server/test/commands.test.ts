@@ -1,17 +1,17 @@
-import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { runProgram, type Ended } from './run-program.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
-const BIN = join(import.meta.dirname, '../bin/tillroll-server.js');
 const COMMANDS = [
   'all',
   'serve',
   'work',
   'migrate',
+  'health',
   'install',
   'installs',
   'uninstall',
@@ -36,12 +36,6 @@ afterAll(async () => {
   expect(left).toEqual([]);
 });
 
-interface Ended {
-  code: number | null;
-  out: string;
-  err: string;
-}
-
 /** Nobody listens there: what gets past the checks fails at once, with exit code 1. */
 const NO_DATABASE = 'postgres://127.0.0.1:1/none';
 
@@ -49,25 +43,13 @@ async function run(
   args: readonly string[],
   environment: Record<string, string> = {},
 ): Promise<Ended> {
-  const child = spawn(process.execPath, [BIN, ...args], {
-    cwd: directory,
-    env: { PATH: process.env['PATH'], DATABASE_URL: NO_DATABASE, ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let out = '';
-  let err = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', resolve);
-  });
-  for (const text of [out, err]) {
+  const ended = await runProgram(args, { DATABASE_URL: NO_DATABASE, ...environment }, directory);
+  for (const text of [ended.out, ended.err]) {
     expect(text).not.toMatch(/^\s+at /m);
     expect(text).not.toContain('node:internal');
     expect(text).not.toContain('Warning');
   }
-  return { code, out, err };
+  return ended;
 }
 
 /** Exit 2, nothing on stdout, and one line on stderr. @returns the line */

@@ -13,6 +13,11 @@ export interface RowFrame {
   end: number;
 }
 
+/** Counts the bytes of objects. */
+export function countBytes(frames: readonly Pick<RowFrame, 'start' | 'end'>[]): number {
+  return frames.reduce((sum, { start, end }) => sum + end - start, 0);
+}
+
 /** The stream is not what PostgreSQL's binary COPY format promises, or ended early. */
 export class BrokenStream extends Error {
   override name = 'BrokenStream';

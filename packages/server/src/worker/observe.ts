@@ -1,6 +1,6 @@
 /** Tells an observer how an attempt goes. */
 import type { AttemptOutcome, Observer, Step } from '../observer.ts';
-import type { RowFrame } from '../source/frames.ts';
+import { countBytes, type RowFrame } from '../source/frames.ts';
 import type { Cause } from './attempt-stop.ts';
 
 /** Tells the observer how long a step took, also when it fails. */
@@ -53,10 +53,7 @@ export class MeasuredRows implements AsyncIterable<RowFrame[]> {
       for await (const rows of this.#batches) {
         waited();
         isWaiting = false;
-        this.#observer.objectsRead(
-          rows.length,
-          rows.reduce((sum, { start, end }) => sum + end - start, 0),
-        );
+        this.#observer.objectsRead(rows.length, countBytes(rows));
         yield rows;
         asked = performance.now();
         isWaiting = true;

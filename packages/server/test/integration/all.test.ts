@@ -3,9 +3,9 @@ import net from 'node:net';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
 import { SCHEMA_VERSION } from '../../src/database/migrations.ts';
 import { Api, download, parseIds } from './api.ts';
-import { holdHalfWay, type HeldSource } from './held-source.ts';
+import { createAndReachHalf, holdHalfWay, type HeldSource } from './held-source.ts';
 import { FROM, makePlace, TO, type Place } from './place.ts';
-import { endChildren, startChild, type Child } from './process.ts';
+import { endChildren, isRunning, startChild, type Child } from './process.ts';
 import { until } from './until.ts';
 
 const ORDERS = 12_000;
@@ -55,26 +55,6 @@ function findWorker(): number {
   return findLines('worker ready').at(-1)?.pid ?? 0;
 }
 
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Creates an export and waits until the worker is in the middle of it. */
-async function createAndReachHalf(): Promise<string> {
-  const { id } = await api.create(FROM, TO);
-  await until('files of the first half', async () => {
-    const files = await place.files();
-    const { status, percent } = await place.row(id);
-    return status === 'IN_PROGRESS' && percent > 0 && files.length >= 3;
-  });
-  return id;
-}
-
 async function readReady(): Promise<number> {
   return (await fetch(`${child.url}/ready`)).status;
 }
@@ -96,7 +76,7 @@ test('exports run in a process of their own, which stops with the API', async ()
 
 test('a worker that is killed is started again; one line says why, and the export ends', async () => {
   const first = findWorker();
-  const id = await createAndReachHalf();
+  const id = await createAndReachHalf(place, api);
   process.kill(first, 'SIGKILL');
   await source.release();
   await until('the next worker', () => findWorker() !== first);
@@ -140,7 +120,7 @@ test('a worker that cannot start is tried again with pauses, its reason is one l
 
 test('the worker of a killed process gives its exports back and ends', async () => {
   const worker = findWorker();
-  const id = await createAndReachHalf();
+  const id = await createAndReachHalf(place, api);
   const killed = performance.now();
   child.kill('SIGKILL');
   await until('the worker is gone', () => !isRunning(worker), { timeoutMs: ORPHAN_MS });
@@ -158,7 +138,7 @@ function interruptGroup(): void {
 
 test('Ctrl-C reaches both processes, and both stop in order', async () => {
   const worker = findWorker();
-  const id = await createAndReachHalf();
+  const id = await createAndReachHalf(place, api);
   interruptGroup();
   await until('both stop', () => findLines('stopping').length === 2);
   await source.release();
@@ -170,7 +150,7 @@ test('Ctrl-C reaches both processes, and both stop in order', async () => {
 
 test('a second Ctrl-C ends both at once', async () => {
   const worker = findWorker();
-  await createAndReachHalf();
+  await createAndReachHalf(place, api);
   interruptGroup();
   await until('both stop', () => findLines('stopping').length === 2);
   const second = performance.now();
@@ -181,7 +161,7 @@ test('a second Ctrl-C ends both at once', async () => {
 });
 
 test('the worker drains for as long as the API does', async () => {
-  const id = await createAndReachHalf();
+  const id = await createAndReachHalf(place, api);
   // A worker that is told to stop by itself drains, too, and is replaced.
   const first = findWorker();
   process.kill(first, 'SIGTERM');
@@ -194,7 +174,7 @@ test('the worker drains for as long as the API does', async () => {
 });
 
 test('/ready turns false before anything is drained', async () => {
-  await createAndReachHalf();
+  await createAndReachHalf(place, api);
   const { port } = new URL(child.url);
   const socket = net.connect(Number(port), '127.0.0.1').setEncoding('utf8');
   let answer = '';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
 import { olderNode } from '../older-node.ts';
 import { makePlace, type Place } from './place.ts';
-import { endChildren, startChild } from './process.ts';
+import { endChildren, isRunning, startChild } from './process.ts';
 import { until } from './until.ts';
 
 let place: Place;
@@ -12,15 +12,6 @@ afterEach(() => place.remove());
 afterAll(endChildren);
 
 const older = olderNode();
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 test.skipIf(older === undefined).each(['SIGTERM', 'SIGINT'] as const)(
   `under an older Node (${older ?? 'none on PATH'}) %s reaches the process that does the work`,

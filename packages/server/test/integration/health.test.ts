@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { freePort } from './node.ts';
+import { findFreePort } from '../../../../scripts/free-port.ts';
 import { makePlace } from './place.ts';
 import { command, endChildren, startChild } from './process.ts';
 
@@ -8,7 +8,7 @@ afterEach(endChildren);
 test('health tells whether a service answers, for a container that asks again and again', async () => {
   const place = await makePlace();
   try {
-    const [port, metrics] = [String(await freePort()), String(await freePort())];
+    const [port, metrics] = [String(await findFreePort()), String(await findFreePort())];
     const settings = { ...place.environment(), PORT: port, TILLROLL_METRICS_PORT: metrics };
     await expect(command(['health'], settings)).rejects.toThrow(
       `health: 1: tillroll-server: http://127.0.0.1:${port}/health does not answer`,

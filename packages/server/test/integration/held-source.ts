@@ -1,5 +1,7 @@
 import pg from 'pg';
+import type { Api } from './api.ts';
 import { FROM, TO, type Place } from './place.ts';
+import { until } from './until.ts';
 
 /** An orders relation that stops in mid-export until it is released. */
 export interface HeldSource {
@@ -39,4 +41,15 @@ export async function holdHalfWay(place: Pick<Place, 'pool' | 'databaseUrl'>): P
       await holder.end();
     },
   };
+}
+
+/** Creates an export over a held source and waits until a worker is in the middle of it, with files on disk. */
+export async function createAndReachHalf(place: Place, api: Api): Promise<string> {
+  const { id } = await api.create(FROM, TO);
+  await until('files of the first half', async () => {
+    const files = await place.files();
+    const { status, percent } = await place.row(id);
+    return status === 'IN_PROGRESS' && percent > 0 && files.length >= 3;
+  });
+  return id;
 }

@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { describeCluster } from '../../../postgres/src/describe.ts';
 import { childOptions, run } from '../../../postgres/src/run.ts';
+import { findFreePort } from '../../../../scripts/free-port.ts';
 import { until } from './until.ts';
 
 const execute = promisify(execFile);
@@ -40,15 +41,6 @@ export interface NodeOptions {
 
 const TRUST = ['host all all 127.0.0.1/32 trust', 'host replication all 127.0.0.1/32 trust'];
 
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 export async function makeNode(options: NodeOptions = {}): Promise<Node> {
   return createNode(options, null);
 }
@@ -73,7 +65,7 @@ async function createNode(options: NodeOptions, primary: { data: string } | null
     if (code !== 0) throw new Error(stderr);
     await writeFile(join(data, 'pg_hba.conf'), `${(options.access ?? TRUST).join('\n')}\n`);
   }
-  const port = await freePort();
+  const port = await findFreePort();
   let child: ChildProcess | null = null;
   let log = '';
 

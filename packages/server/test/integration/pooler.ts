@@ -7,7 +7,7 @@ import pg from 'pg';
 import { inject } from 'vitest';
 import { chooseAccount } from '../../../postgres/src/account.ts';
 import { childOptions } from '../../../postgres/src/run.ts';
-import { freePort } from './node.ts';
+import { findFreePort } from '../../../../scripts/free-port.ts';
 import { until } from './until.ts';
 
 const PROGRAM = 'pgbouncer';
@@ -38,7 +38,7 @@ export async function startPooler(server?: PooledServer): Promise<Pooler> {
   const { host, port: serverPort, user, password } = server ?? inject('cluster');
   const directory = await mkdtemp(join(tmpdir(), 'tillroll-pooler-'));
   await chmod(directory, 0o755);
-  const port = await freePort();
+  const port = await findFreePort();
   const users = join(directory, 'users.txt');
   const configuration = join(directory, 'pgbouncer.ini');
   await writeFile(users, `"${user}" "${password}"\n`, { mode: 0o600 });

@@ -82,6 +82,16 @@ export async function command(
   return output.trim();
 }
 
+/** Tells whether a process has not ended yet. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Ends whatever a test left running; for `afterEach`. */
 export async function endChildren(): Promise<void> {
   for (const child of children.splice(0)) {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
 import { removeEmbeddedPostgres } from '@tillroll/postgres';
 import { Api, download, parseIds, type Exported } from './api.ts';
-import { holdHalfWay, type HeldSource } from './held-source.ts';
+import { createAndReachHalf, holdHalfWay, type HeldSource } from './held-source.ts';
 import { FROM, makePlace, TO, type Place } from './place.ts';
 import { command, endChildren, startChild, type Child } from './process.ts';
 import { until } from './until.ts';
@@ -49,17 +49,6 @@ async function withScene(run: (scene: Scene) => Promise<void>): Promise<void> {
   }
 }
 
-/** Creates an export and waits until a worker is in the middle of it, with files on disk. */
-async function createAndReachHalf({ place, api }: Scene): Promise<string> {
-  const { id } = await api.create(FROM, TO);
-  await until('files of the first half', async () => {
-    const files = await place.files();
-    const { status, percent } = await place.row(id);
-    return status === 'IN_PROGRESS' && percent > 0 && files.length >= 3;
-  });
-  return id;
-}
-
 /** Everything that a client sees of a finished export must be whole. */
 async function expectWhole(place: Place, done: Exported): Promise<void> {
   expect(done).toMatchObject({ status: 'DONE', percentComplete: 100 });
@@ -96,7 +85,7 @@ test.concurrent('SIGKILL in mid-export: another worker ends it', async () => {
   await withScene(async (scene) => {
     const { place, source, api } = scene;
     const first = await startChild('work', place.environment());
-    const id = await createAndReachHalf(scene);
+    const id = await createAndReachHalf(scene.place, scene.api);
     const second = await startChild('work', place.environment());
     const { percentComplete } = await api.read(id);
     expect(await waitForEnd(first, 'SIGKILL')).toBe('SIGKILL');
@@ -115,7 +104,7 @@ test.concurrent('SIGKILL of the only process: the export ends after a restart', 
   await withScene(async (scene) => {
     const { place, source, api } = scene;
     const first = await startChild('all', place.environment());
-    const id = await createAndReachHalf(scene);
+    const id = await createAndReachHalf(scene.place, scene.api);
     const { percentComplete } = await api.read(id);
     expect(await waitForEnd(first, 'SIGKILL')).toBe('SIGKILL');
     await source.release();
@@ -134,7 +123,7 @@ test.concurrent('a worker that slept through the whole take-over changes nothing
   await withScene(async (scene) => {
     const { place, source, api } = scene;
     const sleeper = await startChild('work', place.environment());
-    const id = await createAndReachHalf(scene);
+    const id = await createAndReachHalf(scene.place, scene.api);
     const winner = await startChild('work', place.environment());
     sleeper.kill('SIGSTOP');
     await source.release();
@@ -161,7 +150,7 @@ test.concurrent('a worker that wakes while the next one runs does not disturb it
   await withScene(async (scene) => {
     const { place, source, api } = scene;
     const sleeper = await startChild('work', place.environment());
-    const id = await createAndReachHalf(scene);
+    const id = await createAndReachHalf(scene.place, scene.api);
     const winner = await startChild('work', place.environment());
     sleeper.kill('SIGSTOP');
     await until('the take-over', async () => (await place.row(id)).attempt === 2, {
@@ -204,7 +193,7 @@ test.concurrent('SIGTERM in mid-export: what can end in the grace does', async (
   await withScene(async (scene) => {
     const { place, source, api } = scene;
     const worker = await startChild('work', place.environment());
-    const id = await createAndReachHalf(scene);
+    const id = await createAndReachHalf(scene.place, scene.api);
     const exited = waitForEnd(worker, 'SIGTERM');
     await until('it has heard', () => worker.logged('stopping'));
     await source.release();
@@ -220,7 +209,7 @@ test.concurrent('SIGTERM in mid-export: what cannot is handed back, and ends els
   await withScene(async (scene) => {
     const { place, source, api } = scene;
     const worker = await startChild('work', place.environment());
-    const id = await createAndReachHalf(scene);
+    const id = await createAndReachHalf(scene.place, scene.api);
     const { percentComplete } = await api.read(id);
     const started = performance.now();
     // Held all the time: the grace of 10 s must not become the patience of the source.

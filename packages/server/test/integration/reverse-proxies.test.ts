@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent, request, type Dispatcher } from 'undici';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { freePort } from './node.ts';
+import { findFreePort } from '../../../../scripts/free-port.ts';
 import { FROM, makePlace, TO, type Place } from './place.ts';
 import { endChildren, startChild } from './process.ts';
 import { until } from './until.ts';
@@ -90,7 +90,7 @@ describe.each([nginx, caddy])('$name in front', (kind) => {
 
   /** Starts both. @returns a way to ask through the proxy, and the service's log. */
   async function start() {
-    const [port, servicePort] = [await freePort(), await freePort()];
+    const [port, servicePort] = [await findFreePort(), await findFreePort()];
     const base = `https://localhost:${port}`;
     execFileSync(
       'openssl',

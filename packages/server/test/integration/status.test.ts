@@ -1,16 +1,16 @@
 /** `tillroll-server status`: what it shows, and when its exit code is 1. */
 
-import { spawn } from 'node:child_process';
 import { rename } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { FAILURE_GUIDE } from '../../src/exports/failure-guide.ts';
+import { runProgram, type Ended } from '../run-program.ts';
 import { Api } from './api.ts';
 import { failing, withPlace, withService } from './failures-scene.ts';
 import { holdHalfWay } from './held-source.ts';
 import { FROM, TO, type Place } from './place.ts';
-import { BIN, endChildren, startChild } from './process.ts';
+import { endChildren, startChild } from './process.ts';
 import { serveHere } from './service.ts';
 import { until } from './until.ts';
 
@@ -39,26 +39,8 @@ interface Status {
   failures: { id: string; failure: { code: string; todo: string } }[];
 }
 
-interface Ended {
-  code: number | null;
-  out: string;
-  err: string;
-}
-
-async function run(args: readonly string[], environment: Record<string, string>): Promise<Ended> {
-  const child = spawn(process.execPath, [BIN, 'status', ...args], {
-    env: { PATH: process.env['PATH'], ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let out = '';
-  let err = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', resolve);
-  });
-  return { code, out, err };
+function run(args: readonly string[], environment: Record<string, string>): Promise<Ended> {
+  return runProgram(['status', ...args], environment);
 }
 
 /** The state as programs read it. The exit code always agrees with it, and stderr stays empty. */
