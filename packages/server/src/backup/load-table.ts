@@ -2,12 +2,10 @@
 import { createHash } from 'node:crypto';
 import { finished } from 'node:stream/promises';
 import { from as copyFrom } from 'pg-copy-streams';
+import { WITHOUT_LIMIT_MS } from '../database/client.ts';
 import type { PoolClient } from '../database/pool.ts';
 import type { TableProof } from './document.ts';
 import { listColumns, qualify, type SavedTable } from './tables.ts';
-
-/** Longest time that a timer can hold. */
-const WITHOUT_LIMIT_MS = 2 ** 31 - 1;
 
 /** Takes the pieces of one table into the database, and proves what came. */
 export class TableLoad {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import { to as copyTo } from 'pg-copy-streams';
 import { orAborted } from '../abort.ts';
+import { WITHOUT_LIMIT_MS } from '../database/client.ts';
 import { readSchema, SCHEMA_VERSION, schemaFault } from '../database/migrations.ts';
 import type { Pool, PoolClient } from '../database/pool.ts';
 import { snapshotHead } from '../database/session.ts';
@@ -21,8 +22,6 @@ import {
 
 /** Bytes of a table that are gathered to one entry of the archive. */
 const PIECE_BYTES = 4 * 1024 * 1024;
-/** Longest time that a timer can hold. */
-const WITHOUT_LIMIT_MS = 2 ** 31 - 1;
 
 /** What was saved. */
 export interface Saved {

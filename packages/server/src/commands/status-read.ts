@@ -15,6 +15,7 @@ import {
   type OpenCounts,
 } from '../exports/operator.ts';
 import { findQueueDepth, type QueueDepth } from '../queue/depth.ts';
+import { checkSource } from '../source/check.ts';
 import { openStorage } from '../storage/open.ts';
 import { StoreCheck } from '../store.ts';
 
@@ -145,14 +146,15 @@ async function readSource(
   { connection }: Database,
 ): Promise<SourceStatus | null> {
   if (sourceDatabaseUrl === null) return null;
-  const { pool, location } = openSourceDatabase(sourceDatabaseUrl, connection, 1, () => undefined);
+  const source = openSourceDatabase(sourceDatabaseUrl, connection, 1, () => undefined);
+  const { location } = source;
   try {
-    await pool.query('SELECT FROM tillroll.orders, tillroll.payments LIMIT 0');
+    await checkSource(source);
     return { location, fault: null };
   } catch (error) {
     return { location, fault: oneLine(error) };
   } finally {
-    await pool.end();
+    await source.pool.end();
   }
 }
 

@@ -80,7 +80,7 @@ export function brief(text: string): QueryConfig {
 }
 
 /** Longest time that a timer can hold. */
-const WITHOUT_LIMIT_MS = 2 ** 31 - 1;
+export const WITHOUT_LIMIT_MS = 2 ** 31 - 1;
 
 /** A statement that this side never gives up, whatever the limit of its pool: the server's own limit holds. */
 export function withoutLimit(text: string): QueryConfig {

@@ -1,6 +1,7 @@
 /** Reads a COPY from PostgreSQL's socket without copying its bytes. */
 import type { Socket } from 'node:net';
 import type { Connection, Submittable } from 'pg';
+import { WITHOUT_LIMIT_MS } from '../database/client.ts';
 import { BrokenStream, FrameDecoder, type RowFrame } from './frames.ts';
 
 /** Backend messages (PostgreSQL documentation, "Message Formats"); each begins with its letter and length. */
@@ -21,7 +22,7 @@ type OpenConnection = Connection & { stream: Socket };
  */
 export class CopyOut implements Submittable {
   /** pg's limit for a statement; a COPY may take hours, and its reader watches for silence. */
-  readonly query_timeout = 2 ** 31 - 1;
+  readonly query_timeout = WITHOUT_LIMIT_MS;
   readonly #statement: string;
   readonly #decoder = new FrameDecoder();
   readonly #onReadable = (): void => this.#wake();
