@@ -63,7 +63,8 @@ test('a standby that is promoted beside its primary: what it has is exported, wh
   // Created before the promotion: the copy holds all that was committed until then.
   expect(await countObjects(await api.ended(id))).toBe(10);
   retryMs = 50;
-  expect((await api.export(FROM, TO)).failure?.code).toBe('SOURCE_BEHIND');
+  const failed = await scene.exportAfterErrors(api, primary);
+  expect(failed.failure?.code).toBe('SOURCE_BEHIND');
 });
 
 test('a promotion in the middle of an export: it ends as it began', async () => {
@@ -134,7 +135,8 @@ test('a standby that was ahead of the new primary, and cannot follow it, gives n
   const { lsn } = rows[0] as { lsn: string };
   const compared = await successor.administer(`SELECT pg_current_wal_lsn() < '${lsn}' AS behind`);
   expect(compared.rows).toEqual([{ behind: true }]);
-  expect((await api.export(FROM, TO)).failure?.code).toBe('SOURCE_BEHIND');
+  const failed = await scene.exportAfterErrors(api, successor);
+  expect(failed.failure?.code).toBe('SOURCE_BEHIND');
 });
 
 test('a recovery conflict is an interruption, not an error', async () => {

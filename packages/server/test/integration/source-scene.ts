@@ -8,7 +8,7 @@ import { createLogger } from '../../src/log.ts';
 import { startService, type Overrides } from '../../src/service.ts';
 import { Api, download, parseIds, type Exported } from './api.ts';
 import { makeNode, type Node } from './node.ts';
-import { FROM } from './place.ts';
+import { FROM, TO } from './place.ts';
 import { command, endChildren } from './process.ts';
 import { until } from './until.ts';
 
@@ -36,6 +36,8 @@ export interface SourceScene {
   /** Starts a service in this process. @returns a merchant's view of it. */
   start(settings: Record<string, string>, overrides?: Overrides): Promise<Api>;
   readExport(id: string, node?: Node): Promise<Course>;
+  /** Creates an export that has failed six times already: two more, and it is FAILED. @returns it once it has ended. */
+  exportAfterErrors(api: Api, node: Node): Promise<Exported>;
   remove(): Promise<void>;
 }
 
@@ -69,6 +71,11 @@ export async function makeSourceScene(): Promise<SourceScene> {
       );
       ends.push(() => service.stop());
       return new Api(service.url ?? '', MERCHANT, await installLoader(settings));
+    },
+    async exportAfterErrors(api, node) {
+      const { id } = await api.create(FROM, TO);
+      await node.administer(`UPDATE tillroll.exports SET errors = 6 WHERE id = '${id}'`, 'tills');
+      return api.ended(id);
     },
     async readExport(id, node = primary) {
       const { rows } = await node.administer(
