@@ -226,10 +226,17 @@ export function damaged(bytes: Buffer, how: Damage): Buffer {
   return now;
 }
 
-/** Parses bytes with `JSON.parse`; undefined when they are not UTF-8 or not JSON. */
+/**
+ * Parses bytes with `JSON.parse`; undefined when they are not UTF-8 or not JSON. A number that is not
+ * whole as written is NaN: as a double, 1.0000000000000000001 is 1.
+ */
 export function judged(bytes: Buffer): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+    return JSON.parse(
+      new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes),
+      (_key, value, { source = '' }) =>
+        typeof value === 'number' ? readAmount(new JsonNumber(value, source)) : value,
+    );
   } catch {
     return undefined;
   }

@@ -102,6 +102,14 @@ describe('a raw file', () => {
     expect(Math.min(taken, refused)).toBeGreaterThan(100);
   });
 
+  test('that is damaged leaves the earlier of two times, which is judged as it is written', () => {
+    const text = '{"elements":[{"createdTime":1.0000000000000000001,"id":"A","createdTime":1}]}';
+    expect(refusal('elements', text)).toBeUndefined();
+    expect(refusal('elements', text.replace(',"createdTime"', ',"createdTimee"'))).toMatch(
+      /createdTime/,
+    );
+  });
+
   test('cut off anywhere, ends too early', () => {
     const text = '{"elements":[{"id":"A","createdTime":1},{"id":"B","createdTime":2}]}';
     for (let end = 0; end < text.length; end++)
