@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type pg from 'pg';
 import type { Cluster } from './cluster.ts';
-import { connectOrStart } from './connect-or-start.ts';
-import { releaseSession, type ClusterSession } from './session.ts';
+import { connectOrStart, releaseSession } from './connect.ts';
 import { withStartLock } from './start-lock.ts';
 
 const SHORTEST_PAUSE_MS = 200;
@@ -14,10 +14,10 @@ const LONGEST_PAUSE_MS = 30_000;
 export class ClusterLease implements AsyncDisposable {
   readonly #cluster: Cluster;
   readonly #released = new AbortController();
-  #session: ClusterSession | null = null;
+  #session: pg.Client | null = null;
   #reopening: Promise<void> = Promise.resolve();
 
-  constructor(cluster: Cluster, session: ClusterSession) {
+  constructor(cluster: Cluster, session: pg.Client) {
     this.#cluster = cluster;
     this.#hold(session);
   }
@@ -29,14 +29,13 @@ export class ClusterLease implements AsyncDisposable {
     const session = this.#session;
     if (!session) return;
     const { signal } = new AbortController();
-    await withStartLock(this.#cluster.dataDir, signal, () =>
-      releaseSession(this.#cluster, session.client),
-    );
+    const release = (): Promise<void> => releaseSession(this.#cluster, session);
+    await withStartLock(this.#cluster.dataDir, signal, release);
   }
 
-  #hold(session: ClusterSession): void {
+  #hold(session: pg.Client): void {
     this.#session = session;
-    session.client.once('end', () => {
+    session.once('end', () => {
       this.#session = null;
       if (!this.#released.signal.aborted) this.#reopening = this.#reopen();
     });
@@ -44,18 +43,15 @@ export class ClusterLease implements AsyncDisposable {
 
   async #reopen(): Promise<void> {
     const { signal } = this.#released;
-    for (
-      let pause = SHORTEST_PAUSE_MS;
-      !signal.aborted;
-      pause = Math.min(2 * pause, LONGEST_PAUSE_MS)
-    ) {
+    const reopen = (): Promise<pg.Client> => connectOrStart(this.#cluster, signal);
+    let pause = SHORTEST_PAUSE_MS;
+    while (!signal.aborted) {
       try {
         await delay(pause, undefined, { signal, ref: false });
-        const reopen = (): Promise<ClusterSession> => connectOrStart(this.#cluster, signal);
-        this.#hold(await withStartLock(this.#cluster.dataDir, signal, reopen));
-        return;
+        return this.#hold(await withStartLock(this.#cluster.dataDir, signal, reopen));
       } catch {
         // The pools report a database that cannot be reached. This loop only tries again.
+        pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
       }
     }
   }

@@ -17,15 +17,11 @@ export async function withStartLock<T>(
   signal: AbortSignal,
   work: () => Promise<T>,
 ): Promise<T> {
-  const lock = open(join(dataDir, 'postgres.lock'));
-  try {
+  using lock = open(join(dataDir, 'postgres.lock'));
+  for (;;) {
     signal.throwIfAborted();
-    while (!tryToLock(lock)) {
-      await delay(POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
-    }
-    return await work();
-  } finally {
-    lock.close();
+    if (tryToLock(lock)) return await work();
+    await delay(POLL_MS);
   }
 }
 
