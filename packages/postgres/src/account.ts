@@ -22,12 +22,10 @@ export async function findOwnerAccount(path: string): Promise<Account> {
   const own = ownAccount();
   const { uid, gid } = await stat(path);
   if (own.drop ? uid === 0 : uid !== own.uid) {
-    throw new Error(
-      `The database in ${path} belongs to user ${uid} and this process runs as user ${own.uid}: ` +
-        (own.drop
-          ? 'give it back to the user that made it (chown -R), PostgreSQL does not run as root'
-          : 'start as that user, or choose another TILLROLL_DATA_DIR'),
-    );
+    const remedy = own.drop
+      ? 'give it back to the user that made it (chown -R), PostgreSQL does not run as root'
+      : 'start as that user, or choose another TILLROLL_DATA_DIR';
+    throw new Error(`The database in ${path} belongs to user ${uid}: ${remedy}`);
   }
   if (!own.drop) return own;
   return { uid, gid, name: (await identify('-nu', String(uid))) || `user ${uid}`, drop: true };

@@ -1,30 +1,22 @@
 import { randomBytes } from 'node:crypto';
-import { lchown, rename, writeFile } from 'node:fs/promises';
+import { lchown, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { findNative, readPackage, usableBinaries } from './binaries.ts';
+import { findNative, readVersion, usableBinaries } from './binaries.ts';
 import {
   exists,
   privateDirectory,
   readIfExists,
   removeStaging,
-  syncDirectory,
+  renameDurably,
   withStaging,
 } from './files.ts';
 import { findLocation, type Location } from './location.ts';
 import { run } from './run.ts';
-import { DATABASE, PORT, socketDirectory, USER } from './settings.ts';
+import { CONNECTION, socketDirectory } from './settings.ts';
 import { readState, stateFile, writeState } from './state.ts';
 
 /** For pg.Pool / pg.Client / pg-boss: host is the socket directory. */
-export interface Connection {
-  host: string;
-  port: number;
-  user: string;
-  password: string;
-  database: string;
-  /** Said outright, because PGSSLMODE would otherwise apply to the socket too. */
-  ssl: false;
-}
+export type Connection = typeof CONNECTION & { readonly host: string; readonly password: string };
 
 /** The files of a PostgreSQL, with everything that is needed to run or to reach it. */
 export interface Cluster extends Location {
@@ -46,15 +38,14 @@ export async function findCluster(dataDir: string, native = findNative()): Promi
     );
   }
   const password = state?.password ?? randomBytes(32).toString('base64url');
-  const host = socketDirectory(home);
-  const address = { host, port: PORT, user: USER, password, database: DATABASE };
+  const connection = { ...CONNECTION, host: socketDirectory(home), password };
   // The password is stored before the cluster is made, so that no crash can leave one whose password is lost.
-  await writeState(dataDir, { ...address, home });
+  await writeState(dataDir, { ...connection, home });
   await removeStaging(home);
-  const source = await readPackage(native);
-  await checkVersion(data, source.version);
-  const binaries = await usableBinaries(source, home, account);
-  return { dataDir, home, data, account, connection: { ...address, ssl: false }, binaries };
+  const version = await readVersion(native);
+  await checkVersion(data, version);
+  const binaries = await usableBinaries(native, join(home, `bin-${version}`), account);
+  return { dataDir, home, data, account, connection, binaries };
 }
 
 /** Makes the data directory unless there is one; what is half-made never has the final name. */
@@ -67,23 +58,25 @@ export async function ensureCluster(cluster: Cluster, signal: AbortSignal): Prom
     const passwordFile = join(staging, 'password');
     await writeFile(passwordFile, connection.password, { mode: 0o600, flag: 'wx' });
     if (account.drop) await lchown(passwordFile, account.uid, account.gid);
-    const settings = ['-U', USER, '-E', 'UTF8', '--locale=C', '-A', 'scram-sha-256'];
+    const settings = ['-U', connection.user, '-E', 'UTF8', '--locale=C', '-A', 'scram-sha-256'];
     const args = ['-D', draft, ...settings, `--pwfile=${passwordFile}`];
     await run(join(binaries, 'bin', 'initdb'), args, { account, signal });
-    await rename(draft, data);
-    await syncDirectory(home);
+    await renameDurably(draft, data);
   });
 }
 
-/** One sentence for the start-up log when home is not below the data directory or binaries were copied, else null. */
+/** For the start-up log when home is not below the data directory or binaries were copied, else null. */
 export function describeLocation({ dataDir, home, account, binaries }: Cluster): string | null {
-  const isCopied = dirname(binaries) === home;
-  if (dirname(home) !== dataDir) {
-    return `PostgreSQL's files are in ${home}, because it runs as ${account.name}, who cannot enter ${dataDir}${isCopied ? '; its programs were copied there too' : ''}.`;
-  }
-  return isCopied
-    ? `PostgreSQL's programs were copied to ${binaries}, because they do not run where npm put them.`
-    : null;
+  const sentences = [];
+  if (dirname(home) !== dataDir)
+    sentences.push(
+      `PostgreSQL's files are in ${home}, because it runs as ${account.name}, who cannot enter ${dataDir}.`,
+    );
+  if (dirname(binaries) === home)
+    sentences.push(
+      `PostgreSQL's programs were copied to ${binaries}, because they do not run where npm put them.`,
+    );
+  return sentences.join(' ') || null;
 }
 
 /** PostgreSQL itself refuses files of another major version, without saying what to do about it. */

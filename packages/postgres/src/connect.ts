@@ -7,11 +7,10 @@ import {
   findPostmaster,
   isReady,
   launchPostgres,
-  readFault,
   stopPostgres,
   type Launch,
 } from './postmaster.ts';
-import { DATABASE } from './settings.ts';
+import { CONNECTION } from './settings.ts';
 
 /** Longest wait for a postmaster: after a crash it may replay 4 GB of log. */
 const READY_BOUND_MS = 10 * 60_000;
@@ -43,12 +42,16 @@ export async function connectOrStart(cluster: Cluster, signal: AbortSignal): Pro
         try {
           return await openSession(cluster);
         } catch (error) {
-          refuseWrongPassword(error, cluster);
+          if (hasCode(error, '28P01', '28000', 'EACCES'))
+            throw new Error(
+              `The database in ${home} does not accept the password in postgres.json or this user: restore the file, or move both away to start empty`,
+              { cause: error },
+            );
           last = error;
         }
       }
-      if (launch?.hasEnded) {
-        const fault = await readFault(cluster, launch);
+      const fault = await launch?.readFault();
+      if (typeof fault === 'string') {
         if (!LEFTOVER.test(fault) || performance.now() - began > LEFTOVER_BOUND_MS)
           throw new Error(`PostgreSQL did not start in ${home}: ${fault}`);
         launch = null;
@@ -59,10 +62,8 @@ export async function connectOrStart(cluster: Cluster, signal: AbortSignal): Pro
         launch = await launchPostgres(cluster);
       await delay(POLL_MS);
     }
-    const why = last instanceof Error ? ` (${last.message})` : '';
     throw new Error(
-      `PostgreSQL in ${home} did not answer within ${READY_BOUND_MS / 60_000} min${why}: see ${join(home, 'log')}`,
-      { cause: last },
+      `PostgreSQL in ${home} did not answer within ${READY_BOUND_MS / 60_000} min (${String(last)}): see ${join(home, 'log')}`,
     );
   } catch (error) {
     if (launch) await stopPostgres(cluster, launch.pid);
@@ -73,8 +74,12 @@ export async function connectOrStart(cluster: Cluster, signal: AbortSignal): Pro
 /** Closes a session, and stops PostgreSQL when no other process holds one. Called with the start lock. */
 export async function releaseSession(cluster: Cluster, client: pg.Client): Promise<void> {
   try {
+    // A lock of the session itself is not in its way. When the session is gone, another process decides about PostgreSQL.
+    const { rows } = await client
+      .query<{ isLast: boolean }>(`SELECT pg_try_advisory_lock(${LOCK}) AS "isLast"`)
+      .catch(() => ({ rows: [] }));
     const pid = await findPostmaster(cluster);
-    if (pid !== null && (await isLast(client))) await stopPostgres(cluster, pid);
+    if (rows[0]?.isLast && pid !== null) await stopPostgres(cluster, pid);
   } finally {
     await client.end().catch(() => undefined);
   }
@@ -82,22 +87,10 @@ export async function releaseSession(cluster: Cluster, client: pg.Client): Promi
 
 /** Creates the database of the objects unless there is one. */
 export async function ensureDatabase(client: pg.Client): Promise<void> {
-  const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [DATABASE]);
+  const { database } = CONNECTION;
+  const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [database]);
   // template0: no session can be connected to it, which would refuse the copy.
-  if (!rowCount) await client.query(`CREATE DATABASE ${DATABASE} TEMPLATE template0`);
-}
-
-async function isLast(client: pg.Client): Promise<boolean> {
-  try {
-    await client.query(`SELECT pg_advisory_unlock_shared(${LOCK})`);
-    const { rows } = await client.query<{ last: boolean }>(
-      `SELECT pg_try_advisory_lock(${LOCK}) AS last`,
-    );
-    return rows[0]?.last ?? false;
-  } catch {
-    // The session is gone, and the lock with it: another process decides about PostgreSQL.
-    return false;
-  }
+  if (!rowCount) await client.query(`CREATE DATABASE ${database} TEMPLATE template0`);
 }
 
 async function openSession({ connection }: Cluster): Promise<pg.Client> {
@@ -118,12 +111,4 @@ async function openSession({ connection }: Cluster): Promise<pg.Client> {
     await client.end().catch(() => undefined);
     throw error;
   }
-}
-
-function refuseWrongPassword(error: unknown, { home }: Cluster): void {
-  if (!hasCode(error, '28P01', '28000', 'EACCES')) return;
-  throw new Error(
-    `The database in ${home} does not accept the password in postgres.json or this user: restore the file, or move both away to start empty`,
-    { cause: error },
-  );
 }

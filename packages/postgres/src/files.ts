@@ -1,29 +1,23 @@
-import { lchown, lstat, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lchown, lstat, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Account } from './run.ts';
 
+export function hasCode(error: unknown, ...codes: string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+}
+
 export async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return false;
-    throw error;
-  }
+  return (await stat(path).catch(ignoreMissing)) !== null;
 }
 
 /** Reads a file; null when it is missing. */
 export async function readIfExists(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return null;
-    throw error;
-  }
+  return readFile(path, 'utf8').catch(ignoreMissing);
 }
 
-export function hasCode(error: unknown, ...codes: string[]): boolean {
-  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+function ignoreMissing(error: unknown): null {
+  if (hasCode(error, 'ENOENT', 'ENOTDIR')) return null;
+  throw error;
 }
 
 /** A directory for PostgreSQL's user alone; refuses one that another user put there. */
@@ -62,8 +56,9 @@ export async function remove(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
 }
 
-/** Makes a rename in this directory survive a power cut. */
-export async function syncDirectory(path: string): Promise<void> {
-  await using directory = await open(path, 'r');
+/** Renames so that a power cut does not undo it. */
+export async function renameDurably(from: string, to: string): Promise<void> {
+  await rename(from, to);
+  await using directory = await open(dirname(to), 'r');
   await directory.sync();
 }

@@ -11,7 +11,7 @@ export interface EmbeddedPostgres extends AsyncDisposable {
   readonly connection: Connection;
   /** Absolute path of the cluster's data and, if they were copied, of its binaries; printed at start-up. */
   readonly home: string;
-  /** One sentence for the start-up log when home is not below dataDir or binaries were copied, else null. */
+  /** For the start-up log when home is not below dataDir or binaries were copied, else null. */
   readonly notice: string | null;
 }
 
@@ -43,8 +43,7 @@ export async function openEmbeddedPostgres(options: EmbeddedOptions): Promise<Em
       throw error;
     }
     const { connection, home } = cluster;
-    const lease = new ClusterLease(cluster, session);
-    const dispose = (): Promise<void> => lease[Symbol.asyncDispose]();
-    return { connection, home, notice: describeLocation(cluster), [Symbol.asyncDispose]: dispose };
+    const notice = describeLocation(cluster);
+    return Object.assign(new ClusterLease(cluster, session), { connection, home, notice });
   });
 }

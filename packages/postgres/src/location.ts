@@ -1,7 +1,7 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { findOwnerAccount, chooseAccount } from './account.ts';
-import { exists, hasCode } from './files.ts';
+import { exists } from './files.ts';
 import { canEnter, type Account } from './run.ts';
 import { hashPath } from './settings.ts';
 
@@ -19,7 +19,7 @@ export interface Location {
  * an empty one beside it.
  */
 export async function findLocation(dataDir: string, lastHome = ''): Promise<Location> {
-  const homes = [join(dataDir, 'postgres'), outsideHome(dataDir)] as const;
+  const homes = [join(dataDir, 'postgres'), join(OUTSIDE, hashPath(dataDir))] as const;
   // The last home matters only outside: the data directory may have moved since.
   const moved = dirname(lastHome) === OUTSIDE ? [lastHome] : [];
   for (const home of [homes[0], ...moved, homes[1]]) {
@@ -44,24 +44,11 @@ export async function findLocation(dataDir: string, lastHome = ''): Promise<Loca
   );
 }
 
-/** One home for one data directory; a pure function of its path. */
-export function outsideHome(dataDir: string): string {
-  return join(OUTSIDE, hashPath(dataDir));
-}
-
 /**
  * As root, a directory stays root's and may only be walked through: the names in it are not PostgreSQL's
  * user's to change, so that root never follows a link which that user planted.
  */
 async function makeDirectory(path: string, account: Account): Promise<void> {
-  try {
-    await mkdir(path);
-    await chmod(path, account.drop ? 0o711 : 0o700);
-  } catch (cause) {
-    if (hasCode(cause, 'EEXIST')) return;
-    throw new Error(
-      `${path} cannot be made: choose another TILLROLL_DATA_DIR, or set DATABASE_URL`,
-      { cause },
-    );
-  }
+  const isNew = (await mkdir(path, { recursive: true })) !== undefined;
+  if (isNew) await chmod(path, account.drop ? 0o711 : 0o700);
 }

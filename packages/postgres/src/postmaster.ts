@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { rm, rmdir } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster } from './cluster.ts';
 import { privateDirectory, readIfExists } from './files.ts';
 import { childOptions, findFault, run } from './run.ts';
-import { postmasterOptions, removeSocketDirectory } from './settings.ts';
+import { postmasterOptions } from './settings.ts';
 
 const STOP_BOUND_MS = 30_000;
 const KILL_BOUND_MS = 5_000;
@@ -18,28 +18,30 @@ type Files = Pick<Cluster, 'data' | 'account'>;
 /** A postmaster that this process started. */
 export interface Launch {
   readonly pid: number;
-  hasEnded: boolean;
-  /** What it wrote before its log collector took over. */
-  stderr: string;
+  /** Null while it runs; then PostgreSQL's own words on why it ended. */
+  readFault(): Promise<string | null>;
 }
 
 /** The process of a cluster's postmaster; null when none of this machine is one. */
 export async function findPostmaster(files: Files): Promise<number | null> {
-  const pid = parsePid(await readPidFile(files.data));
+  const pid = parsePid(await readPidFile(files));
   return (await isPostmaster(files, pid)) ? pid : null;
 }
 
 /** Tells whether a postmaster that is running accepts connections, by its own account. */
-export async function isReady({ data }: Files): Promise<boolean> {
-  return /^ready/m.test(await readPidFile(data));
+export async function isReady(files: Files): Promise<boolean> {
+  return /^ready/m.test(await readPidFile(files));
 }
 
-/** Starts a stopped PostgreSQL; does not wait until it accepts connections. */
+/** Starts PostgreSQL, of which no process is running; does not wait until it accepts connections. */
 export async function launchPostgres(cluster: Cluster): Promise<Launch> {
   const { home, data, account, binaries, connection } = cluster;
   await privateDirectory(join(home, 'log'), account);
   await privateDirectory(connection.host, account);
-  await removeStale(data);
+  // PostgreSQL refuses to start when the pid in the file is alive, whatever process has that pid now, and when the file is
+  // empty, as after a power cut. A dead pid is left to PostgreSQL, which then also looks for children that outlived it.
+  const stale = parsePid(await readPidFile(cluster));
+  if (stale === 0 || sendSignal(stale, 0)) await rm(join(data, 'postmaster.pid'), { force: true });
   const args = ['-D', data, ...postmasterOptions(home)];
   const child = spawn(join(binaries, 'bin', 'postgres'), args, {
     ...childOptions(account),
@@ -48,25 +50,26 @@ export async function launchPostgres(cluster: Cluster): Promise<Launch> {
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  const spawned = once(child, 'spawn');
-  const launch = { pid: child.pid ?? 0, hasEnded: false, stderr: '' };
-  child.once('close', () => (launch.hasEnded = true));
+  let hasEnded = false;
+  let early = '';
+  child.once('close', () => (hasEnded = true));
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    launch.stderr = (launch.stderr + text).slice(-8192);
+    early = (early + text).slice(-8192);
   });
   // Other processes may use it for longer than this one runs.
   child.unref();
   if (child.stderr instanceof Socket) child.stderr.unref();
-  await spawned;
-  return launch;
-}
-
-/** PostgreSQL's own words on why it ended. Those of the log collector count when it said nothing before. */
-export async function readFault({ data }: Files, { stderr }: Launch): Promise<string> {
-  const current = await readIfExists(join(data, 'current_logfiles'));
-  const path = current?.trim().replace(/^stderr /, '');
-  const log = path ? await readIfExists(path) : null;
-  return findFault((log ?? '').slice(-4096) + '\n' + stderr);
+  await once(child, 'spawn');
+  return {
+    pid: child.pid ?? 0,
+    async readFault() {
+      if (!hasEnded) return null;
+      const current = await readIfExists(join(data, 'current_logfiles'));
+      const log = await readIfExists(current?.trim().replace(/^stderr /, '') ?? '');
+      // What it said before its log collector took over counts first: the log may end with an earlier run.
+      return findFault(`${log?.slice(-4096) ?? ''}\n${early}`);
+    },
+  };
 }
 
 /** Stops PostgreSQL: fast, then at once. @throws Error when it does not stop */
@@ -82,7 +85,8 @@ export async function stopPostgres(cluster: Cluster, pid: number): Promise<void>
     sendSignal(pid, waited > STOP_BOUND_MS ? 'SIGQUIT' : 'SIGINT');
     await delay(POLL_MS);
   }
-  await removeSocketDirectory(home);
+  // It may be outside home.
+  await rmdir(cluster.connection.host).catch(() => undefined);
 }
 
 /**
@@ -101,18 +105,8 @@ async function isPostmaster({ data, account }: Files, pid: number): Promise<bool
   return command.includes(`/postgres -D ${data} `);
 }
 
-/**
- * Removes postmaster.pid when no postmaster of the directory is running and it would stop a start all the same: PostgreSQL
- * refuses when the pid in it is alive, whatever process has that pid now, and when the file is empty, as after a power
- * cut. A dead pid is left to PostgreSQL, which then also looks for children that outlived a killed postmaster.
- */
-async function removeStale(data: string): Promise<void> {
-  const pid = parsePid(await readPidFile(data));
-  if (pid === 0 || sendSignal(pid, 0)) await rm(join(data, 'postmaster.pid'), { force: true });
-}
-
 /** A postmaster writes its pid first, and adds lines while it starts. */
-async function readPidFile(data: string): Promise<string> {
+async function readPidFile({ data }: Files): Promise<string> {
   return (await readIfExists(join(data, 'postmaster.pid'))) ?? '';
 }
 

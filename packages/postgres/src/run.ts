@@ -16,7 +16,7 @@ export interface Account {
 }
 
 /** Options of every child: the account, a directory that it can enter, and none of our PG* variables. */
-export function childOptions(account?: Account): SpawnOptions {
+export function childOptions(account?: Account): Pick<SpawnOptions, 'cwd' | 'env' | 'uid' | 'gid'> {
   return {
     cwd: '/',
     env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C' },
@@ -35,8 +35,7 @@ export async function run(
   { account, signal }: { account?: Account; signal?: AbortSignal | undefined } = {},
 ): Promise<string> {
   signal?.throwIfAborted();
-  const { cwd, env, uid, gid } = childOptions(account);
-  const running = execute(program, args, { cwd, env, uid, gid, timeout: BOUND_MS });
+  const running = execute(program, args, { ...childOptions(account), timeout: BOUND_MS });
   // execFile's own signal would not wait for the program's children.
   signal?.addEventListener('abort', () => running.child.kill(), { once: true });
   try {
@@ -53,12 +52,9 @@ export async function run(
 
 /** The line of a PostgreSQL program's output that says what went wrong. */
 export function findFault(output: string): string {
-  const lines = output
-    .split('\n')
-    .map((line) => line.trim())
-    .filter(Boolean);
+  const lines = output.trim().split('\n');
   const fault = lines.findLast((line) => /\b(FATAL|PANIC|error)\b/.test(line)) ?? lines.at(-1);
-  return fault ?? 'it said nothing';
+  return fault?.trim() || 'it said nothing';
 }
 
 /** Tries it, because modes alone do not tell: there are ACLs, root squash and containers. */

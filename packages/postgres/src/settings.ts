@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
-import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Only the name of the socket's file depends on it; nothing listens on a network. */
-export const PORT = 5432;
-export const USER = 'tillroll';
-export const DATABASE = 'tillroll';
+/** What all clusters have in common. Only the name of the socket's file depends on the port. */
+export const CONNECTION = {
+  port: 5432,
+  user: 'tillroll',
+  database: 'tillroll',
+  /** Said outright, because PGSSLMODE would otherwise apply to the socket too. */
+  ssl: false,
+} as const;
 
 /** sockaddr_un holds 104 bytes on macOS and the BSDs, 108 on Linux, a NUL among them. */
 const LONGEST_SOCKET = 103;
@@ -13,13 +16,9 @@ const LONGEST_SOCKET = 103;
 /** The directory of the socket: in home or, if that path is too long for a socket, a short one. */
 export function socketDirectory(home: string): string {
   const inside = join(home, 'socket');
-  if (Buffer.byteLength(join(inside, `.s.PGSQL.${PORT}`)) <= LONGEST_SOCKET) return inside;
+  if (Buffer.byteLength(join(inside, `.s.PGSQL.${CONNECTION.port}`)) <= LONGEST_SOCKET)
+    return inside;
   return join('/tmp', `tillroll-${hashPath(home)}`);
-}
-
-/** Removes the socket's directory, which may be outside home. One that holds a new socket stays. */
-export async function removeSocketDirectory(home: string): Promise<void> {
-  await rmdir(socketDirectory(home)).catch(() => undefined);
 }
 
 /** A short name for a path. */
@@ -31,7 +30,7 @@ export function hashPath(path: string): string {
 export function postmasterOptions(home: string): string[] {
   const settings = {
     listen_addresses: '',
-    port: PORT,
+    port: CONNECTION.port,
     // A list: quotes keep a comma or a space in the path from splitting it.
     unix_socket_directories: `"${socketDirectory(home).replaceAll('"', '""')}"`,
     unix_socket_permissions: '0700',

@@ -1,6 +1,6 @@
-import { rename, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readIfExists, syncDirectory } from './files.ts';
+import { readIfExists, renameDurably } from './files.ts';
 
 /** What is read of `postgres.json`, which also has what a person with psql needs to connect. */
 export interface State {
@@ -34,6 +34,5 @@ export async function writeState(dataDir: string, state: State): Promise<void> {
   if ((await readIfExists(file)) === text) return;
   const draft = `${file}.new`;
   await writeFile(draft, text, { mode: 0o600, flush: true });
-  await rename(draft, file);
-  await syncDirectory(dataDir);
+  await renameDurably(draft, file);
 }
