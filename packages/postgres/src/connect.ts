@@ -3,13 +3,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import type { Cluster } from './cluster.ts';
 import { hasCode } from './files.ts';
-import {
-  findPostmaster,
-  isReady,
-  launchPostgres,
-  stopPostgres,
-  type Launch,
-} from './postmaster.ts';
+import { findPostmaster, launchPostgres, stopPostgres, type Launch } from './postmaster.ts';
 import { CONNECTION } from './settings.ts';
 
 /** Longest wait for a postmaster: after a crash it may replay 4 GB of log. */
@@ -38,7 +32,7 @@ export async function connectOrStart(cluster: Cluster, signal: AbortSignal): Pro
     while (performance.now() - began < READY_BOUND_MS) {
       signal.throwIfAborted();
       // One that this process started is not asked before it is ready: PostgreSQL would log every refusal.
-      if (launch === null || (await isReady(cluster))) {
+      if (launch === null || (await launch.isReady())) {
         try {
           return await openSession(cluster);
         } catch (error) {

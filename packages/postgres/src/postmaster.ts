@@ -18,6 +18,8 @@ type Files = Pick<Cluster, 'data' | 'account'>;
 /** A postmaster that this process started. */
 export interface Launch {
   readonly pid: number;
+  /** Tells whether it accepts connections, by its own account. */
+  isReady(): Promise<boolean>;
   /** Null while it runs; then PostgreSQL's own words on why it ended. */
   readFault(): Promise<string | null>;
 }
@@ -26,11 +28,6 @@ export interface Launch {
 export async function findPostmaster(files: Files): Promise<number | null> {
   const pid = parsePid(await readPidFile(files));
   return (await isPostmaster(files, pid)) ? pid : null;
-}
-
-/** Tells whether a postmaster that is running accepts connections, by its own account. */
-export async function isReady(files: Files): Promise<boolean> {
-  return /^ready/m.test(await readPidFile(files));
 }
 
 /** Starts PostgreSQL, of which no process is running; does not wait until it accepts connections. */
@@ -62,6 +59,7 @@ export async function launchPostgres(cluster: Cluster): Promise<Launch> {
   await once(child, 'spawn');
   return {
     pid: child.pid ?? 0,
+    isReady: async () => /^ready/m.test(await readPidFile(cluster)),
     async readFault() {
       if (!hasEnded) return null;
       const current = await readIfExists(join(data, 'current_logfiles'));
