@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type pg from 'pg';
 import type { Cluster } from './cluster.ts';
-import { connectOrStart } from './connect-or-start.ts';
-import { releaseSession, type ClusterSession } from './session.ts';
+import { connectOrStart, releaseSession } from './connect.ts';
 import { withStartLock } from './start-lock.ts';
 
 const SHORTEST_PAUSE_MS = 200;
@@ -14,49 +14,43 @@ const LONGEST_PAUSE_MS = 30_000;
 export class ClusterLease implements AsyncDisposable {
   readonly #cluster: Cluster;
   readonly #released = new AbortController();
-  #session: ClusterSession | null = null;
-  #reopening: Promise<void> = Promise.resolve();
+  /** Null when it was lost and could not be opened again before the release. */
+  #session: Promise<pg.Client | null>;
 
-  constructor(cluster: Cluster, session: ClusterSession) {
+  constructor(cluster: Cluster, session: pg.Client) {
     this.#cluster = cluster;
-    this.#hold(session);
+    this.#session = Promise.resolve(this.#watch(session));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#released.signal.aborted) return;
     this.#released.abort();
-    await this.#reopening;
-    const session = this.#session;
+    const session = await this.#session;
     if (!session) return;
     const { signal } = new AbortController();
-    await withStartLock(this.#cluster.dataDir, signal, () =>
-      releaseSession(this.#cluster, session.client),
-    );
+    const release = (): Promise<void> => releaseSession(this.#cluster, session);
+    await withStartLock(this.#cluster.dataDir, signal, release);
   }
 
-  #hold(session: ClusterSession): void {
-    this.#session = session;
-    session.client.once('end', () => {
-      this.#session = null;
-      if (!this.#released.signal.aborted) this.#reopening = this.#reopen();
+  #watch(session: pg.Client): pg.Client {
+    return session.once('end', () => {
+      if (!this.#released.signal.aborted) this.#session = this.#reopen();
     });
   }
 
-  async #reopen(): Promise<void> {
+  async #reopen(): Promise<pg.Client | null> {
     const { signal } = this.#released;
-    for (
-      let pause = SHORTEST_PAUSE_MS;
-      !signal.aborted;
-      pause = Math.min(2 * pause, LONGEST_PAUSE_MS)
-    ) {
+    const reopen = (): Promise<pg.Client> => connectOrStart(this.#cluster, signal);
+    let pause = SHORTEST_PAUSE_MS;
+    while (!signal.aborted) {
       try {
         await delay(pause, undefined, { signal, ref: false });
-        const reopen = (): Promise<ClusterSession> => connectOrStart(this.#cluster, signal);
-        this.#hold(await withStartLock(this.#cluster.dataDir, signal, reopen));
-        return;
+        return this.#watch(await withStartLock(this.#cluster.dataDir, signal, reopen));
       } catch {
         // The pools report a database that cannot be reached. This loop only tries again.
+        pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
       }
     }
+    return null;
   }
 }

@@ -1,70 +1,67 @@
-import { spawn, type SpawnOptions } from 'node:child_process';
-import type { Account } from './account.ts';
+import { execFile, type ExecFileException, type SpawnOptions } from 'node:child_process';
+import { basename } from 'node:path';
+import { promisify } from 'node:util';
 
-export interface Outcome {
-  readonly code: number | null;
-  readonly stderr: string;
+const execute = promisify(execFile);
+
+const BOUND_MS = 60_000;
+
+/** The user that PostgreSQL runs as. */
+export interface Account {
+  readonly uid: number;
+  readonly gid: number;
+  readonly name: string;
+  /** True when we are root and children must be started as this user. */
+  readonly drop: boolean;
 }
 
 /** Options of every child: the account, a directory that it can enter, and none of our PG* variables. */
-export function childOptions(account: Account): SpawnOptions {
+export function childOptions(account?: Account): Pick<SpawnOptions, 'cwd' | 'env' | 'uid' | 'gid'> {
   return {
     cwd: '/',
     env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C' },
     // spawn drops the supplementary groups together with the uid.
-    ...(account.drop ? { uid: account.uid, gid: account.gid } : {}),
+    ...(account?.drop ? { uid: account.uid, gid: account.gid } : {}),
   };
 }
 
-/** Runs a program to its end. A program that cannot be started is an outcome; an abort is thrown. */
-export function run(
+/**
+ * Runs a program to its end and returns what it wrote to stdout.
+ * @throws Error with the program's own words; the signal's reason, once the program has ended.
+ */
+export async function run(
   program: string,
   args: readonly string[],
-  {
-    account,
-    signal,
-    cwd = '/',
-    detached = false,
-  }: { account: Account; signal?: AbortSignal | undefined; cwd?: string; detached?: boolean },
-): Promise<Outcome> {
-  return new Promise((resolve, reject) => {
-    let stderr = '';
-    let fault: Error | null = null;
-    const child = spawn(program, args, {
-      ...childOptions(account),
-      cwd,
-      detached,
-      stdio: ['ignore', 'ignore', 'pipe'],
-      ...(signal ? { signal } : {}),
-    });
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      stderr = (stderr + text).slice(-8192);
-    });
-    child.on('error', (error) => {
-      fault = error;
-      if (child.pid === undefined && !signal?.aborted)
-        resolve({ code: null, stderr: error.message });
-    });
-    child.on('close', (code) => {
-      if (signal?.aborted) reject(signal.reason as Error);
-      else resolve({ code, stderr: stderr || (fault?.message ?? '') });
-    });
-  });
+  { account, signal }: { account?: Account; signal?: AbortSignal | undefined } = {},
+): Promise<string> {
+  signal?.throwIfAborted();
+  const running = execute(program, args, { ...childOptions(account), timeout: BOUND_MS });
+  // execFile's own signal would not wait for the program's children.
+  signal?.addEventListener('abort', () => running.child.kill(), { once: true });
+  try {
+    return (await running).stdout;
+  } catch (error) {
+    signal?.throwIfAborted();
+    const { killed, stderr, message } = error as ExecFileException;
+    const fault = killed
+      ? `it took longer than ${BOUND_MS / 1000} s`
+      : findFault(stderr || message);
+    throw new Error(`${basename(program)} failed: ${fault}`, { cause: error });
+  }
 }
 
 /** The line of a PostgreSQL program's output that says what went wrong. */
-export function faultLine(output: string): string {
-  const lines = output
-    .split('\n')
-    .map((line) => line.trim())
-    .filter(Boolean);
+export function findFault(output: string): string {
+  const lines = output.trim().split('\n');
   const fault = lines.findLast((line) => /\b(FATAL|PANIC|error)\b/.test(line)) ?? lines.at(-1);
-  return fault ?? 'it said nothing';
+  return fault?.trim() || 'it said nothing';
 }
 
 /** Tries it, because modes alone do not tell: there are ACLs, root squash and containers. */
 export async function canEnter(account: Account, directory: string): Promise<boolean> {
   if (!account.drop) return true;
-  const { code } = await run('/bin/sh', ['-c', 'cd "$1"', 'sh', directory], { account });
-  return code === 0;
+  return run('/bin/sh', ['-c', 'cd "$1"', 'sh', directory], { account }).then(
+    () => true,
+    () => false,
+  );
 }

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -17,26 +17,16 @@ export async function withStartLock<T>(
   signal: AbortSignal,
   work: () => Promise<T>,
 ): Promise<T> {
-  const lock = open(join(dataDir, 'postgres.lock'));
-  try {
+  const path = join(dataDir, 'postgres.lock');
+  // For this user alone: a lock that another user holds would stop every start. A file that exists is left to SQLite:
+  // closing any handle of it would release the locks that this process has on it.
+  if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600));
+  // SQLite's own waiting would block the event loop.
+  using lock = new DatabaseSync(path, { timeout: 0 });
+  for (;;) {
     signal.throwIfAborted();
-    while (!tryToLock(lock)) {
-      await delay(POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
-    }
-    return await work();
-  } finally {
-    lock.close();
-  }
-}
-
-function open(path: string): DatabaseSync {
-  try {
-    // For this user alone: a lock that another user holds would stop every start.
-    closeSync(openSync(path, 'a', 0o600));
-    // SQLite's own waiting would block the event loop.
-    return new DatabaseSync(path, { timeout: 0 });
-  } catch (cause) {
-    throw new Error(`${path} cannot be opened: start as the user that owns it`, { cause });
+    if (tryToLock(lock)) return await work();
+    await delay(POLL_MS);
   }
 }
 

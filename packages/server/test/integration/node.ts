@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { describeCluster } from '../../../postgres/src/describe.ts';
+import { findCluster } from '../../../postgres/src/cluster.ts';
 import { childOptions, run } from '../../../postgres/src/run.ts';
 import { findFreePort } from '../../../../scripts/free-port.ts';
 import { until } from './until.ts';
@@ -48,9 +48,7 @@ export async function makeNode(options: NodeOptions = {}): Promise<Node> {
 async function createNode(options: NodeOptions, primary: { data: string } | null): Promise<Node> {
   const directory = await mkdtemp(join(tmpdir(), 'tillroll-node-'));
   await chmod(directory, 0o755);
-  const cluster = await describeCluster(directory);
-  const { account } = cluster;
-  const binaries = await cluster.binaries();
+  const { account, binaries } = await findCluster(directory);
   const data = join(directory, 'node');
   const own = (path: string): Promise<void> =>
     account.drop ? chown(path, account.uid, account.gid) : Promise.resolve();
@@ -61,8 +59,7 @@ async function createNode(options: NodeOptions, primary: { data: string } | null
     await execute('mkdir', ['-m', '700', data]);
     await own(data);
     const args = ['-D', data, '-U', ADMIN, '-E', 'UTF8', '--locale=C', '-A', 'trust', '-N'];
-    const { code, stderr } = await run(join(binaries, 'bin', 'initdb'), args, { account });
-    if (code !== 0) throw new Error(stderr);
+    await run(join(binaries, 'bin', 'initdb'), args, { account });
     await writeFile(join(data, 'pg_hba.conf'), `${(options.access ?? TRUST).join('\n')}\n`);
   }
   const port = await findFreePort();
