@@ -43,7 +43,7 @@ export async function findCluster(dataDir: string, native = findNative()): Promi
   await writeState(dataDir, { ...connection, home });
   await removeStaging(home);
   const version = await readVersion(native);
-  await checkVersion(data, version);
+  if (await exists(data)) await checkVersion(data, version);
   const binaries = await usableBinaries(native, join(home, `bin-${version}`), account);
   return { dataDir, home, data, account, connection, binaries };
 }
@@ -83,7 +83,9 @@ export function describeLocation({ dataDir, home, account, binaries }: Cluster):
 async function checkVersion(data: string, version: string): Promise<void> {
   const made = (await readIfExists(join(data, 'PG_VERSION')))?.trim();
   const brought = version.split('.')[0];
-  if (made === undefined || made === brought) return;
+  if (made === brought) return;
+  if (made === undefined)
+    throw new Error(`${data} is not a PostgreSQL data directory: move it away to start empty`);
   throw new Error(
     `The database in ${data} was made by PostgreSQL ${made} and this version of Tillroll brings ${brought}: ` +
       `save it with "tillroll-server backup FILE" of the earlier Tillroll, then run "tillroll-server restore FILE" of this one with a new TILLROLL_DATA_DIR`,

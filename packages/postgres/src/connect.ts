@@ -3,17 +3,13 @@ import { join } from 'node:path';
 import pg from 'pg';
 import type { Cluster } from './cluster.ts';
 import { hasCode } from './files.ts';
-import { findPostmaster, launchPostgres, stopPostgres, type Launch } from './postmaster.ts';
+import { findPostmaster, startPostgres, stopPostgres } from './postmaster.ts';
 import { CONNECTION } from './settings.ts';
 
-/** Longest wait for a postmaster: after a crash it may replay 4 GB of log. */
+/** Longest wait for a postmaster that another process started: after a crash it may replay 4 GB of log. */
 const READY_BOUND_MS = 10 * 60_000;
-/** Longest time that children of a killed postmaster may block the next one. */
-const LEFTOVER_BOUND_MS = 15_000;
 const SESSION_BOUND_MS = 5_000;
 const POLL_MS = 20;
-/** Text of PostgreSQL while the resources of a killed postmaster are still in use. */
-const LEFTOVER = /still in use|lock file .* already exists/;
 
 /** The advisory lock: shared by all processes that use the cluster, exclusive for the one that stops it. */
 const LOCK = '1953066092, 1919904876';
@@ -26,41 +22,33 @@ const LOCK = '1953066092, 1919904876';
 export async function connectOrStart(cluster: Cluster, signal: AbortSignal): Promise<pg.Client> {
   const { home } = cluster;
   const began = performance.now();
-  let launch: Launch | null = null;
+  let hasStarted = false;
   let last: unknown;
   try {
     while (performance.now() - began < READY_BOUND_MS) {
       signal.throwIfAborted();
-      // One that this process started is not asked before it is ready: PostgreSQL would log every refusal.
-      if (launch === null || (await launch.isReady())) {
-        try {
-          return await openSession(cluster);
-        } catch (error) {
-          if (hasCode(error, '28P01', '28000', 'EACCES'))
-            throw new Error(
-              `The database in ${home} does not accept the password in postgres.json or this user: restore the file, or move both away to start empty`,
-              { cause: error },
-            );
-          last = error;
-        }
-      }
-      const fault = await launch?.readFault();
-      if (typeof fault === 'string') {
-        if (!LEFTOVER.test(fault) || performance.now() - began > LEFTOVER_BOUND_MS)
-          throw new Error(`PostgreSQL did not start in ${home}: ${fault}`);
-        launch = null;
+      try {
+        return await openSession(cluster);
+      } catch (error) {
+        if (hasCode(error, '28P01', '28000', 'EACCES'))
+          throw new Error(
+            `The database in ${home} does not accept the password in postgres.json or this user: restore the file, or move both away to start empty`,
+            { cause: error },
+          );
+        last = error;
       }
       // One that answers runs, even if its process is not seen: it may be in another container on the same volume.
       const isSilent = hasCode(last, 'ECONNREFUSED', 'ENOENT');
-      if (launch === null && isSilent && (await findPostmaster(cluster)) === null)
-        launch = await launchPostgres(cluster);
-      await delay(POLL_MS);
+      if (isSilent && (await findPostmaster(cluster)) === null) {
+        hasStarted = true;
+        await startPostgres(cluster, signal);
+      } else await delay(POLL_MS, undefined, { signal });
     }
     throw new Error(
       `PostgreSQL in ${home} did not answer within ${READY_BOUND_MS / 60_000} min (${String(last)}): see ${join(home, 'log')}`,
     );
   } catch (error) {
-    if (launch) await stopPostgres(cluster, launch.pid);
+    if (hasStarted) await stopPostgres(cluster);
     throw error;
   }
 }
@@ -72,8 +60,7 @@ export async function releaseSession(cluster: Cluster, client: pg.Client): Promi
     const { rows } = await client
       .query<{ isLast: boolean }>(`SELECT pg_try_advisory_lock(${LOCK}) AS "isLast"`)
       .catch(() => ({ rows: [] }));
-    const pid = await findPostmaster(cluster);
-    if (rows[0]?.isLast && pid !== null) await stopPostgres(cluster, pid);
+    if (rows[0]?.isLast) await stopPostgres(cluster);
   } finally {
     await client.end().catch(() => undefined);
   }

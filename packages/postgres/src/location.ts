@@ -49,6 +49,9 @@ export async function findLocation(dataDir: string, lastHome = ''): Promise<Loca
  * user's to change, so that root never follows a link which that user planted.
  */
 async function makeDirectory(path: string, account: Account): Promise<void> {
-  const isNew = (await mkdir(path, { recursive: true })) !== undefined;
-  if (isNew) await chmod(path, account.drop ? 0o711 : 0o700);
+  const made = await mkdir(path, { recursive: true }).catch((cause: unknown) => {
+    const remedy = 'choose another TILLROLL_DATA_DIR, or set DATABASE_URL';
+    throw new Error(`${path} cannot be made: ${remedy}`, { cause });
+  });
+  if (made !== undefined) await chmod(path, account.drop ? 0o711 : 0o700);
 }

@@ -1,90 +1,81 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { rm, rmdir } from 'node:fs/promises';
-import { Socket } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster } from './cluster.ts';
 import { privateDirectory, readIfExists } from './files.ts';
-import { childOptions, findFault, run } from './run.ts';
+import { BOUND_S, findFault, run } from './run.ts';
 import { postmasterOptions } from './settings.ts';
 
-const STOP_BOUND_MS = 30_000;
-const KILL_BOUND_MS = 5_000;
+const STOP_BOUND_S = 30;
+const KILL_BOUND_S = 5;
+/** Longest time that children of a killed postmaster may block the next one. */
+const LEFTOVER_BOUND_MS = 15_000;
 const POLL_MS = 20;
+/** Text of PostgreSQL while the resources of a killed postmaster are still in use. */
+const LEFTOVER = /still in use|lock file .* already exists/;
 
 type Files = Pick<Cluster, 'data' | 'account'>;
 
-/** A postmaster that this process started. */
-export interface Launch {
-  readonly pid: number;
-  /** Tells whether it accepts connections, by its own account. */
-  isReady(): Promise<boolean>;
-  /** Null while it runs; then PostgreSQL's own words on why it ended. */
-  readFault(): Promise<string | null>;
-}
-
 /** The process of a cluster's postmaster; null when none of this machine is one. */
 export async function findPostmaster(files: Files): Promise<number | null> {
-  const pid = parsePid(await readPidFile(files));
+  const pid = await readPid(files);
   return (await isPostmaster(files, pid)) ? pid : null;
 }
 
-/** Starts PostgreSQL, of which no process is running; does not wait until it accepts connections. */
-export async function launchPostgres(cluster: Cluster): Promise<Launch> {
-  const { home, data, account, binaries, connection } = cluster;
+/**
+ * Starts a stopped PostgreSQL with `pg_ctl start -w`, which returns when it accepts connections.
+ * @throws Error with PostgreSQL's own words; the signal's reason, once what was started has stopped.
+ */
+export async function startPostgres(cluster: Cluster, signal: AbortSignal): Promise<void> {
+  const { home, data, account, connection } = cluster;
+  const log = join(home, 'log', 'start.log');
   await privateDirectory(join(home, 'log'), account);
   await privateDirectory(connection.host, account);
-  // PostgreSQL refuses to start when the pid in the file is alive, whatever process has that pid now, and when the file is
-  // empty, as after a power cut. A dead pid is left to PostgreSQL, which then also looks for children that outlived it.
-  const stale = parsePid(await readPidFile(cluster));
-  if (stale === 0 || sendSignal(stale, 0)) await rm(join(data, 'postmaster.pid'), { force: true });
-  const args = ['-D', data, ...postmasterOptions(home)];
-  const child = spawn(join(binaries, 'bin', 'postgres'), args, {
-    ...childOptions(account),
-    cwd: data,
-    // A terminal's Ctrl-C does not reach it: it runs until its last user stops it.
-    detached: true,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let hasEnded = false;
-  let early = '';
-  child.once('close', () => (hasEnded = true));
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    early = (early + text).slice(-8192);
-  });
-  // Other processes may use it for longer than this one runs.
-  child.unref();
-  if (child.stderr instanceof Socket) child.stderr.unref();
-  await once(child, 'spawn');
-  return {
-    pid: child.pid ?? 0,
-    isReady: async () => /^ready/m.test(await readPidFile(cluster)),
-    async readFault() {
-      if (!hasEnded) return null;
-      const current = await readIfExists(join(data, 'current_logfiles'));
-      const log = await readIfExists(current?.trim().replace(/^stderr /, '') ?? '');
-      // What it said before its log collector took over counts first: the log may end with an earlier run.
-      return findFault(`${log?.slice(-4096) ?? ''}\n${early}`);
-    },
-  };
+  const began = performance.now();
+  for (;;) {
+    // PostgreSQL refuses to start when the pid in the file is alive, whatever process has that pid now, and when the file
+    // is empty, as after a power cut. A dead pid is left to it: it then also looks for children that outlived it.
+    if (isAlive(await readPid(cluster))) await rm(join(data, 'postmaster.pid'), { force: true });
+    await rm(log, { force: true });
+    // Paths relative to home: pg_ctl hands them to a shell in double quotes.
+    const options = postmasterOptions(home);
+    const waiting = ['-w', `-t${BOUND_S}`, '-llog/start.log', '-o', options];
+    const failure = await pgCtl(cluster, ['start', ...waiting], signal).catch(
+      (error: Error) => error,
+    );
+    if (!failure) return;
+    signal.throwIfAborted();
+    const current = (await readIfExists(join(data, 'current_logfiles'))) ?? '';
+    const collected = (await readIfExists(current.trim().replace(/^stderr /, ''))) ?? '';
+    // What it said before its log collector took over counts first: the log may end with an earlier run.
+    const said = `${collected.slice(-4096)}\n${(await readIfExists(log)) ?? ''}`;
+    const fault = findFault(said.trim() || failure.message);
+    if (!LEFTOVER.test(fault) || performance.now() - began > LEFTOVER_BOUND_MS)
+      throw new Error(`PostgreSQL did not start in ${home}: ${fault}`);
+    await delay(POLL_MS, undefined, { signal });
+  }
 }
 
-/** Stops PostgreSQL: fast, then at once. @throws Error when it does not stop */
-export async function stopPostgres(cluster: Cluster, pid: number): Promise<void> {
-  const { home } = cluster;
-  const began = performance.now();
-  while (await isPostmaster(cluster, pid)) {
-    const waited = performance.now() - began;
-    if (waited > STOP_BOUND_MS + KILL_BOUND_MS)
-      throw new Error(
-        `PostgreSQL (process ${pid}) in ${home} does not stop: see ${join(home, 'log')}`,
-      );
-    sendSignal(pid, waited > STOP_BOUND_MS ? 'SIGQUIT' : 'SIGINT');
-    await delay(POLL_MS);
-  }
+/** Stops PostgreSQL if it runs: fast, then at once. @throws Error when it does not stop */
+export async function stopPostgres(cluster: Cluster): Promise<void> {
+  const { home, connection } = cluster;
+  const isRunning = async (): Promise<boolean> => (await findPostmaster(cluster)) !== null;
+  const stop = (mode: string, bound: number): Promise<unknown> =>
+    pgCtl(cluster, ['stop', '-w', `-t${bound}`, '-m', mode]).catch(() => undefined);
+  if (await isRunning()) await stop('fast', STOP_BOUND_S);
+  if (await isRunning()) await stop('immediate', KILL_BOUND_S);
+  if (await isRunning())
+    throw new Error(`PostgreSQL in ${home} does not stop: see ${join(home, 'log')}`);
   // It may be outside home.
-  await rmdir(cluster.connection.host).catch(() => undefined);
+  await rmdir(connection.host).catch(() => undefined);
+}
+
+/** Aborted while it starts PostgreSQL, pg_ctl stops what it started. */
+async function pgCtl(cluster: Cluster, args: string[], signal?: AbortSignal): Promise<void> {
+  const { home, account, binaries } = cluster;
+  const [command = '', ...options] = args;
+  const all = [command, '-s', '-D', 'data', ...options];
+  await run(join(binaries, 'bin', 'pg_ctl'), all, { account, cwd: home, signal });
 }
 
 /**
@@ -100,22 +91,18 @@ async function isPostmaster({ data, account }: Files, pid: number): Promise<bool
     // Its working directory is the data directory, also after that was moved under it.
     return (await inspect('readlink', [`/proc/${pid}/cwd`])) === `${data}\n`;
   const command = await inspect('ps', ['-o', 'command=', '-p', String(pid)]);
-  return command.includes(`/postgres -D ${data} `);
+  // pg_ctl starts it with a path relative to the cluster's home, which its settings name.
+  return command.includes('/postgres -D data ') && command.includes(dirname(data));
 }
 
-/** A postmaster writes its pid first, and adds lines while it starts. */
-async function readPidFile({ data }: Files): Promise<string> {
-  return (await readIfExists(join(data, 'postmaster.pid'))) ?? '';
+async function readPid({ data }: Files): Promise<number> {
+  return Number.parseInt((await readIfExists(join(data, 'postmaster.pid'))) ?? '', 10) || 0;
 }
 
-function parsePid(pidFile: string): number {
-  return Number.parseInt(pidFile, 10) || 0;
-}
-
-/** Sends a signal, or with 0 none; false when there is no such process of ours. */
-function sendSignal(pid: number, signal: NodeJS.Signals | 0): boolean {
+/** Tells whether a process that we may signal has this pid. */
+function isAlive(pid: number): boolean {
   try {
-    return process.kill(pid, signal);
+    return process.kill(pid, 0);
   } catch {
     return false;
   }

@@ -4,7 +4,8 @@ import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
 
-const BOUND_MS = 60_000;
+/** Longest time of a program: after a crash, PostgreSQL may have 4 GB of log to replay before it has started. */
+export const BOUND_S = 600;
 
 /** The user that PostgreSQL runs as. */
 export interface Account {
@@ -16,9 +17,12 @@ export interface Account {
 }
 
 /** Options of every child: the account, a directory that it can enter, and none of our PG* variables. */
-export function childOptions(account?: Account): Pick<SpawnOptions, 'cwd' | 'env' | 'uid' | 'gid'> {
+export function childOptions(
+  account?: Account,
+  cwd = '/',
+): Pick<SpawnOptions, 'cwd' | 'env' | 'uid' | 'gid'> {
   return {
-    cwd: '/',
+    cwd,
     env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C' },
     // spawn drops the supplementary groups together with the uid.
     ...(account?.drop ? { uid: account.uid, gid: account.gid } : {}),
@@ -32,21 +36,33 @@ export function childOptions(account?: Account): Pick<SpawnOptions, 'cwd' | 'env
 export async function run(
   program: string,
   args: readonly string[],
-  { account, signal }: { account?: Account; signal?: AbortSignal | undefined } = {},
+  {
+    account,
+    cwd,
+    signal,
+  }: { account?: Account; cwd?: string; signal?: AbortSignal | undefined } = {},
 ): Promise<string> {
   signal?.throwIfAborted();
-  const running = execute(program, args, { ...childOptions(account), timeout: BOUND_MS });
-  // execFile's own signal would not wait for the program's children.
-  signal?.addEventListener('abort', () => running.child.kill(), { once: true });
+  // As by Ctrl-C: PostgreSQL's programs then undo what they began.
+  const killSignal = 'SIGINT';
+  const options = {
+    ...childOptions(account, cwd),
+    timeout: 1_000 * (BOUND_S + 10),
+    killSignal,
+  } as const;
+  const running = execute(program, args, options);
+  // execFile's own signal would not wait for the program's end.
+  const stop = (): void => void running.child.kill(killSignal);
+  signal?.addEventListener('abort', stop, { once: true });
   try {
     return (await running).stdout;
   } catch (error) {
     signal?.throwIfAborted();
     const { killed, stderr, message } = error as ExecFileException;
-    const fault = killed
-      ? `it took longer than ${BOUND_MS / 1000} s`
-      : findFault(stderr || message);
+    const fault = killed ? `it took longer than ${BOUND_S} s` : findFault(stderr || message);
     throw new Error(`${basename(program)} failed: ${fault}`, { cause: error });
+  } finally {
+    signal?.removeEventListener('abort', stop);
   }
 }
 

@@ -26,8 +26,8 @@ export function hashPath(path: string): string {
   return createHash('sha256').update(path).digest('hex').slice(0, 16);
 }
 
-/** The postmaster's options: they hold, whatever postgresql.conf says. */
-export function postmasterOptions(home: string): string[] {
+/** The postmaster's options, for a shell: they hold, whatever postgresql.conf says. */
+export function postmasterOptions(home: string): string {
   const settings = {
     listen_addresses: '',
     port: CONNECTION.port,
@@ -51,5 +51,7 @@ export function postmasterOptions(home: string): string[] {
     log_truncate_on_rotation: 'on',
     log_timezone: 'UTC',
   };
-  return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  return Object.entries(settings)
+    .map(([name, value]) => `-c '${`${name}=${value}`.replaceAll("'", String.raw`'\''`)}'`)
+    .join(' ');
 }

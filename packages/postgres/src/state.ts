@@ -14,7 +14,9 @@ export function stateFile(dataDir: string): string {
 
 export async function readState(dataDir: string): Promise<State | null> {
   const file = stateFile(dataDir);
-  const text = await readIfExists(file);
+  const text = await readIfExists(file).catch((cause: unknown) => {
+    throw new Error(`${file} cannot be read: start as the user that owns it`, { cause });
+  });
   if (text === null) return null;
   try {
     const { home, password } = JSON.parse(text) as Partial<State>;

@@ -50,10 +50,10 @@ export async function postmasterPid(home: string): Promise<number> {
   return Number.parseInt(await readFile(join(home, 'data', 'postmaster.pid'), 'utf8'), 10);
 }
 
-/** Postmasters of this home that are alive; zombies have no arguments. */
+/** Postmasters of this home that are alive, known by a setting that names it; zombies have no arguments. */
 export async function listProcesses(home: string): Promise<string[]> {
   const { stdout } = await promisify(execFile)('ps', ['-eo', 'pid,args']);
-  return stdout.split('\n').filter((line) => line.includes(join(home, 'data')));
+  return stdout.split('\n').filter((line) => line.includes(`log_directory=${join(home, 'log')}`));
 }
 
 export async function stopOrphan(directory: string): Promise<void> {

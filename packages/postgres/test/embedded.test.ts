@@ -7,7 +7,9 @@ import {
   mkdtemp,
   readdir,
   readFile,
+  rename,
   rm,
+  rmdir,
   stat,
   writeFile,
 } from 'node:fs/promises';
@@ -196,21 +198,37 @@ describe('one process', () => {
     );
   });
 
-  test.each([0, 150, 700, 950])('aborted after %i ms it leaves nothing half-made', async (ms) => {
-    const reason = new Error('no longer wanted');
-    const began = performance.now();
-    const outcome = await openEmbeddedPostgres({ dataDir, signal: abortAfter(ms, reason) }).catch(
-      (error: unknown) => error,
+  test('files that are not what they should be are said, with what to do', async () => {
+    const open = await openEmbeddedPostgres({ dataDir });
+    await open[Symbol.asyncDispose]();
+    await rename(join(open.home, 'data', 'PG_VERSION'), join(base, 'PG_VERSION'));
+    await expect(openEmbeddedPostgres({ dataDir })).rejects.toThrow(
+      `${join(open.home, 'data')} is not a PostgreSQL data directory: move it away to start empty`,
     );
-    if (!(outcome instanceof Error)) await (outcome as EmbeddedPostgres)[Symbol.asyncDispose]();
-    else expect(outcome).toBe(reason);
-    expect(performance.now() - began).toBeLessThan(ms + 2_000);
-    const home = join(dataDir, 'postgres');
-    expect(await listProcesses(home)).toEqual([]);
-    expect((await readdir(home).catch(() => [])).filter((name) => name.startsWith('new.'))).toEqual(
-      [],
-    );
-    await using open = await openEmbeddedPostgres({ dataDir });
-    expect(await query(open, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    const file = join(dataDir, 'postgres.json');
+    await rename(file, `${file}.kept`);
+    await mkdir(file);
+    await expect(openEmbeddedPostgres({ dataDir })).rejects.toThrow(`${file} cannot be read`);
+    await rmdir(file);
+    await rename(`${file}.kept`, file);
   });
+
+  test.each([0, 150, 300, 500, 700, 950])(
+    'aborted after %i ms it leaves nothing half-made',
+    async (ms) => {
+      const reason = new Error('no longer wanted');
+      const began = performance.now();
+      const outcome = await openEmbeddedPostgres({ dataDir, signal: abortAfter(ms, reason) }).catch(
+        (error: unknown) => error,
+      );
+      if (!(outcome instanceof Error)) await (outcome as EmbeddedPostgres)[Symbol.asyncDispose]();
+      else expect(outcome).toBe(reason);
+      expect(performance.now() - began).toBeLessThan(ms + 2_000);
+      const home = join(dataDir, 'postgres');
+      expect(await listProcesses(home)).toEqual([]);
+      expect(await readdir(home).catch(() => [])).not.toContain('new');
+      await using open = await openEmbeddedPostgres({ dataDir });
+      expect(await query(open, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    },
+  );
 });
