@@ -24,7 +24,7 @@ export async function findPostmaster(files: Files): Promise<number | null> {
 
 /**
  * Starts a stopped PostgreSQL with `pg_ctl start -w`, which returns when it accepts connections.
- * @throws Error with PostgreSQL's own words; the signal's reason, once what was started has stopped.
+ * @throws Error with PostgreSQL's own words; the signal's reason, once pg_ctl has told what it started to stop.
  */
 export async function startPostgres(cluster: Cluster, signal: AbortSignal): Promise<void> {
   const { home, data, account, connection } = cluster;
