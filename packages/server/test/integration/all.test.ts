@@ -23,7 +23,7 @@ beforeEach(async () => {
   await place.seed('M1', ORDERS);
   source = await holdHalfWay(place);
   const environment = place.environment({ TILLROLL_METRICS_PORT: '0' });
-  child = await startChild('all', environment, process.execPath, true);
+  child = await startChild('all', environment, { detached: true });
   api = new Api(child.url, 'M1', await place.install('M1'));
 });
 

@@ -16,7 +16,7 @@ const older = olderNode();
 test.skipIf(older === undefined).each(['SIGTERM', 'SIGINT'] as const)(
   `under an older Node (${older ?? 'none on PATH'}) %s reaches the process that does the work`,
   async (signal) => {
-    const child = await startChild('all', place.environment(), older);
+    const child = await startChild('all', place.environment(), { node: older });
     const { pid } = JSON.parse(child.log().split('\n')[0] ?? '') as { pid: number };
     expect(pid).not.toBe(child.pid);
     expect((await fetch(`${child.url}/health`)).status).toBe(200);

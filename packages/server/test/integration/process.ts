@@ -19,18 +19,25 @@ export interface Child {
   readonly exited: Promise<number | string>;
 }
 
+interface StartOptions {
+  /** What runs it; default: the Node of the tests. */
+  node?: string | undefined;
+  /** A process group of its own, as a shell gives it. */
+  detached?: boolean;
+  /** Called with all lines logged so far, whenever there are more; also before it is ready. */
+  onLog?: (log: string) => void;
+}
+
 const children: ChildProcess[] = [];
 
 /**
  * Starts a role and waits until it is ready.
- * @param environment all that it sees beside the caller's PATH. @param node what runs it.
- * @param detached true: a process group of its own, as a shell gives it.
+ * @param environment all that it sees beside the caller's PATH.
  */
 export async function startChild(
   role: 'all' | 'serve' | 'work',
   environment: Record<string, string>,
-  node = process.execPath,
-  detached = false,
+  { node = process.execPath, detached = false, onLog = () => undefined }: StartOptions = {},
 ): Promise<Child> {
   const child = spawn(node, [BIN, role], {
     env: { ...inherited(), ...environment },
@@ -39,7 +46,10 @@ export async function startChild(
   });
   children.push(child);
   let log = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    log += text;
+    onLog(log);
+  });
   const exited = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | string);
   let url = role === 'work' ? '' : null;
   createInterface({ input: child.stdout }).on('line', (line) => {

@@ -250,7 +250,7 @@ test.concurrent('SIGKILL that leaves an embedded PostgreSQL behind: the next sta
     TILLROLL_MAX_OPEN_EXPORTS_PER_MERCHANT: '10',
   };
   try {
-    const first = await startChild('all', environment, process.execPath, true);
+    const first = await startChild('all', environment, { detached: true });
     const [from, to] = [new Date(FROM).toISOString(), new Date(TO).toISOString()];
     const range = ['--from', from, '--to', to];
     await command(['seed', '--merchant', MERCHANT, '--orders', '12000', ...range], environment);

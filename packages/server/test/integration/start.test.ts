@@ -56,8 +56,14 @@ describe('a database that cannot be reached', () => {
     async (role) => {
       const { port, databaseUrl } = await reservePort();
       const environment = place.environment({ DATABASE_URL: databaseUrl });
-      const starting = startChild(role, environment);
-      await delay(3_000);
+      const { promise: waits, resolve } = Promise.withResolvers<void>();
+      const onLog = (log: string): void => {
+        if (log.includes('"waiting for the database"')) resolve();
+      };
+      const starting = startChild(role, environment, { onLog });
+      await Promise.race([waits, starting]);
+      // It says it once, however often it tries.
+      await delay(1_000);
       const { host, port: targetPort } = inject('cluster');
       const proxy = net.createServer((near) => {
         const far = net.connect(`${host}/.s.PGSQL.${targetPort}`);
