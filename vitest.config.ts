@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 /** `npm test` runs all of them: real processes and a real PostgreSQL, from npm alone. */
 export default defineConfig({
   test: {
+    // A worker for each core: vitest would leave one to itself, which on two cores is half of them.
+    maxWorkers: '100%',
     projects: [
       {
         test: {
