@@ -97,7 +97,7 @@ describe('POST /v3/merchants/{mId}/exports', () => {
 
   test('unknown members are ignored', async () => {
     const answer = await main.post({
-      format: 'csv',
+      layout: 'csv',
       type: 'ORDERS',
       nested: { type: 'PAYMENTS', startTime: [null] },
       startTime: START,

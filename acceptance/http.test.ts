@@ -45,7 +45,7 @@ describe('another method is 405 with Allow, as a JSON object', () => {
     ['DELETE', main.path, ['GET', 'POST']],
     ['POST', one, ['GET']],
     ['PUT', one, ['GET']],
-    ['DELETE', one, ['GET']],
+    ['PATCH', one, ['GET', 'DELETE']],
     ['GET', main.bulkPath('ORDERS'), ['POST']],
     ['DELETE', main.bulkPath('PAYMENTS'), ['POST']],
     ['POST', '/v3/availability', ['GET']],

@@ -33,6 +33,9 @@ const MEMBERS = [
   'merchantRef',
   'failure',
   'files',
+  'snapshotTime',
+  'format',
+  'cursor',
 ];
 
 // The other merchant's install: no other file creates many exports there.

@@ -58,7 +58,7 @@ describe('GET /v3/merchants/{mId}/exports/{exportId}', () => {
           '"createdTime":\\d{13},"modifiedTime":\\d{13},' +
           '"exportUrls":\\{"elements":\\[\\{"url":"[^"]+","export":\\{"id":"[^"]+"\\}\\},\\{"url":"[^"]+","export":\\{"id":"[^"]+"\\}\\}\\]\\},' +
           `"merchantRef":\\{"id":"${target.merchant}"\\},` +
-          '"files":\\{"elements":\\[.+\\]\\}\\}$',
+          '"files":\\{"elements":\\[.+\\]\\},"totals":\\{"elements":\\[.+\\]\\},"snapshotTime":\\d{13}\\}$',
       ),
     );
     expect(JSON.stringify(JSON.parse(done.text))).toBe(done.text);

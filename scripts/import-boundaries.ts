@@ -44,6 +44,7 @@ const PACKAGES: Readonly<Record<string, Package>> = {
       'free-disk.ts',
       'log.ts',
       'observer.ts',
+      'unavailable.ts',
       'version.ts',
       'watch.ts',
       'worker-channel.ts',
@@ -54,7 +55,7 @@ const PACKAGES: Readonly<Record<string, Package>> = {
       'service.ts': { anythingBut: ['main.ts'] },
       start: { anythingBut: ['main.ts', 'service.ts', 'commands'] },
       commands: { anythingBut: ['main.ts', 'http', 'start'] },
-      http: ['exports', 'access', 'ingest', 'storage', 'database', 'config'],
+      http: ['exports', 'access', 'ingest', 'receipts', 'storage', 'database', 'config'],
       worker: ['exports', 'queue', 'source', 'sink', 'storage', 'database', 'repeated-warnings.ts'],
       backup: ['exports', 'database'],
       queue: ['database'],
@@ -62,6 +63,7 @@ const PACKAGES: Readonly<Record<string, Package>> = {
       access: ['database'],
       metrics: [],
       ingest: ['database'],
+      receipts: ['database'],
       source: ['database'],
       sink: ['storage'],
       storage: [],
@@ -101,6 +103,7 @@ const DEPENDENCIES: readonly { name: RegExp; may: May }[] = [
   { name: /^pg-boss$/, may: ['queue'] },
   { name: /^prom-client$/, may: ['metrics'] },
   { name: /^(pg|pg-copy-streams)$/, may: ['database', 'source', 'ingest', 'queue', 'backup'] },
+  { name: /^jose$/, may: ['receipts'] },
   { name: /^@aws-sdk\/.+$/, may: ['storage'] },
 ];
 

@@ -270,7 +270,7 @@ describe('the packages as they are published', () => {
         const { CheckThreads } = await import(${JSON.stringify(entry)});
         const threads = new CheckThreads();
         const body = async function* () { yield Buffer.from('{"id":"A","createdTime":1}\\n'); };
-        const target = { type: 'ORDERS', now: Date.now(), encoding: 'identity', fd: openSync('spool', 'w') };
+        const target = { content: 'ORDERS', now: Date.now(), encoding: 'identity', fd: openSync('spool', 'w') };
         const never = new AbortController().signal;
         console.log((await threads.check(target, body(), () => undefined, never)).rows);
         await threads.close();`;

@@ -8,8 +8,10 @@ export const DAY_MS = 24 * HOUR_MS;
 /** A request may span 30 days exactly; one millisecond more is refused. */
 export const MAX_RANGE_MS = 30 * DAY_MS;
 
-/** Objects in each file of an export; only the last file may hold fewer. */
+/** Objects in each file of an export unless asked otherwise; only the last file may hold fewer. */
 export const OBJECTS_PER_FILE = 1000;
+/** The most objects that a file can be asked to hold. */
+export const MAX_OBJECTS_PER_FILE = 1_000_000;
 
 /** How long the files of a finished export can be downloaded. */
 export const RETENTION_MS = 24 * HOUR_MS;
@@ -35,3 +37,10 @@ export const MAX_BODY_BYTES = 4 * 1024 * 1024 * 1024;
  * own), and a file puts two more around each object.
  */
 export const MAX_OBJECT_DEPTH = 500;
+
+/** The longest time that a read may be asked to wait, seconds. */
+export const MAX_WAIT_S = 60;
+/** Characters of an `Idempotency-Key`, visible ASCII. */
+export const MAX_IDEMPOTENCY_KEY_LENGTH = 255;
+/** How long the answer to a create with a key is kept. */
+export const IDEMPOTENCY_MS = 24 * HOUR_MS;

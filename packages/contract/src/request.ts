@@ -1,6 +1,18 @@
 /** Parses the body of a create request. */
-import { DAY_MS, MAX_RANGE_MS, MAX_TIME_MS } from './limits.ts';
-import { EXPORT_TYPES, type ExportRequest, type ExportType } from './wire.ts';
+import {
+  DAY_MS,
+  MAX_OBJECTS_PER_FILE,
+  MAX_RANGE_MS,
+  MAX_TIME_MS,
+  OBJECTS_PER_FILE,
+} from './limits.ts';
+import {
+  EXPORT_FORMATS,
+  EXPORT_TYPES,
+  type ExportFormat,
+  type ExportType,
+  type ParsedRequest,
+} from './wire.ts';
 
 export type Parsed<T> = { ok: true; value: T } | { ok: false; details: string };
 
@@ -35,6 +47,25 @@ function own(object: object, member: string): unknown {
   return Object.hasOwn(object, member) ? (object as Record<string, unknown>)[member] : undefined;
 }
 
+function parseFormat(value: unknown): Parsed<ExportFormat> {
+  const format = value === undefined ? 'json' : EXPORT_FORMATS.find((known) => known === value);
+  if (format !== undefined) return { ok: true, value: format };
+  return { ok: false, details: `format must be "json" or "jsonl"; got ${shown(value)}` };
+}
+
+function parseObjectsPerFile(value: unknown): Parsed<number> {
+  const count = value ?? OBJECTS_PER_FILE;
+  const isAllowed =
+    value !== null &&
+    typeof count === 'number' &&
+    Number.isInteger(count) &&
+    count >= OBJECTS_PER_FILE &&
+    count <= MAX_OBJECTS_PER_FILE;
+  if (isAllowed) return { ok: true, value: count };
+  const allowed = `a whole number from ${OBJECTS_PER_FILE} to ${MAX_OBJECTS_PER_FILE}`;
+  return { ok: false, details: `objectsPerFile must be ${allowed}; got ${shown(value)}` };
+}
+
 function isExportType(value: unknown): value is ExportType {
   return (EXPORT_TYPES as readonly unknown[]).includes(value);
 }
@@ -44,7 +75,7 @@ function isExportType(value: unknown): value is ExportType {
  * @param body the parsed JSON, of any shape.
  * @returns the request, or details that name the member, what was sent and what is allowed.
  */
-export function parseExportRequest(body: unknown): Parsed<ExportRequest> {
+export function parseExportRequest(body: unknown): Parsed<ParsedRequest> {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     return {
       ok: false,
@@ -55,6 +86,41 @@ export function parseExportRequest(body: unknown): Parsed<ExportRequest> {
   if (!isExportType(type)) {
     return { ok: false, details: `type must be "ORDERS" or "PAYMENTS"; got ${shown(type)}` };
   }
+  const since = own(body, 'since');
+  const range = since === undefined ? parseRange(body) : parseSince(body, since);
+  if (!range.ok) return range;
+  const format = parseFormat(own(body, 'format'));
+  if (!format.ok) return format;
+  const perFile = parseObjectsPerFile(own(body, 'objectsPerFile'));
+  if (!perFile.ok) return perFile;
+  return {
+    ok: true,
+    value: { type, ...range.value, format: format.value, objectsPerFile: perFile.value },
+  };
+}
+
+/** The largest cursor that is looked at; ours are shorter. */
+const MAX_CURSOR_LENGTH = 256;
+
+function parseSince(
+  body: object,
+  since: unknown,
+): Parsed<{ startTime: number; endTime: number; since: string }> {
+  for (const member of ['startTime', 'endTime'])
+    if (own(body, member) !== undefined)
+      return {
+        ok: false,
+        details: `since stands in place of startTime and endTime, so ${member} must not be sent with it; got ${shown(own(body, member))}`,
+      };
+  if (typeof since === 'string' && since.length <= MAX_CURSOR_LENGTH)
+    return { ok: true, value: { startTime: 0, endTime: 0, since } };
+  return {
+    ok: false,
+    details: `since must be the cursor of an export, as text, or empty to begin with; got ${shown(since)}`,
+  };
+}
+
+function parseRange(body: object): Parsed<{ startTime: number; endTime: number }> {
   const start = parseTime('startTime', own(body, 'startTime'));
   if (!start.ok) return start;
   const end = parseTime('endTime', own(body, 'endTime'));
@@ -74,5 +140,5 @@ export function parseExportRequest(body: unknown): Parsed<ExportRequest> {
       details: `endTime - startTime may be at most ${MAX_RANGE_MS} ms (${MAX_RANGE_MS / DAY_MS} days); got ${length} ms. Ask for a longer span in several exports`,
     };
   }
-  return { ok: true, value: { type, startTime, endTime } };
+  return { ok: true, value: { startTime, endTime } };
 }

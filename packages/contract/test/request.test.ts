@@ -10,7 +10,8 @@ import {
 } from '../src/index.ts';
 
 const START = Date.UTC(2026, 0, 1);
-const good = { type: 'ORDERS', startTime: START, endTime: START + DAY_MS };
+const DEFAULTS = { format: 'json', objectsPerFile: 1000 };
+const good = { type: 'ORDERS', startTime: START, endTime: START + DAY_MS, ...DEFAULTS };
 
 /** The details of a refusal; fails when it is none. */
 function describeRefusal(body: unknown): string {
@@ -58,7 +59,7 @@ describe('accepted', () => {
   test('whole numbers however JSON writes them; minus zero is zero', () => {
     expect(fromJson('{"type":"ORDERS","startTime":-0,"endTime":1.0}')).toStrictEqual({
       ok: true,
-      value: { type: 'ORDERS', startTime: 0, endTime: 1 },
+      value: { type: 'ORDERS', startTime: 0, endTime: 1, ...DEFAULTS },
     });
     expect(fromJson('{"type":"ORDERS","startTime":1e3,"endTime":2E3}')).toMatchObject({ ok: true });
   });
@@ -75,6 +76,39 @@ describe('accepted', () => {
     const parsed = fromJson(json);
     expect(parsed).toStrictEqual({ ok: true, value: good });
   });
+});
+
+describe('the files', () => {
+  const { format: _format, objectsPerFile: _count, ...bare } = good;
+
+  test('are as they always were unless asked for', () => {
+    expect(parseExportRequest(bare)).toEqual({ ok: true, value: good });
+  });
+
+  test.each([
+    { format: 'jsonl' },
+    { objectsPerFile: 1000 },
+    { objectsPerFile: 1_000_000 },
+    { format: 'jsonl', objectsPerFile: 25_000 },
+  ])('%j', (files) => {
+    const value = { ...good, ...files };
+    expect(parseExportRequest({ ...bare, ...files })).toEqual({ ok: true, value });
+  });
+
+  test.each(['JSON', 'csv', '', null, 1, ['jsonl'], {}])('format %j is refused', (format) => {
+    expect(describeRefusal({ ...bare, format })).toBe(
+      `format must be "json" or "jsonl"; got ${JSON.stringify(format)}`,
+    );
+  });
+
+  test.each([999, 1_000_001, 0, -1000, 1000.5, '1000', null, true, [2000]])(
+    'objectsPerFile %j is refused',
+    (objectsPerFile) => {
+      expect(describeRefusal({ ...bare, objectsPerFile })).toBe(
+        `objectsPerFile must be a whole number from 1000 to 1000000; got ${JSON.stringify(objectsPerFile)}`,
+      );
+    },
+  );
 });
 
 describe('refused', () => {
@@ -219,7 +253,7 @@ describe('any value', () => {
       }));
     fc.assert(
       fc.property(range, ({ startTime, endTime }) => {
-        const value = { type: 'PAYMENTS', startTime, endTime };
+        const value = { type: 'PAYMENTS', startTime, endTime, ...DEFAULTS };
         expect(parseExportRequest(value)).toEqual({ ok: true, value });
         const strings = { ...value, startTime: String(startTime), endTime: String(endTime) };
         expect(parseExportRequest(strings)).toEqual({ ok: true, value });

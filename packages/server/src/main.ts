@@ -9,6 +9,7 @@ import {
   type ListOptions,
 } from './commands/exports.ts';
 import { healthCommand } from './commands/health.ts';
+import { listReceiptKeysCommand, rotateReceiptKeysCommand } from './commands/receipt-keys.ts';
 import { installCommand, installsCommand, uninstallCommand } from './commands/installs.ts';
 import { loadCommand, purgeCommand, seedCommand } from './commands/objects.ts';
 import { PrintError } from './commands/print.ts';
@@ -97,6 +98,17 @@ function program(stopping: AbortController): Command {
     .requiredOption(...merchant)
     .option('--app <id>', 'only this app')
     .action((options: { merchant: string; app?: string }) => uninstallCommand(options, signal));
+  const receiptKeys = root
+    .command('receipt-keys')
+    .description('the keys of the database that sign receipts: list, rotate');
+  receiptKeys
+    .command('list')
+    .description('list them, the one that signs first')
+    .action(() => listReceiptKeysCommand(signal));
+  receiptKeys
+    .command('rotate')
+    .description('make a new one; the public part of the old one stays published')
+    .action(() => rotateReceiptKeysCommand(signal));
   root
     .command('load')
     .description('load NDJSON, plain or gzip')

@@ -9,19 +9,25 @@ import { createPool, type Pool, type PoolOptions } from './database/pool.ts';
 import { Pulse } from './database/pulse.ts';
 import { sharedSigningKey } from './database/signing-key.ts';
 import { openSourceDatabase, type SourceDatabase } from './database/source-database.ts';
+import { Cursors } from './exports/cursor.ts';
 import { retryDelayMs } from './exports/lifecycle.ts';
 import { PollReader } from './exports/poll.ts';
 import { Turns } from './http/turns.ts';
 import { Loader, MAX_MERGES } from './ingest/load.ts';
 import type { Logger } from './log.ts';
 import { UNOBSERVED } from './observer.ts';
+import { openReceiptKeys } from './receipts/open.ts';
+import { ReceiptSigner } from './receipts/signer.ts';
 import { BossQueue } from './queue/boss-queue.ts';
 import { RepeatedWarnings } from './repeated-warnings.ts';
+import { startWatch } from './start/changes.ts';
 import { watchDatabase, watchSource, watchStore } from './start/health.ts';
 import { listen } from './start/listen.ts';
 import { showBacklog, startMetrics } from './start/metrics.ts';
 import { Parts } from './start/parts.ts';
 import { CLOSE_WORKER_MS, WorkerProcess } from './start/worker-process.ts';
+import { hasChanges } from './source/check.ts';
+import { measureObjects } from './source/preview.ts';
 import { ObservedStorage } from './storage/observed.ts';
 import { openStorage } from './storage/open.ts';
 import { UrlSigner } from './storage/signature.ts';
@@ -45,6 +51,9 @@ const WORKER_CONNECTIONS = 4;
 /** The longest statement of a request, and the longest wait for a connection. */
 const REQUEST_STATEMENT_MS = 15_000;
 const CONNECT_MS = 5_000;
+
+/** Dry runs at once. */
+const MAX_PREVIEWS = 4;
 
 export interface Roles {
   /** Answer HTTP. */
@@ -153,21 +162,17 @@ export async function startService(
       return opened;
     };
 
-    const openSource = async (): Promise<SourceDatabase> => {
+    const openSource = (connections: number): SourceDatabase => {
       const source = openSourceDatabase(
         config.sourceDatabaseUrl,
         database.connection,
-        config.workers,
+        connections,
         (error) => warnings.warn('connection for exports lost', error),
       );
       parts.addStanding({ name: 'connections for exports', close: () => source.pool.end() });
       observer.watchPool('exports', source.pool);
       // A server of its own is lost by itself.
       if (!source.isSeparate) pools.push(source.pool);
-      else {
-        log.info({ location: source.location }, 'exports are read from');
-        await watchSource(source, parts, log);
-      }
       return source;
     };
 
@@ -216,19 +221,28 @@ export async function startService(
     // Of `all` the API shows it.
     if (metrics && !roles.isChild) showBacklog(metrics, { pool, queue, isDatabaseGood }, warnings);
 
+    const source = openSource((worksHere ? config.workers : 0) + (roles.serve ? MAX_PREVIEWS : 0));
+    const sharedKey = await sharedSigningKey(pool);
+    const cursors = new Cursors(sharedKey);
     if (worksHere) {
+      if (source.isSeparate) {
+        log.info({ location: source.location }, 'exports are read from');
+        await watchSource(source, parts, log);
+      }
       const worker = await startWorker(
         {
           pool,
           source: {
-            ...(await openSource()),
+            ...source,
             ...(overrides.behindMs !== undefined && { behindMs: overrides.behindMs }),
           },
           queue,
           storage,
           checkStore,
           checkRoom: () => store.checkRoom(),
+          cursors,
           retentionMs: config.retentionMs,
+          tombstonesMs: config.tombstonesMs,
           historyMs: config.historyMs,
           retryDelayMs: overrides.retryDelayMs ?? retryDelayMs,
           warnings,
@@ -249,15 +263,21 @@ export async function startService(
     const loader = new Loader(loadPool, join(config.dataDir, 'spool'), config);
     observer.watchOpen('uploads', () => loader.open);
     parts.addStanding({ name: 'loader', close: () => loader.close() });
+    const watch = await startWatch(database.connection, pool, parts, warnings);
     const api = await listen(config, {
       pool,
+      watch,
+      receipts: new ReceiptSigner(await openReceiptKeys(config.receiptKeyFiles, pool)),
+      cursors,
+      hasChanges: (type) => hasChanges(source, type),
+      measure: (selection, boundMs) => measureObjects(source.pool, selection, boundMs),
       turns: new Turns({ known: REQUEST_CONNECTIONS, strangers: STRANGER_CONNECTIONS }),
       polls: new PollReader(pool),
       loader,
       queue,
       storage,
       presign: config.s3Redirect ? opened.presign : null,
-      signer: new UrlSigner(config.signingKeys ?? [await sharedSigningKey(pool)]),
+      signer: new UrlSigner(config.signingKeys ?? [sharedKey]),
       rules: config,
       connections: {
         connections: config.maxConnections,

@@ -4,6 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { FileCutter, PIECE_BYTES, type FileTarget, type OpenFile } from '../src/sink/cutter.ts';
 import { FrameDecoder } from '../src/source/frames.ts';
 
+const LAYOUT = { format: 'json', objectsPerFile: OBJECTS_PER_FILE } as const;
+
 interface CutFile {
   pieces: Buffer[];
   objects: number;
@@ -69,7 +71,7 @@ function copyStream(objects: readonly string[]): Buffer {
 
 function cutObjects(objects: readonly string[]): Files {
   const files = new Files();
-  const cutter = new FileCutter(files);
+  const cutter = new FileCutter(LAYOUT, files);
   for (const text of objects) {
     const data = Buffer.from(`<<${text}>>`);
     cutter.push(data, 2, data.length - 2);
@@ -139,8 +141,8 @@ describe('the cutter', () => {
         fc.array(fc.integer({ min: 1, max: 400_000 }), { minLength: 1, maxLength: 8 }),
         (objects, sizes) => {
           const files = new Files();
-          const cutter = new FileCutter(files);
-          const decoder = new FrameDecoder();
+          const cutter = new FileCutter(LAYOUT, files);
+          const decoder = new FrameDecoder({ texts: [], integers: [] });
           const stream = copyStream(objects);
           for (let at = 0, turn = 0; at < stream.length; turn++) {
             const end = at + (sizes[turn % sizes.length] ?? 1);
@@ -157,6 +159,54 @@ describe('the cutter', () => {
       ),
       { numRuns: 40 },
     );
+  });
+
+  test('JSON lines: each object on its line, without the breaks between its tokens', () => {
+    const piece = fc.constantFrom(
+      '{',
+      '"a\\n"',
+      '\n',
+      '\r\n',
+      '\r',
+      ' ',
+      '1',
+      '}',
+      'x'.repeat(300),
+    );
+    const texts = fc.array(
+      fc.array(piece, { minLength: 1, maxLength: 12 }).map((pieces) => pieces.join('')),
+      { maxLength: 40 },
+    );
+    fc.assert(
+      fc.property(texts, fc.integer({ min: 1, max: 7 }), (objects, objectsPerFile) => {
+        const files = new Files();
+        const cutter = new FileCutter({ format: 'jsonl', objectsPerFile }, files);
+        // All in one buffer, as they come off the socket.
+        const data = Buffer.from(objects.join('\n\r'));
+        let at = 0;
+        for (const text of objects) {
+          const end = at + Buffer.byteLength(text);
+          cutter.push(data, at, end);
+          at = end + 2;
+        }
+        cutter.finish();
+        const lines = objects.map((text) => `${text.replaceAll(/[\r\n]/g, '')}\n`);
+        const expected: string[] = [];
+        for (let i = 0; i < lines.length; i += objectsPerFile)
+          expected.push(lines.slice(i, i + objectsPerFile).join(''));
+        expect(files.texts).toEqual(expected);
+      }),
+    );
+  });
+
+  test('tombstones and objects are in files of their own', () => {
+    const files = new Files();
+    const cutter = new FileCutter(LAYOUT, files);
+    const data = Buffer.from('{"id":"A"}');
+    for (const isDeletion of [false, false, true, true, true])
+      cutter.push(data, 0, data.length, isDeletion);
+    cutter.finish();
+    expect(files.files.map(({ objects }) => objects)).toEqual([2, 3]);
   });
 
   test.each([
@@ -182,7 +232,7 @@ describe('the cutter', () => {
   test('asks for memory only when it has something to put there', () => {
     let allocated = 0;
     const files = new Files();
-    const cutter = new FileCutter(files, () => {
+    const cutter = new FileCutter(LAYOUT, files, () => {
       allocated++;
       return Buffer.alloc(PIECE_BYTES);
     });

@@ -8,6 +8,9 @@ import {
   type RowFrame,
 } from '../src/source/frames.ts';
 
+/** Rows of a time and an object alone. */
+const BARE = { texts: [], integers: [] };
+
 interface Row {
   createdTime: number;
   object: Buffer;
@@ -59,14 +62,14 @@ function cut(stream: Buffer, sizes: readonly number[]): Buffer[] {
 }
 
 function decode(chunks: readonly Buffer[]): Row[] {
-  const decoder = new FrameDecoder();
+  const decoder = new FrameDecoder(BARE);
   const frames: RowFrame[] = [];
   for (const chunk of chunks) frames.push(...decoder.push(chunk));
   decoder.finish();
   expect(decoder.rows).toBe(frames.length);
   // Read only now: a frame must stay what it was while later chunks come.
-  return frames.map(({ createdTime, data, start, end }) => ({
-    createdTime,
+  return frames.map(({ position, data, start, end }) => ({
+    createdTime: position,
     object: Buffer.from(data.subarray(start, end)),
   }));
 }
@@ -126,7 +129,7 @@ describe('FrameDecoder', () => {
   });
 
   test('gives each row as soon as it is whole', () => {
-    const decoder = new FrameDecoder();
+    const decoder = new FrameDecoder(BARE);
     const stream = encode([
       { createdTime: 1, object: Buffer.from('{"a":1}') },
       { createdTime: 2, object: Buffer.from('{"b":2}') },
@@ -143,13 +146,13 @@ describe('FrameDecoder', () => {
     fc.assert(
       fc.property(rows, fc.nat(), fc.integer({ min: 1, max: 300 }), (list, at, size) => {
         const stream = encode(list);
-        const decoder = new FrameDecoder();
+        const decoder = new FrameDecoder(BARE);
         for (const chunk of cut(stream.subarray(0, at % stream.length), [size]))
           decoder.push(chunk);
         expect(() => decoder.finish()).toThrow(BrokenStream);
       }),
     );
-    expect(() => new FrameDecoder().finish()).toThrow(BrokenStream);
+    expect(() => new FrameDecoder(BARE).finish()).toThrow(BrokenStream);
   });
 
   test('any change to the signature is seen', () => {
@@ -202,9 +205,9 @@ describe('FrameDecoder', () => {
   test('an object above the limit is refused at its length, before its bytes come', () => {
     const head = (length: number): Buffer =>
       Buffer.concat([HEADER, int16(2), field(int64(1)), int32(length)]);
-    const tooLarge = new FrameDecoder();
+    const tooLarge = new FrameDecoder(BARE);
     expect(() => tooLarge.push(head(MAX_OBJECT_BYTES + 1))).toThrow(ObjectTooLarge);
-    const largest = new FrameDecoder();
+    const largest = new FrameDecoder(BARE);
     expect(largest.push(head(MAX_OBJECT_BYTES))).toEqual([]);
     const frames = largest.push(Buffer.alloc(MAX_OBJECT_BYTES, 0x20));
     expect(frames.map(({ start, end }) => end - start)).toEqual([MAX_OBJECT_BYTES]);

@@ -2,11 +2,14 @@ import { parseHours } from '@tillroll/contract';
 import { pino } from 'pino';
 import { readConfig } from '../src/config/config.ts';
 import { createPool } from '../src/database/pool.ts';
+import { Cursors } from '../src/exports/cursor.ts';
 import { PollReader } from '../src/exports/poll.ts';
+import { ExportWatch, WATCH_LIMITS } from '../src/exports/watch.ts';
 import { Turns } from '../src/http/turns.ts';
 import { Loader } from '../src/ingest/load.ts';
 import { createApp, type App } from '../src/http/app.ts';
 import type { HttpContext } from '../src/http/context.ts';
+import { ReceiptSigner } from '../src/receipts/signer.ts';
 import { UNOBSERVED } from '../src/observer.ts';
 import { DirectoryStorage } from '../src/storage/directory.ts';
 import { UrlSigner } from '../src/storage/signature.ts';
@@ -33,6 +36,11 @@ export async function listenApp(
     pool: nowhere,
     turns: new Turns({ known: 10, strangers: 10 }),
     polls: new PollReader(nowhere),
+    watch: new ExportWatch(nowhere, WATCH_LIMITS, () => undefined),
+    receipts: new ReceiptSigner(() => Promise.resolve([])),
+    cursors: new Cursors('never used'),
+    hasChanges: () => Promise.resolve(false),
+    measure: () => Promise.resolve({ objects: 0, meanBytes: 0 }),
     loader: new Loader(nowhere, '/nowhere', config),
     queue: { enqueueRun: () => Promise.resolve(), enqueueExpiry: () => Promise.resolve() },
     storage: new DirectoryStorage('/nowhere'),

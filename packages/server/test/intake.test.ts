@@ -21,7 +21,10 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 async function take(body: Buffer, encoding: Encoding, size: number): Promise<number | Error> {
   const fd = openSync(join(directory, 'spool'), 'w');
   let spooled = 0;
-  const intake = new Intake({ type: 'ORDERS', now: T, encoding, fd }, (bytes) => (spooled = bytes));
+  const intake = new Intake(
+    { content: 'ORDERS', now: T, encoding, fd },
+    (bytes) => (spooled = bytes),
+  );
   try {
     for (let at = 0; at < body.length; at += size) await intake.write(body.subarray(at, at + size));
     const { rows, bytes } = await intake.end();

@@ -35,7 +35,7 @@ const TABLE: [ExportStatus, Partial<Record<ExportEvent, ExportStatus>>][] = [
       cancel: 'CANCELED',
     },
   ],
-  ['DONE', { expire: 'DONE' }],
+  ['DONE', { expire: 'DONE', delete: 'DONE' }],
   ['FAILED', { reopen: 'PENDING' }],
   ['CANCELED', { reopen: 'PENDING' }],
 ];
@@ -78,7 +78,8 @@ describe('random walks', () => {
         let status = start;
         for (const event of walk) {
           const next = LIFE_CYCLE[status][event];
-          if (event === 'expire' && status === 'DONE') expect(next).toBe('DONE');
+          if ((event === 'expire' || event === 'delete') && status === 'DONE')
+            expect(next).toBe('DONE');
           else expect(next).toBeNull();
           status = after(status, event);
         }

@@ -14,13 +14,17 @@ test('the document is OpenAPI 3.1 and names every public route', async () => {
   const document = (await openApiDocument()) as { openapi: string; paths: Record<string, object> };
   expect(document.openapi).toBe('3.1.0');
   expect(Object.keys(document.paths).toSorted()).toEqual([
+    '/.well-known/jwks.json',
     '/health',
     '/ready',
     '/v3/availability',
     '/v3/files/{path}',
     '/v3/merchants/{mId}/exports',
     '/v3/merchants/{mId}/exports/{exportId}',
+    '/v3/merchants/{mId}/exports/{exportId}/receipt',
     '/v3/merchants/{mId}/orders/bulk',
+    '/v3/merchants/{mId}/orders/bulk-delete',
     '/v3/merchants/{mId}/payments/bulk',
+    '/v3/merchants/{mId}/payments/bulk-delete',
   ]);
 });

@@ -31,6 +31,12 @@ const PENDING: ExportWithFiles = {
   attempt: 0,
   failureCode: null,
   filesDeleted: false,
+  format: 'json',
+  objectsPerFile: 1000,
+  snapshotTime: null,
+  sinceNumber: null,
+  cursor: null,
+  totals: null,
   files: [],
   now: UNTIL - 1,
 };

@@ -30,7 +30,7 @@ describe('a thread that checks', () => {
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'tillroll-thread-'));
     file = await open(join(directory, 'spool'), 'w+');
-    target = { type: 'ORDERS', now: Date.now(), encoding: 'identity', fd: file.fd };
+    target = { content: 'ORDERS', now: Date.now(), encoding: 'identity', fd: file.fd };
   });
   afterEach(async () => {
     await file.close();

@@ -6,7 +6,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { StoreFile } from '../src/sink/file.ts';
 
 export interface TestRow {
-  createdTime: number;
+  position: number;
+  isDeletion: boolean;
   data: Buffer;
   start: number;
   end: number;
@@ -40,7 +41,13 @@ export function* makeBatches(objects: Iterable<Buffer>, size: number): Generator
   let number = 0;
   for (const object of objects) {
     const data = Buffer.concat([Buffer.from('??'), object, Buffer.from('?')]);
-    batch.push({ createdTime: 1000 + number++, data, start: 2, end: data.length - 1 });
+    batch.push({
+      position: 1000 + number++,
+      isDeletion: false,
+      data,
+      start: 2,
+      end: data.length - 1,
+    });
     if (batch.length === size) {
       yield batch;
       batch = [];

@@ -17,6 +17,16 @@ import {
   type TestRow,
 } from './write-files-scene.ts';
 
+const LAYOUT = { format: 'json', objectsPerFile: 1000 } as const;
+
+function write(
+  batches: Batches,
+  store: Parameters<typeof writeFiles>[2],
+  onPosition: (position: number) => void,
+): ReturnType<typeof writeFiles> {
+  return writeFiles(batches, LAYOUT, store, onPosition);
+}
+
 type Batches = Parameters<typeof writeFiles>[0];
 
 describe('the manifest', () => {
@@ -30,10 +40,10 @@ describe('the manifest', () => {
           const objects = [...noise(count, bytes)];
           const memory = new Memory();
           const positions: number[] = [];
-          const manifest = await writeFiles(
+          const manifest = await write(
             new Source(makeBatches(objects, batch)),
             memory.store(),
-            (createdTime) => positions.push(createdTime),
+            (position) => positions.push(position),
           );
           const texts = memory.files.map((file) => gunzipSync(file));
           expect(manifest).toEqual(
@@ -61,7 +71,7 @@ describe('the manifest', () => {
     const memory = new Memory();
     // Later files end first: the manifest keeps the order of the files all the same.
     const store = memory.store((position) => wait(100 - 30 * position));
-    const manifest = await writeFiles(new Source(makeBatches(objects, 100)), store, ignorePosition);
+    const manifest = await write(new Source(makeBatches(objects, 100)), store, ignorePosition);
     expect(memory.mostActive).toBeGreaterThan(1);
     expect(manifest.map((file) => file.objects)).toEqual([1000, 1000, 1000, 200]);
     const hashes = memory.files.map((file) =>
@@ -75,7 +85,7 @@ describe('the manifest', () => {
   test('a single object larger than all that may be in flight', async () => {
     const [object = Buffer.alloc(0)] = noise(1, IN_FLIGHT_BYTES + 3 * PIECE_BYTES);
     const memory = new Memory();
-    const manifest = await writeFiles(
+    const manifest = await write(
       new Source(makeBatches([object], 1)),
       memory.store(),
       ignorePosition,
@@ -86,8 +96,8 @@ describe('the manifest', () => {
 
   test('no objects: no files', async () => {
     const memory = new Memory();
-    expect(await writeFiles(new Source([]), memory.store(), ignorePosition)).toEqual([]);
-    expect(await writeFiles(new Source([[], []]), memory.store(), ignorePosition)).toEqual([]);
+    expect(await write(new Source([]), memory.store(), ignorePosition)).toEqual([]);
+    expect(await write(new Source([[], []]), memory.store(), ignorePosition)).toEqual([]);
     expect(memory.started).toBe(0);
   });
 });
@@ -114,7 +124,7 @@ describe('a store that fails', () => {
   ])('for the second file, %s: rejects, and nothing is left pending', async (_what, before) => {
     const memory = new Memory();
     const source = new Source(makeBatches(noise(5000, 1000), 100));
-    const error: unknown = await writeFiles(source, memory.store(before), ignorePosition).then(
+    const error: unknown = await write(source, memory.store(before), ignorePosition).then(
       () => null,
       (reason: unknown) => reason,
     );
@@ -133,7 +143,7 @@ describe('a store that fails', () => {
       position === 1 ? Promise.reject(full) : Promise.resolve(),
     );
     const source = new Source(makeBatches(noise(1001, 100), 100));
-    await expect(writeFiles(source, store, ignorePosition)).rejects.toThrow(StorageError);
+    await expect(write(source, store, ignorePosition)).rejects.toThrow(StorageError);
     expect(memory.active).toBe(0);
   });
 
@@ -143,7 +153,7 @@ describe('a store that fails', () => {
       position === 1 ? Promise.reject(full) : Promise.resolve(),
     );
     const source = new Source(makeBatches(noise(Infinity, 1000), 100));
-    await expect(writeFiles(source, store, ignorePosition)).rejects.toThrow(StorageError);
+    await expect(write(source, store, ignorePosition)).rejects.toThrow(StorageError);
     expect(source.closed).toBe(true);
     // The failing file begins at 1 MB; what may be in flight can follow it.
     expect(source.bytes).toBeLessThan(2 * IN_FLIGHT_BYTES);
@@ -159,7 +169,7 @@ describe('a source that fails', () => {
       throw broken;
     };
     const slow = memory.store(() => wait(50));
-    await expect(writeFiles(batches(), slow, ignorePosition)).rejects.toBe(broken);
+    await expect(write(batches(), slow, ignorePosition)).rejects.toBe(broken);
     expect(memory.active).toBe(0);
     // The third file was never whole: what came of it does not count as stored.
     expect(memory.files[2]).toBeUndefined();
@@ -170,9 +180,7 @@ describe('a source that fails', () => {
     const batches: Batches = {
       [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error('no connection')) }),
     };
-    await expect(writeFiles(batches, memory.store(), ignorePosition)).rejects.toThrow(
-      'no connection',
-    );
+    await expect(write(batches, memory.store(), ignorePosition)).rejects.toThrow('no connection');
     expect(memory.started).toBe(0);
   });
 });
@@ -182,7 +190,7 @@ describe('a slow store holds the source back', () => {
     const { opened, open } = gate();
     const memory = new Memory();
     const source = new Source(makeBatches(noise(3000, 20_000), 10));
-    const writing = writeFiles(
+    const writing = write(
       source,
       memory.store(() => opened),
       ignorePosition,
@@ -202,7 +210,7 @@ describe('a slow store holds the source back', () => {
     const memory = new Memory();
     const object = Buffer.from('{"id":"A"}');
     const source = new Source(makeBatches(Array<Buffer>(400_000).fill(object), 1000));
-    const writing = writeFiles(
+    const writing = write(
       source,
       memory.store(() => opened),
       ignorePosition,

@@ -9,6 +9,11 @@ export const SAVED_TABLES = [
   'purges',
   'exports',
   'export_files',
+  'idempotency_keys',
+  'change_heads',
+  'loads',
+  'tombstones',
+  'receipt_keys',
   'orders',
   'payments',
 ] as const;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { EXPORT_TYPES, type ExportType, type LoadCounts } from '@tillroll/contract';
+import { forgetKeysOf } from '../exports/idempotency.ts';
 import { cancelMerchant, deleteExports, listMerchantExports } from '../exports/upkeep.ts';
 import { beginLoad, Loader, type Upload } from '../ingest/load.ts';
 import { purgeObjects } from '../ingest/merge.ts';
@@ -142,6 +143,7 @@ export async function purgeCommand(
       await untilIdle(queue, exports, signal);
       // Files before records: what is interrupted still finds what is left.
       for (const { id } of exports) await storage.removePrefix(exportPrefix(id));
+      await forgetKeysOf(pool, merchantId);
       const deleted = await deleteExports(
         pool,
         exports.map(({ id }) => id),

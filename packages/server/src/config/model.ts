@@ -34,6 +34,8 @@ export interface Config {
   readonly retentionMs: number;
   /** Time that the record of an export is kept after its end. */
   readonly historyMs: number;
+  /** How long deletions are told by exports of changes. */
+  readonly tombstonesMs: number;
   /** Uploads that this process reads at once. */
   readonly maxUploads: number;
   /** Bytes that uploads may hold in `dataDir` at once while they are checked. */
@@ -42,6 +44,8 @@ export interface Config {
   readonly minFreeBytes: number;
   /** Newest first; null: one key made once and kept in the database. */
   readonly signingKeys: readonly string[] | null;
+  /** Files of the keys that sign receipts, the one that signs first; null: keys made once and kept in the database. */
+  readonly receiptKeyFiles: readonly string[] | null;
   /** Peers whose `X-Forwarded-For` counts. */
   readonly trustedProxies: readonly Cidr[];
   /** Open connections in all. */

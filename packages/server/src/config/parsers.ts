@@ -117,3 +117,10 @@ export function signingKeys(text: string): string[] {
   if (keys.some((key) => key.length < 16)) throw new Error('each key needs at least 16 characters');
   return keys;
 }
+
+/** Paths of files, comma-separated. */
+export function files(text: string): string[] {
+  const paths = text.split(',').map((path) => path.trim());
+  if (paths.every((path) => path !== '')) return paths;
+  throw new Error(`"${text}" is not a list of files, comma-separated`);
+}

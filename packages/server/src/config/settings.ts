@@ -7,6 +7,7 @@ import {
   cidrs,
   databaseUrl,
   duration,
+  files,
   integer,
   oneOf,
   publicUrl,
@@ -180,6 +181,15 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
     parse: duration,
     unset: () => 90 * DAY_MS,
   },
+  tombstonesMs: {
+    variable: 'TILLROLL_TOMBSTONE_RETENTION',
+    default: '90d',
+    summary: 'how long deletions are told',
+    description:
+      'how long an export of changes tells that an object was deleted. A cursor that is older than the last deletion that is forgotten must begin again',
+    parse: duration,
+    unset: () => 90 * DAY_MS,
+  },
   maxUploads: {
     variable: 'TILLROLL_MAX_UPLOADS',
     default: '4',
@@ -213,6 +223,15 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
     description:
       '`new,old`: the first signs file URLs, all verify. Keep the old one for as long as the retention',
     parse: signingKeys,
+    unset: () => null,
+  },
+  receiptKeyFiles: {
+    variable: 'TILLROLL_RECEIPT_KEYS',
+    default: 'keys kept in the database',
+    summary: 'new.pem,old.pem: files of the keys that sign receipts',
+    description:
+      '`new.pem,old.pem`: files of Ed25519 keys (`openssl genpkey -algorithm ed25519`). The first signs [receipts](api.md#receipts); all are published in `/.well-known/jwks.json`. Keep the old ones, at least their public keys: receipts live for years',
+    parse: files,
     unset: () => null,
   },
   trustedProxies: {

@@ -14,14 +14,25 @@ export interface Backend {
 
 const STARTED = '(extract(epoch FROM xact_start) * 1000000)::bigint';
 
-/** The backend of the transaction that this client is in. */
-export async function readBackend(client: ClientBase): Promise<Backend> {
-  const { rows } = await client.query<Backend>(
-    `SELECT pid, ${STARTED} AS started FROM pg_stat_activity WHERE pid = pg_backend_pid()`,
+/** What a transaction of one snapshot shows. */
+export interface Snapshot {
+  readonly backend: Backend;
+  /** Its moment, epoch milliseconds; on a standby that of the last transaction it replayed, null before any. */
+  readonly time: number | null;
+}
+
+/** The snapshot of the transaction that this client is in. Must be its first statement that reads. */
+export async function readSnapshot(client: ClientBase): Promise<Snapshot> {
+  const { rows } = await client.query<Backend & { time: number | null }>(
+    `SELECT pid, ${STARTED} AS started,
+       floor(extract(epoch FROM CASE WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp()
+                                     ELSE statement_timestamp() END) * 1000)::bigint AS time
+     FROM pg_stat_activity WHERE pid = pg_backend_pid()`,
   );
-  const [backend] = rows;
-  if (!backend) throw new Error('the server does not show this session in pg_stat_activity');
-  return backend;
+  const [row] = rows;
+  if (!row) throw new Error('the server does not show this session in pg_stat_activity');
+  const { pid, started, time } = row;
+  return { backend: { pid, started }, time };
 }
 
 /** Longest time to wait until a terminated backend is gone. */

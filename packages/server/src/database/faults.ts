@@ -33,6 +33,11 @@ const LINK_MESSAGE =
 const NO_ANSWER_MESSAGE =
   /Query read timeout|timeout expired|connection timeout|timeout exceeded when trying to connect/i;
 
+/** PostgreSQL canceled a statement: it took longer than its bound. */
+export function isStatementTimeout(error: unknown): boolean {
+  return findErrorCode(error) === '57014';
+}
+
 /** The server did not answer in time: asking again at once would only wait as long again. */
 export function isNoAnswer(error: unknown): boolean {
   return error instanceof Error && NO_ANSWER_MESSAGE.test(error.message);

@@ -11,4 +11,6 @@ export const LOCKS = {
   MERGE: 0x7111_0003,
   /** One process at a time gives the store its identity. */
   BIND_STORE: 0x7111_0005,
+  /** One process at a time makes or retires a key of receipts. */
+  RECEIPT_KEYS: 0x7111_0006,
 } as const;

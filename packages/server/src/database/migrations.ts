@@ -11,7 +11,7 @@ const DIRECTORY = fileURLToPath(new URL('../../migrations/', import.meta.url));
 const VERSION_TABLE = 'tillroll.schema_version';
 
 /** The version that this program needs: the number of the newest migration. */
-export const SCHEMA_VERSION = 9;
+export const SCHEMA_VERSION = 12;
 
 /** Interval at which a process asks again while another one migrates. */
 const ASK_AGAIN_MS = 200;

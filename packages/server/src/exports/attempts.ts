@@ -1,5 +1,5 @@
 /** A worker's attempts at an export: claim, progress, completion. */
-import type { ExportType, FailureCode } from '@tillroll/contract';
+import type { ExportFile, ExportFormat, ExportType, FailureCode } from '@tillroll/contract';
 import type { Pool } from '../database/pool.ts';
 import { inTransaction, write } from '../database/transaction.ts';
 import { MAX_INTERRUPTIONS } from './lifecycle.ts';
@@ -19,6 +19,10 @@ export interface Attempt {
   type: ExportType;
   startTime: number;
   endTime: number;
+  format: ExportFormat;
+  objectsPerFile: number;
+  /** Of changes: the number of the load after which they are; null for a range. */
+  sinceNumber: number | null;
   /** The statement of the attempt before this one, if it is not known to have ended. */
   former: ExportStatement | null;
   /** Name of the worker of the attempt before this one, or null when there was none. */
@@ -46,6 +50,7 @@ export async function claimExport(
   const [row] = rows;
   if (!row) return null;
   const { id, attempt, merchantId, appId, type, startTime, endTime, takenOverFrom } = row;
+  const { format, objectsPerFile, sinceNumber } = row;
   if (row.interruptions > MAX_INTERRUPTIONS) {
     await write(pool, sql.fail, [exportId, attempt, 'WORKER_LOST' satisfies FailureCode]);
     return { failed: { exportId: id, number: attempt, takenOverFrom } };
@@ -60,6 +65,9 @@ export async function claimExport(
       type,
       startTime,
       endTime,
+      format,
+      objectsPerFile,
+      sinceNumber,
       former: toStatement(id, row),
       takenOverFrom,
     },
@@ -71,13 +79,25 @@ export async function reportProgress(
   pool: Pool,
   attempt: Attempt,
   percent: number,
+  objects: number,
 ): Promise<boolean> {
   const result = await write(pool, sql.progress, [
     attempt.exportId,
     attempt.number,
     Math.min(99, percent),
+    objects,
   ]);
   return result.rowCount === 1;
+}
+
+/** What an attempt found besides its files. */
+export interface Findings {
+  /** JSON of the control totals; null where there are too many kinds of them. */
+  totals: string | null;
+  /** The moment of the snapshot, epoch milliseconds; null where the source does not say it. */
+  snapshotTime: number | null;
+  /** Of changes: where the next ones begin; null for a range. */
+  cursor: string | null;
 }
 
 /**
@@ -89,6 +109,7 @@ export async function completeExport(
   queue: ExportQueue,
   attempt: Attempt,
   files: readonly ManifestFile[],
+  { totals, snapshotTime, cursor }: Findings,
   retentionMs: number,
 ): Promise<number | null> {
   return inTransaction(pool, async (client) => {
@@ -96,7 +117,11 @@ export async function completeExport(
       attempt.exportId,
       attempt.number,
       retentionMs,
-      JSON.stringify(files.map(({ objects, bytes, sha256 }) => ({ objects, bytes, sha256 }))),
+      JSON.stringify(files.map(describeFile)),
+      files.reduce((sum, file) => sum + file.objects, 0),
+      totals,
+      snapshotTime,
+      cursor,
     ]);
     const [row] = rows;
     if (!row) return null;
@@ -106,10 +131,16 @@ export async function completeExport(
       files.map((file) => file.bytes),
       files.map((file) => file.compressedBytes),
       files.map((file) => file.sha256),
-      files.map((file) => file.storedEtag),
+      files.map((file) => file.storedEtag ?? ''),
+      files.map((file) => file.kind ?? ''),
     ]);
     const { exportId, requestId } = attempt;
     await queue.enqueueExpiry(client, { exportId, requestId, at: row.availableUntil });
     return row.availableUntil;
   });
+}
+
+/** What a poll shows of a file. */
+function describeFile({ objects, bytes, sha256, kind }: ManifestFile): ExportFile {
+  return { objects, bytes, sha256, ...(kind && { kind }) };
 }

@@ -5,12 +5,15 @@ import {
   hoursInWords,
   isOpen,
   nextOpen,
-  type ExportRequest,
+  type ParsedRequest,
   type Hours,
 } from '@tillroll/contract';
 import { LOCKS } from '../database/locks.ts';
-import type { Pool, Queryable } from '../database/pool.ts';
+import type { Pool, PoolClient, Queryable } from '../database/pool.ts';
 import { inTransaction } from '../database/transaction.ts';
+import { findErrorCode } from '../errors.ts';
+import { Unavailable } from '../unavailable.ts';
+import { findReplay, keepAnswer, type KeyedRequest } from './idempotency.ts';
 import type { ExportQueue, RequestId } from './queue.ts';
 import type { ExportRecord } from './record.ts';
 import * as sql from './sql.ts';
@@ -31,22 +34,14 @@ interface Owner {
   appId: string;
 }
 
-/** Creating is refused for now: 503. */
-export class Unavailable extends Error {
-  override name = 'Unavailable';
-  /** Seconds until it is worth trying again; null when that never comes. */
-  readonly retryAfterSeconds: number | null;
-  constructor(details: string, retryAfterSeconds: number | null) {
-    super(details);
-    this.retryAfterSeconds = retryAfterSeconds;
-  }
-}
-
 /**
  * Merchants take turns: each further open export of a merchant stands as if it had been created so much later
  * than the one before. Another merchant's first export is ahead of it, and yet it is never overtaken for longer.
  */
 export const TURN_MS = 3_600_000;
+
+/** PostgreSQL's code for a lock that was not given in time. */
+const LOCK_NOT_AVAILABLE = '55P03';
 
 const RETRY_AFTER_MIN_S = 1;
 const RETRY_AFTER_MAX_S = 60;
@@ -152,41 +147,88 @@ export async function refuseEarly(pool: Pool, rules: CreateRules, owner: Owner):
   await refuseAboveLimit(pool, rules, owner, open);
 }
 
+/** A create, as it was asked for and answered. */
+export interface Create {
+  readonly owner: Owner;
+  readonly request: ParsedRequest;
+  /** Of changes: those above this number of a load; null for a range. */
+  readonly sinceNumber: number | null;
+  /** Of the request that asks for it; the log of the job says it, too. */
+  readonly requestId: RequestId;
+  /** Null: sent twice, it makes two exports. */
+  readonly keyed: KeyedRequest | null;
+  /** Renders the answer, which a replay repeats byte for byte. */
+  readonly render: (record: ExportRecord) => string;
+}
+
+/** What came of a create. */
+export interface Created {
+  readonly answer: string;
+  /** Null for a replay, which created nothing. */
+  readonly record: ExportRecord | null;
+}
+
+/** Longest wait of a create with a key: for one with the same key that is being answered, or for others. */
+const KEYED_WAIT_MS = 5_000;
+
 /**
- * Inserts an export and its job in one transaction.
- * @param requestId of the request that asks for it; the log of the job says it, too.
+ * Inserts an export and its job in one transaction; with a key that was used for the same request, repeats its answer.
  * @throws Unavailable outside the hours, or above a limit. The limits are exact, whatever the number
- * of processes: one lock makes counting and inserting one step.
+ * of processes: one lock makes counting and inserting one step, and so are equal keys at the same instant. KeyReused.
  */
 export async function createExport(
   pool: Pool,
   queue: ExportQueue,
   rules: CreateRules,
-  owner: Owner,
-  request: ExportRequest,
-  requestId: RequestId,
-): Promise<ExportRecord> {
+  create: Create,
+): Promise<Created> {
   return inTransaction(pool, async (client) => {
-    await client.query('SELECT pg_advisory_xact_lock($1)', [LOCKS.CREATE_EXPORT]);
-    const open = await countOpen(client, owner);
+    await lockCreates(client, create.keyed !== null);
+    const replay = create.keyed && (await findReplay(client, create.owner, create.keyed));
+    if (replay !== null) return { answer: replay, record: null };
+    const open = await countOpen(client, create.owner);
     refuseOutsideHours(rules, open.now);
-    await refuseAboveLimit(client, rules, owner, open);
-    const exportId = exportIdFrom(randomBytes(13));
-    const jobId = randomUUID();
-    const { rows } = await client.query<ExportRecord & { turnTime: number }>(sql.insert, [
-      exportId,
-      owner.merchantId,
-      owner.appId,
-      request.type,
-      request.startTime,
-      request.endTime,
-      jobId,
-      TURN_MS,
-    ]);
-    const [row] = rows;
-    if (!row) throw new Error('the export was not inserted');
-    const { turnTime, ...record } = row;
-    await queue.enqueueRun(client, { jobId, exportId, requestId, turnTime, delayMs: 0 });
-    return record;
+    await refuseAboveLimit(client, rules, create.owner, open);
+    const record = await insertExport(client, queue, create);
+    const answer = create.render(record);
+    if (create.keyed) await keepAnswer(client, create.owner, create.keyed, answer);
+    return { answer, record };
   });
+}
+
+async function lockCreates(client: PoolClient, isKeyed: boolean): Promise<void> {
+  if (isKeyed) await client.query(`SET LOCAL lock_timeout = ${KEYED_WAIT_MS}`);
+  try {
+    await client.query('SELECT pg_advisory_xact_lock($1)', [LOCKS.CREATE_EXPORT]);
+  } catch (error) {
+    if (!isKeyed || findErrorCode(error) !== LOCK_NOT_AVAILABLE) throw error;
+    throw new Unavailable('another create with this Idempotency-Key may be under way', 1);
+  }
+}
+
+async function insertExport(
+  client: PoolClient,
+  queue: ExportQueue,
+  { owner, request, requestId, sinceNumber }: Create,
+): Promise<ExportRecord> {
+  const exportId = exportIdFrom(randomBytes(13));
+  const jobId = randomUUID();
+  const { rows } = await client.query<ExportRecord & { turnTime: number }>(sql.insert, [
+    exportId,
+    owner.merchantId,
+    owner.appId,
+    request.type,
+    request.startTime,
+    request.endTime,
+    jobId,
+    TURN_MS,
+    request.format,
+    request.objectsPerFile,
+    sinceNumber,
+  ]);
+  const [row] = rows;
+  if (!row) throw new Error('the export was not inserted');
+  const { turnTime, ...record } = row;
+  await queue.enqueueRun(client, { jobId, exportId, requestId, turnTime, delayMs: 0 });
+  return record;
 }

@@ -8,8 +8,9 @@ import { EXPORT_STATUSES, type ExportStatus } from '@tillroll/contract';
  * - `retry`: the attempt failed through a fault of the export itself, and tries are left.
  * - `release`: the attempt ended through no fault of the export: shutdown, lost link, lost job.
  * - `fail`: no tries are left.
- * - `cancel`: the operator's command.
+ * - `cancel`: the caller or the operator wants it no more.
  * - `expire`: `availableUntil` has passed.
+ * - `delete`: the caller wants the files gone before their time.
  * - `reopen`: the operator's command `exports retry`.
  */
 export const EXPORT_EVENTS = [
@@ -20,6 +21,7 @@ export const EXPORT_EVENTS = [
   'fail',
   'cancel',
   'expire',
+  'delete',
   'reopen',
 ] as const;
 export type ExportEvent = (typeof EXPORT_EVENTS)[number];
@@ -36,6 +38,7 @@ const ENDED: Row = {
   fail: null,
   cancel: null,
   expire: null,
+  delete: null,
   reopen: null,
 };
 
@@ -49,6 +52,7 @@ export const LIFE_CYCLE: Readonly<Record<ExportStatus, Row>> = {
     fail: 'FAILED',
     cancel: 'CANCELED',
     expire: null,
+    delete: null,
     reopen: null,
   },
   IN_PROGRESS: {
@@ -59,9 +63,10 @@ export const LIFE_CYCLE: Readonly<Record<ExportStatus, Row>> = {
     fail: 'FAILED',
     cancel: 'CANCELED',
     expire: null,
+    delete: null,
     reopen: null,
   },
-  DONE: { ...ENDED, expire: 'DONE' },
+  DONE: { ...ENDED, expire: 'DONE', delete: 'DONE' },
   // Nobody but the operator brings these back.
   FAILED: { ...ENDED, reopen: 'PENDING' },
   CANCELED: { ...ENDED, reopen: 'PENDING' },

@@ -1,5 +1,5 @@
 /** Reads exports and their files for the API. */
-import type { ExportType } from '@tillroll/contract';
+import type { ExportStatus, ExportType } from '@tillroll/contract';
 import type { Queryable } from '../database/pool.ts';
 import type { ExportRecord, ManifestFile } from './record.ts';
 import * as sql from './sql.ts';
@@ -8,7 +8,14 @@ import * as sql from './sql.ts';
 export type FileRecord = ManifestFile &
   Pick<
     ExportRecord,
-    'merchantId' | 'appId' | 'status' | 'attempt' | 'availableUntil' | 'filesDeleted' | 'now'
+    | 'merchantId'
+    | 'appId'
+    | 'status'
+    | 'attempt'
+    | 'availableUntil'
+    | 'filesDeleted'
+    | 'format'
+    | 'now'
   >;
 
 /**
@@ -37,11 +44,21 @@ export async function lastAvailable(
   return rows[0]?.until ?? null;
 }
 
+/** A page of a list of exports. What is null filters nothing. Times are epoch milliseconds. */
+export interface ListPage {
+  types: readonly ExportType[];
+  status: ExportStatus | null;
+  createdSince: number | null;
+  createdBefore: number | null;
+  limit: number;
+  offset: number;
+}
+
 /** The exports of this merchant and app that are of one of `types`, newest first. */
 export async function listExports(
   database: Queryable,
   owner: { merchantId: string; appId: string },
-  page: { types: readonly ExportType[]; limit: number; offset: number },
+  page: ListPage,
 ): Promise<ExportRecord[]> {
   const { rows } = await database.query<ExportRecord>(sql.list, [
     owner.merchantId,
@@ -49,6 +66,15 @@ export async function listExports(
     page.types,
     page.limit,
     page.offset,
+    page.status,
+    page.createdSince,
+    page.createdBefore,
   ]);
   return rows;
+}
+
+/** Objects a millisecond of the last exports that had many; null when there are none. */
+export async function readPace(database: Queryable): Promise<number | null> {
+  const { rows } = await database.query<{ pace: number | null }>(sql.readPace);
+  return rows[0]?.pace ?? null;
 }

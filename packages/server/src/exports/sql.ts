@@ -7,7 +7,8 @@ const RECORD = `
   e.percent_complete AS "percentComplete", e.start_time AS "startTime", e.end_time AS "endTime",
   e.created_time AS "createdTime", e.modified_time AS "modifiedTime",
   e.available_until AS "availableUntil", e.attempt, e.failure_code AS "failureCode",
-  e.files_deleted AS "filesDeleted", tillroll.now_ms() AS now`;
+  e.files_deleted AS "filesDeleted", e.format, e.objects_per_file AS "objectsPerFile",
+  e.snapshot_time AS "snapshotTime", e.since_number AS "sinceNumber", e.cursor, tillroll.now_ms() AS now`;
 
 const STATEMENT = 'e.source_pid AS "sourcePid", e.source_started AS "sourceStarted"';
 
@@ -34,7 +35,7 @@ export const poll = `
 /** $1 export, $2 position: one file, for a caller whom a signed URL has authorised already. */
 export const readFile = `
   SELECT e.merchant_id AS "merchantId", e.app_id AS "appId", e.status, e.attempt,
-    e.available_until AS "availableUntil", e.files_deleted AS "filesDeleted",
+    e.available_until AS "availableUntil", e.files_deleted AS "filesDeleted", e.format,
     tillroll.now_ms() AS now,
     f.objects, f.bytes, f.compressed_bytes AS "compressedBytes", f.sha256,
     f.stored_etag AS "storedEtag"
@@ -48,10 +49,41 @@ export const lastAvailable = `
   WHERE merchant_id = $1 AND ($2::text IS NULL OR app_id = $2)
     AND status = 'DONE' AND NOT files_deleted AND available_until > tillroll.now_ms()`;
 
-/** $1 merchant, $2 app, $3 types, $4 limit, $5 offset */
+/** $1 exports[]: what decides whether those who wait for them are answered. */
+export const readStates = `
+  SELECT e.id, e.status, e.percent_complete AS "percentComplete", e.modified_time AS "modifiedTime",
+    e.attempt, e.available_until AS "availableUntil", e.files_deleted AS "filesDeleted", e.objects,
+    tillroll.now_ms() AS now
+  FROM tillroll.exports e WHERE e.id = ANY ($1)`;
+
+/** $1 export, which is open: its place and its pace, with what the pace of others was lately. */
+export const readProgress = `
+  SELECT e.status, e.objects, e.percent_complete AS "percentComplete",
+    tillroll.now_ms() - e.started_time AS "elapsedMs", tillroll.now_ms() AS now,
+    (SELECT count(*) FROM tillroll.exports o
+     WHERE e.status = 'PENDING' AND o.status = 'PENDING'
+       AND (o.turn_time, o.sequence) < (e.turn_time, e.sequence))::int AS "queuePosition",
+    (SELECT count(*) FROM tillroll.exports o WHERE o.status = 'IN_PROGRESS')::int AS running,
+    (SELECT avg(d.took) FROM (
+       SELECT o.modified_time - o.started_time AS took FROM tillroll.exports o
+       WHERE o.status = 'DONE' ORDER BY o.created_time DESC, o.sequence DESC LIMIT 20) d)::float AS "usualMs"
+  FROM tillroll.exports e WHERE e.id = $1 AND e.status IN ('PENDING', 'IN_PROGRESS')`;
+
+/** Objects a millisecond of the last exports that had many. */
+export const readPace = `
+  SELECT sum(objects) / nullif(sum(took), 0)::float AS pace FROM (
+    SELECT o.objects, o.modified_time - o.started_time AS took FROM tillroll.exports o
+    WHERE o.status = 'DONE' AND o.objects >= 1000
+    ORDER BY o.created_time DESC, o.sequence DESC LIMIT 20) last`;
+
+/**
+ * $1 merchant, $2 app, $3 types, $4 limit, $5 offset; each null for all: $6 status, $7 created since, $8 created before
+ */
 export const list = `
   SELECT ${RECORD} FROM tillroll.exports e
   WHERE e.merchant_id = $1 AND e.app_id = $2 AND e.type = ANY ($3)
+    AND ($6::text IS NULL OR e.status = $6)
+    AND ($7::bigint IS NULL OR e.created_time >= $7) AND ($8::bigint IS NULL OR e.created_time < $8)
   ORDER BY e.created_time DESC, e.sequence DESC LIMIT $4 OFFSET $5`;
 
 /**
@@ -88,11 +120,16 @@ function nextTurn(merchant: string, turnMs: string): string {
       WHERE merchant_id = ${merchant} AND status IN ('PENDING', 'IN_PROGRESS')))`;
 }
 
-/** $1 id, $2 merchant, $3 app, $4 type, $5 start, $6 end, $7 job, $8 time between the turns of a merchant in ms */
+/**
+ * $1 id, $2 merchant, $3 app, $4 type, $5 start, $6 end, $7 job, $8 time between the turns of a merchant in ms, $9 format,
+ * $10 objects per file, $11 for changes the number after which they are; then $5 and $6 count for nothing
+ */
 export const insert = `
   INSERT INTO tillroll.exports AS e
-    (id, merchant_id, app_id, type, status, start_time, end_time, created_time, modified_time, job_id, turn_time)
-  SELECT $1, $2, $3, $4, 'PENDING', $5, $6, clock.now, clock.now, $7, ${nextTurn('$2', '$8')}
+    (id, merchant_id, app_id, type, status, start_time, end_time, created_time, modified_time, job_id, turn_time,
+     format, objects_per_file, since_number)
+  SELECT $1, $2, $3, $4, 'PENDING', $5, CASE WHEN $11::bigint IS NULL THEN $6 ELSE clock.now END,
+    clock.now, clock.now, $7, ${nextTurn('$2', '$8')}, $9, $10, $11
   FROM (SELECT tillroll.now_ms() AS now) clock
   RETURNING e.turn_time AS "turnTime", ${RECORD}`;
 
@@ -103,7 +140,7 @@ export const insert = `
 export const claim = `
   UPDATE tillroll.exports e SET
     status = ${target('claim')}, attempt = e.attempt + 1, worker = $3,
-    interruptions = e.interruptions + (e.status = 'IN_PROGRESS')::int,
+    interruptions = e.interruptions + (e.status = 'IN_PROGRESS')::int, objects = 0,
     started_time = tillroll.now_ms(), modified_time = tillroll.now_ms()
   FROM (SELECT worker FROM tillroll.exports WHERE id = $1 FOR UPDATE) before
   WHERE e.id = $1 AND e.job_id = $2 AND e.status IN ${states('claim')}
@@ -140,29 +177,36 @@ export const leftStatements = `
   SELECT e.id AS "exportId", ${STATEMENT} FROM tillroll.exports e
   WHERE e.source_pid IS NOT NULL AND e.status <> 'IN_PROGRESS' LIMIT 1000`;
 
-/** $1 id, $2 attempt, $3 percent */
+/** $1 id, $2 attempt, $3 percent, $4 objects */
 export const progress = `
   UPDATE tillroll.exports e SET
-    percent_complete = greatest(percent_complete, $3),
+    percent_complete = greatest(percent_complete, $3), objects = $4,
     modified_time = CASE WHEN percent_complete < $3 THEN tillroll.now_ms() ELSE modified_time END
   WHERE ${current('complete')}`;
 
-/** $1 id, $2 attempt, $3 retention in ms, $4 what a poll shows of the files, JSON */
+/**
+ * $1 id, $2 attempt, $3 retention in ms, $4 what a poll shows of the files, JSON, $5 objects, $6 totals, $7 time of the
+ * snapshot, $8 cursor
+ */
 export const complete = `
   UPDATE tillroll.exports e SET
     status = ${target('complete')}, percent_complete = 100, source_pid = NULL, source_started = NULL,
-    modified_time = clock.now, available_until = clock.now + $3::bigint, files = $4::json
+    modified_time = clock.now, available_until = clock.now + $3::bigint, files = $4::json,
+    objects = $5, totals = $6, snapshot_time = $7, cursor = $8
   FROM (SELECT tillroll.now_ms() AS now) clock
   WHERE ${current('complete')}
   RETURNING available_until AS "availableUntil"`;
 
-/** $1 id, $2 objects[], $3 bytes[], $4 compressed[], $5 sha256[], $6 the store's ETags[] */
+/**
+ * $1 id, $2 objects[], $3 bytes[], $4 compressed[], $5 sha256[], $6 the store's ETags[], $7 kinds[]; empty where
+ * there is none, because a role may read NULL in an array as a text (array_nulls).
+ */
 export const insertFiles = `
   INSERT INTO tillroll.export_files
-    (export_id, position, objects, bytes, compressed_bytes, sha256, stored_etag)
-  SELECT $1, f.position - 1, f.objects, f.bytes, f.compressed, f.sha256, f.etag
-  FROM unnest($2::int[], $3::bigint[], $4::bigint[], $5::text[], $6::text[])
-    WITH ORDINALITY AS f(objects, bytes, compressed, sha256, etag, position)`;
+    (export_id, position, objects, bytes, compressed_bytes, sha256, stored_etag, kind)
+  SELECT $1, f.position - 1, f.objects, f.bytes, f.compressed, f.sha256, nullif(f.etag, ''), nullif(f.kind, '')
+  FROM unnest($2::int[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[])
+    WITH ORDINALITY AS f(objects, bytes, compressed, sha256, etag, kind, position)`;
 
 /** $1 id, $2 attempt, $3 the next job, $4 code of the error, $5 the error */
 export const retry = `
@@ -188,6 +232,13 @@ export const cancel = `
   UPDATE tillroll.exports e SET status = ${target('cancel')}, modified_time = tillroll.now_ms()
   WHERE e.id = $1 AND e.status IN ${states('cancel')}
   RETURNING e.id AS "exportId", ${STATEMENT}`;
+
+/** $1 id: its files are to go now, and nothing can be downloaded any more. */
+export const endAvailability = `
+  UPDATE tillroll.exports e SET available_until = clock.now, modified_time = clock.now
+  FROM (SELECT tillroll.now_ms() AS now) clock
+  WHERE e.id = $1 AND e.status IN ${states('delete')} AND e.available_until > clock.now
+  RETURNING e.attempt`;
 
 /**
  * $1 id, $2 the next job, $3 time between the turns of a merchant in ms. Errors and interruptions are counted from 0 again. The number of the attempt goes on, and

@@ -57,6 +57,15 @@ export async function cancelExport(
   return rows.length === 0 ? null : toStatements(rows);
 }
 
+/**
+ * Puts the files of a DONE export out of reach, for good.
+ * @returns the attempt whose files are to be deleted now; null when none of its files are available.
+ */
+export async function endAvailability(pool: Pool, exportId: string): Promise<number | null> {
+  const { rows } = await write<{ attempt: number }>(pool, sql.endAvailability, [exportId]);
+  return rows[0]?.attempt ?? null;
+}
+
 /** Cancels a merchant's open exports. @returns the statements that read for them. */
 export async function cancelMerchant(pool: Pool, merchantId: string): Promise<ExportStatement[]> {
   return toStatements((await write<Canceled>(pool, sql.cancelMerchant, [merchantId])).rows);

@@ -25,8 +25,10 @@ import { createServer } from './server.ts';
 import { readSmallBody } from './small-body.ts';
 import { availabilityRoutes } from './routes/availability.ts';
 import { bulkRoutes } from './routes/bulk.ts';
+import { singleExportRoutes } from './routes/export.ts';
 import { exportRoutes } from './routes/exports.ts';
 import { fileRoutes } from './routes/files.ts';
+import { keySetRoutes, receiptRoutes } from './routes/receipts.ts';
 import { healthRoutes } from './routes/health.ts';
 
 /** The application, ready to listen. */
@@ -114,10 +116,13 @@ export async function createApp(context: HttpContext): Promise<App> {
   healthRoutes(app, context);
   availabilityRoutes(app, context);
   fileRoutes(app, context);
+  keySetRoutes(app, context);
   await app.register(
     (scope, _options, done) => {
       merchantScope(scope, context);
       exportRoutes(scope, context);
+      singleExportRoutes(scope, context);
+      receiptRoutes(scope, context);
       done();
     },
     { prefix: '/v3/merchants/:mId' },

@@ -1,12 +1,17 @@
 import type { Principal } from '../access/installs.ts';
 import type { Cidr } from '../config/parsers.ts';
+import type { ExportType } from '@tillroll/contract';
 import type { Pool } from '../database/pool.ts';
 import type { CreateRules } from '../exports/create.ts';
+import type { Cursors } from '../exports/cursor.ts';
 import type { PollReader } from '../exports/poll.ts';
+import type { ObjectMeasure, ObjectRange } from '../exports/preview.ts';
+import type { ExportWatch } from '../exports/watch.ts';
 import type { ExportQueue } from '../exports/queue.ts';
 import type { Loader } from '../ingest/load.ts';
 import type { Logger } from '../log.ts';
 import type { Observer } from '../observer.ts';
+import type { ReceiptSigner } from '../receipts/signer.ts';
 import type { PresignFile } from '../storage/open.ts';
 import type { UrlSigner } from '../storage/signature.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -20,6 +25,16 @@ export interface HttpContext {
   readonly turns: Turns;
   /** Reads exports for polls, from `pool`. */
   readonly polls: PollReader;
+  /** The requests that wait for exports. */
+  readonly watch: ExportWatch;
+  /** Signs receipts. */
+  readonly receipts: ReceiptSigner;
+  /** Makes and reads cursors of changes. */
+  readonly cursors: Cursors;
+  /** Tells whether the source of the exports knows what changed. */
+  readonly hasChanges: (type: ExportType) => Promise<boolean>;
+  /** Counts the objects that an export would hold, in at most `boundMs`. @throws Unavailable */
+  readonly measure: (selection: ObjectRange, boundMs: number) => Promise<ObjectMeasure>;
   /** Checks uploads on threads and merges them over connections of its own. */
   readonly loader: Loader;
   readonly queue: ExportQueue;

@@ -9,10 +9,12 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { Refusal } from '../access/installs.ts';
 import { isTransient } from '../database/faults.ts';
 import { findErrorCode, oneLine } from '../errors.ts';
-import { Unavailable } from '../exports/create.ts';
+import { BadCursor, CursorGone } from '../exports/changes.ts';
+import { KeyReused } from '../exports/idempotency.ts';
 import { Overloaded } from '../fair-semaphore.ts';
 import { BadBody, InstallRevoked, NoRoom, Purged, TooLarge } from '../ingest/errors.ts';
 import type { Observer } from '../observer.ts';
+import { Unavailable } from '../unavailable.ts';
 import type { HttpLog } from './log.ts';
 
 /** An answer that is an error: the one shape in which routes refuse. */
@@ -111,6 +113,12 @@ export const methodNotAllowed = (method: string, allowed: readonly string[]): Ht
     },
   );
 
+export const receiptNotReady = (status: string): HttpError =>
+  new HttpError(
+    409,
+    errorBody(409, `Only an export that is DONE has a receipt; this one is ${status}`),
+  );
+
 /** @param limit in bytes. */
 export const bodyTooLarge = (limit: number): HttpError =>
   new HttpError(
@@ -183,6 +191,9 @@ export function toHttpError(error: unknown): HttpError {
       error.retryAfterSeconds === null ? {} : { 'retry-after': String(error.retryAfterSeconds) };
     return new HttpError(503, errorBody(503, error.message), headers);
   }
+  if (error instanceof BadCursor) return badRequest(error.message);
+  if (error instanceof CursorGone) return new HttpError(410, errorBody(410, error.message));
+  if (error instanceof KeyReused) return new HttpError(422, errorBody(422, error.message));
   if (error instanceof Overloaded) {
     return new HttpError(
       503,

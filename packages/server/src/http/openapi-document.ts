@@ -1,8 +1,11 @@
 import { parseHours } from '@tillroll/contract';
 import { createPool } from '../database/pool.ts';
+import { Cursors } from '../exports/cursor.ts';
 import { PollReader } from '../exports/poll.ts';
+import { ExportWatch, WATCH_LIMITS } from '../exports/watch.ts';
 import { Loader } from '../ingest/load.ts';
 import { createLogger } from '../log.ts';
+import { ReceiptSigner } from '../receipts/signer.ts';
 import { UNOBSERVED } from '../observer.ts';
 import { UrlSigner } from '../storage/signature.ts';
 import { DirectoryStorage } from '../storage/directory.ts';
@@ -19,6 +22,11 @@ export async function openApiDocument(): Promise<object> {
     pool: nowhere,
     turns: new Turns({ known: 1, strangers: 1 }),
     polls: new PollReader(nowhere),
+    watch: new ExportWatch(nowhere, WATCH_LIMITS, () => undefined),
+    receipts: new ReceiptSigner(() => Promise.resolve([])),
+    cursors: new Cursors('never used'),
+    hasChanges: () => Promise.resolve(false),
+    measure: () => Promise.resolve({ objects: 0, meanBytes: 0 }),
     loader: new Loader(nowhere, '/nowhere', { maxUploads: 1, maxSpoolBytes: 1, minFreeBytes: 1 }),
     queue: { enqueueRun: () => Promise.resolve(), enqueueExpiry: () => Promise.resolve() },
     storage: new DirectoryStorage('/nowhere'),

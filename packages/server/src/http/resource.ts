@@ -12,7 +12,7 @@ import type {
 } from 'fastify';
 import { methodNotAllowed } from './errors.ts';
 
-type Method = 'GET' | 'POST';
+type Method = 'GET' | 'POST' | 'DELETE';
 
 /** Registers a route for one method of a URL. */
 export type Endpoint = (app: FastifyInstance, method: Method, url: string) => void;
@@ -47,10 +47,10 @@ export function resource(
   endpoints: Partial<Record<Method, Endpoint>>,
 ): void {
   const allowed: string[] = ['OPTIONS'];
-  for (const method of ['POST', 'GET'] as const) {
+  for (const method of ['DELETE', 'POST', 'GET'] as const) {
     const register = endpoints[method];
     if (!register) continue;
-    allowed.unshift(...(method === 'GET' ? ['GET', 'HEAD'] : ['POST']));
+    allowed.unshift(...(method === 'GET' ? ['GET', 'HEAD'] : [method]));
     register(app, method, url);
   }
   app.route({

@@ -3,6 +3,7 @@ import type { ExportType } from '@tillroll/contract';
 import { BadBody, TooLarge } from './errors.ts';
 import { GZIP_MAGIC, Inflater } from './inflate.ts';
 import { LineCutter } from './lines.ts';
+import { IdParser } from './id-row.ts';
 import { RowParser } from './row.ts';
 import { SpoolWriter } from './spool-writer.ts';
 
@@ -10,7 +11,8 @@ import { SpoolWriter } from './spool-writer.ts';
 export type Encoding = 'identity' | 'gzip' | 'detect';
 
 export interface IntakeTarget {
-  type: ExportType;
+  /** The objects of a type, or ids alone. */
+  content: ExportType | 'IDS';
   /** PostgreSQL's clock when the upload began, epoch milliseconds. */
   now: number;
   encoding: Encoding;
@@ -52,7 +54,8 @@ export class Intake {
   constructor(target: IntakeTarget, onSpooled: (bytes: number) => void) {
     this.#encoding = target.encoding;
     this.#spool = new SpoolWriter(target.fd, onSpooled);
-    const parser = new RowParser(target.type, target.now);
+    const parser =
+      target.content === 'IDS' ? new IdParser() : new RowParser(target.content, target.now);
     this.#cutter = new LineCutter((line) => this.#spool.add(parser.parse(line)));
   }
 

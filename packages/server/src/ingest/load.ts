@@ -1,13 +1,13 @@
-/** Loads uploads: bounds them, has them checked, and merges them. */
-import type { ExportType, LoadCounts } from '@tillroll/contract';
+/** Takes in uploads: bounds them, has them checked, and merges or deletes what they name. */
+import type { DeleteCounts, ExportType, LoadCounts } from '@tillroll/contract';
 import type { Pool, Queryable } from '../database/pool.ts';
 import { FairSemaphore, Overloaded } from '../fair-semaphore.ts';
 import { readFreeBytes } from '../free-disk.ts';
 import { SpoolBudget, type SpoolShare } from './budget.ts';
 import { CheckThreads } from './check-threads.ts';
 import { NoRoom } from './errors.ts';
-import type { Encoding, IntakeResult } from './intake.ts';
-import { mergeSpool } from './merge.ts';
+import type { Encoding, IntakeResult, IntakeTarget } from './intake.ts';
+import { deleteSpooled, mergeSpool } from './merge.ts';
 import { Spool } from './spool.ts';
 import * as sql from './sql.ts';
 
@@ -42,6 +42,25 @@ export interface Upload extends LoadStart {
   /** Aborts while it still waits for its turn; once its body is read, it is stored. */
   gone?: AbortSignal;
 }
+
+/** What an upload does with its lines. */
+interface Kind<T> {
+  readonly contentOf: (type: ExportType) => IntakeTarget['content'];
+  /** The answer to a body without lines. */
+  readonly nothing: T;
+  readonly apply: (...spooled: Parameters<typeof mergeSpool>) => Promise<T>;
+}
+
+const LOAD: Kind<LoadCounts> = {
+  contentOf: (type) => type,
+  nothing: { received: 0, inserted: 0, updated: 0, unchanged: 0, stale: 0 },
+  apply: mergeSpool,
+};
+const DELETE: Kind<DeleteCounts> = {
+  contentOf: () => 'IDS',
+  nothing: { received: 0, deleted: 0, unknown: 0 },
+  apply: deleteSpooled,
+};
 
 /** Merges at once in this process; others wait on disk, without a connection. */
 export const MAX_MERGES = 3;
@@ -117,15 +136,13 @@ export class Loader {
    * @throws BadBody, TooLarge, NoRoom, Purged, InstallRevoked; what `body` throws; the signal's reason:
    * nothing was stored, and the spool is gone.
    */
-  async load(upload: Upload, signal?: AbortSignal): Promise<LoadCounts> {
-    const stop = AbortSignal.any([this.#closing.signal, ...(signal ? [signal] : [])]);
-    const loading = this.#load(upload, stop);
-    this.#running.add(loading);
-    try {
-      return await loading;
-    } finally {
-      this.#running.delete(loading);
-    }
+  load(upload: Upload, signal?: AbortSignal): Promise<LoadCounts> {
+    return this.#track(upload, LOAD, signal);
+  }
+
+  /** Deletes the objects that the lines of a body name; otherwise as `load`. */
+  delete(upload: Upload, signal?: AbortSignal): Promise<DeleteCounts> {
+    return this.#track(upload, DELETE, signal);
   }
 
   /** Stops what is under way; nothing of it is stored. */
@@ -135,7 +152,18 @@ export class Loader {
     await this.#threads.close();
   }
 
-  async #load(upload: Upload, signal: AbortSignal): Promise<LoadCounts> {
+  async #track<T>(upload: Upload, kind: Kind<T>, signal?: AbortSignal): Promise<T> {
+    const stop = AbortSignal.any([this.#closing.signal, ...(signal ? [signal] : [])]);
+    const running = this.#run(upload, kind, stop);
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+
+  async #run<T>(upload: Upload, kind: Kind<T>, signal: AbortSignal): Promise<T> {
     const app = upload.install?.appId ?? '';
     const key = `${app} ${upload.merchantId}`;
     const gone = AbortSignal.any([signal, ...(upload.gone ? [upload.gone] : [])]);
@@ -143,7 +171,7 @@ export class Loader {
     try {
       const leave = await this.#turn(this.#uploads, app, gone);
       try {
-        return await this.#checkAndMerge(upload, key, signal);
+        return await this.#checkAndApply(upload, kind, key, signal);
       } finally {
         leave();
       }
@@ -165,17 +193,22 @@ export class Loader {
     }
   }
 
-  async #checkAndMerge(upload: Upload, key: string, signal: AbortSignal): Promise<LoadCounts> {
+  async #checkAndApply<T>(
+    upload: Upload,
+    kind: Kind<T>,
+    key: string,
+    signal: AbortSignal,
+  ): Promise<T> {
     const { merchantId, type, purgedTime } = upload;
     const spool = await Spool.create(this.#directory);
     const share = this.#budget.open(key);
     try {
-      const { rows } = await this.#check(upload, spool, share, signal);
-      if (rows === 0) return { received: 0, inserted: 0, updated: 0, unchanged: 0, stale: 0 };
+      const { rows } = await this.#check(upload, kind.contentOf(type), spool, share, signal);
+      if (rows === 0) return kind.nothing;
       const merge = { merchantId, type, installId: upload.install?.id ?? null, purgedTime };
       return await this.#merges.run(
         `${type} ${merchantId}`,
-        () => mergeSpool(this.#pool, merge, spool, rows, signal),
+        () => kind.apply(this.#pool, merge, spool, rows, signal),
         signal,
       );
     } finally {
@@ -185,7 +218,8 @@ export class Loader {
   }
 
   async #check(
-    { type, now, encoding, body }: Upload,
+    { now, encoding, body }: Upload,
+    content: IntakeTarget['content'],
     spool: Spool,
     share: SpoolShare,
     signal: AbortSignal,
@@ -204,7 +238,7 @@ export class Loader {
       this.#checkDisk().catch((error: unknown) => full.abort(error));
     };
     return this.#threads.check(
-      { type, now, encoding, fd: spool.fd },
+      { content, now, encoding, fd: spool.fd },
       body,
       onSpooled,
       AbortSignal.any([signal, full.signal]),

@@ -15,6 +15,9 @@ export interface Relation {
   columns: readonly Column[];
 }
 
+/** Ids of objects that are to be deleted, on their way to the database. No table of that name exists. */
+export const IDS: Relation = { table: 'tillroll.ids', columns: [] };
+
 /** Selection and order need `id` and `createdTime`; these are for totals. Money is in minor units. */
 export const RELATIONS: Readonly<Record<ExportType, Relation>> = {
   ORDERS: {

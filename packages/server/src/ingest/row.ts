@@ -43,6 +43,15 @@ function parseText(bytes: Buffer): string {
     : bytes.toString('utf8', 1, bytes.length - 1);
 }
 
+export const ID_ALLOWED = `a string of 1 to ${MAX_ID_BYTES} bytes without control characters`;
+
+/** Tells whether a text can be the id of an object. */
+export function isObjectId(id: string): boolean {
+  return (
+    id !== '' && Buffer.byteLength(id) <= MAX_ID_BYTES && id.isWellFormed() && !CONTROL.test(id)
+  );
+}
+
 /** Turns the lines of one upload into rows. */
 export class RowParser {
   readonly #scanner: Scanner;
@@ -85,16 +94,14 @@ export class RowParser {
   #id(line: Line): string {
     const bytes = this.#scanner.findBytes('id');
     const id = bytes === null ? '' : parseText(bytes);
-    const isId =
-      id !== '' && Buffer.byteLength(id) <= MAX_ID_BYTES && id.isWellFormed() && !CONTROL.test(id);
-    if (isId) return id;
+    if (isObjectId(id)) return id;
     if (bytes === null && isEnvelope(line.bytes)) {
       throw new BadLine(
         line.number,
         'this is an envelope {"elements":[...]}, as files of exports are; send each of its objects on a line of its own',
       );
     }
-    this.#refuse('id', bytes, `a string of 1 to ${MAX_ID_BYTES} bytes without control characters`);
+    this.#refuse('id', bytes, ID_ALLOWED);
   }
 
   #time(member: string): number | null {

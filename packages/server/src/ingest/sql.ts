@@ -1,5 +1,5 @@
 /** The SQL of loading and purging, as pure text. Table and column names come from `relations.ts` alone. */
-import type { Relation } from './relations.ts';
+import { IDS, type Relation } from './relations.ts';
 
 /** Lives as long as the transaction: behind a pooler, the next one may be another client's. */
 export function createStaging(relation: Relation): string {
@@ -44,10 +44,45 @@ export const holdInstall =
 /** Sorting whole objects to disk is what the planner picks for lack of statistics; a hash keeps their order. */
 export const mergeSettings = "SET LOCAL enable_mergejoin = off; SET LOCAL work_mem = '64MB'";
 
+/** $1 merchant, $2 type. Under the merge lock: the next number, which lasts with the transaction. */
+export const nextNumber = `
+  WITH head AS (
+    INSERT INTO tillroll.change_heads AS h (merchant_id, type, last_number) VALUES ($1, $2, 1)
+    ON CONFLICT (merchant_id, type) DO UPDATE SET last_number = h.last_number + 1
+    RETURNING last_number
+  ), marked AS (
+    INSERT INTO tillroll.loads (merchant_id, type, number, mark, created_time)
+    SELECT $1, $2, last_number, gen_random_uuid(), tillroll.now_ms() FROM head
+  )
+  SELECT last_number AS number FROM head`;
+
 /**
- * $1 merchant. Inside one request the highest modifiedTime wins, on a tie the later line. A stored row
+ * $1 merchant, $2 type, $3 number. Each of these ids that is stored is deleted, and leaves a tombstone. Returns how many.
+ */
+export function deleteListed(relation: Relation): string {
+  return `
+  WITH deleted AS (
+    DELETE FROM ${relation.table} t
+    USING (SELECT DISTINCT id FROM ${nameStagingTable(IDS)}) s
+    WHERE t.merchant_id = $1 AND t.id = s.id RETURNING t.id
+  ), told AS (
+    INSERT INTO tillroll.tombstones (merchant_id, type, id, load_number, deleted_time)
+    SELECT $1, $2, id, $3, tillroll.now_ms() FROM deleted
+  )
+  SELECT count(*) AS deleted FROM deleted`;
+}
+
+/** $1 merchant, $2 type: after a purge, all cursors of before have missed deletions. */
+export const raiseFloor = `
+  UPDATE tillroll.change_heads SET floor_number = last_number WHERE merchant_id = $1 AND type = $2`;
+
+/** $1 merchant */
+export const deleteTombstones = 'DELETE FROM tillroll.tombstones WHERE merchant_id = $1';
+
+/**
+ * $1 merchant, $2 type, $3 number of this load. Inside one request the highest modifiedTime wins, on a tie the later line. A stored row
  * is replaced by one that is at least as new and differs. Returns one row of counts. Runs under the
- * merge lock, so that judging and writing see the same rows.
+ * merge lock, so that judging and writing see the same rows. An object that comes back takes its tombstone away.
  */
 export function merge(relation: Relation): string {
   const { table } = relation;
@@ -73,11 +108,15 @@ export function merge(relation: Relation): string {
     JOIN ${staging} s USING (line)
     LEFT JOIN ${table} t ON t.merchant_id = $1 AND t.id = s.id
   ), inserted AS (
-    INSERT INTO ${table} (merchant_id, ${names.join(', ')})
-    SELECT $1, ${names.map((name) => `s.${name}`).join(', ')}
+    INSERT INTO ${table} (merchant_id, load_number, ${names.join(', ')})
+    SELECT $1, $3, ${names.map((name) => `s.${name}`).join(', ')}
     FROM ${staging} s JOIN judged USING (line) WHERE verdict = 'inserted'
+    RETURNING id
+  ), revived AS (
+    DELETE FROM tillroll.tombstones d USING inserted i
+    WHERE d.merchant_id = $1 AND d.type = $2 AND d.id = i.id
   ), updated AS (
-    UPDATE ${table} t SET ${replaced.map((name) => `${name} = s.${name}`).join(', ')}
+    UPDATE ${table} t SET load_number = $3, ${replaced.map((name) => `${name} = s.${name}`).join(', ')}
     FROM ${staging} s JOIN judged USING (line)
     WHERE verdict = 'updated' AND t.merchant_id = $1 AND t.id = s.id
   )

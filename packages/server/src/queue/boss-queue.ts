@@ -12,7 +12,7 @@ import { findErrorCode, oneLine } from '../errors.ts';
 import type { PoolUsage } from '../observer.ts';
 import { queueDatabase } from './database.ts';
 import { measureQueue, type QueueDepth } from './depth.ts';
-import { deliversNotifications } from './listener.ts';
+import { deliversNotifications } from '../database/listener.ts';
 
 /** The queue's tables, apart from ours. */
 const SCHEMA = 'tillroll_queue';

@@ -2,7 +2,7 @@
 import type { Db } from 'pg-boss';
 import type { Connection, Pool, PoolClient } from '../database/pool.ts';
 import { inTransaction } from '../database/transaction.ts';
-import { listen } from './listener.ts';
+import { listen } from '../database/listener.ts';
 
 /** Statements that PostgreSQL runs outside of transactions only. */
 const OUTSIDE = /\b(CONCURRENTLY|VACUUM)\b/;

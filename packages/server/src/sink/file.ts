@@ -12,6 +12,8 @@ export interface WrittenFile {
   sha256: string;
   /** The store's own ETag of the compressed file; null when it has none. */
   storedEtag: string | null;
+  /** The objects are tombstones. */
+  kind?: 'deletions';
 }
 
 /** Writes the compressed stream somewhere; resolves once it is durable. */
@@ -27,9 +29,11 @@ export class FileInFlight {
   readonly #gzip = createGzip({ level: GZIP_LEVEL, chunkSize: GZIP_CHUNK_BYTES });
   /** The file as stored; rejects as soon as storing fails, long before `end` may be called. */
   readonly stored: Promise<StoredFile>;
+  readonly #isDeletions: boolean;
   #bytes = 0;
 
-  constructor(position: number, store: StoreFile) {
+  constructor(position: number, isDeletions: boolean, store: StoreFile) {
+    this.#isDeletions = isDeletions;
     // Every failure reaches the caller through the stored promise or a write's callback.
     this.#gzip.on('error', () => undefined);
     this.stored = store(position, this.#gzip);
@@ -47,7 +51,8 @@ export class FileInFlight {
     this.#gzip.end();
     const { bytes: compressedBytes, etag: storedEtag } = await this.stored;
     const sha256 = this.#hash.digest('hex');
-    return { objects, bytes: this.#bytes, compressedBytes, sha256, storedEtag };
+    const kind = this.#isDeletions ? ({ kind: 'deletions' } as const) : {};
+    return { objects, bytes: this.#bytes, compressedBytes, sha256, storedEtag, ...kind };
   }
 
   /** Resolves once nothing of this file is written any more. */

@@ -1,5 +1,6 @@
 /** Writes an export's rows as files, several in flight, with bounded memory. */
 import { FileCutter, PIECE_BYTES, type FileTarget, type OpenFile } from './cutter.ts';
+import type { FileLayout } from './layout.ts';
 import { FileInFlight, type StoreFile, type WrittenFile } from './file.ts';
 
 /** The files could not be written. */
@@ -15,30 +16,35 @@ export const IN_FLIGHT_BYTES = 8 * 1024 * 1024;
 
 /** An object on its way in: `data[start..end)`. */
 interface Row {
-  createdTime: number;
+  position: number;
+  isDeletion: boolean;
   data: Buffer;
   start: number;
   end: number;
 }
 
 /**
- * Writes a stream of objects as files of 1000 and returns their manifest in order. Several files are
+ * Writes a stream of objects as files of a layout and returns their manifest in order. Several files are
  * compressed and stored at once, up to `IN_FLIGHT_BYTES`; beyond that the source waits.
- * @param onPosition is called with the `createdTime` of the last object cut so far.
+ * @param onPosition is called with the position of the last object cut so far, and the number of objects.
  * @throws StorageError; whatever the source throws.
  */
 export async function writeFiles(
   batches: AsyncIterable<readonly Row[]>,
+  layout: FileLayout,
   store: StoreFile,
-  onPosition: (createdTime: number) => void,
+  onPosition: (position: number, objects: number) => void,
 ): Promise<WrittenFile[]> {
   const inFlight = new InFlightFiles(store);
-  const cutter = new FileCutter(inFlight, () => inFlight.allocate());
+  const cutter = new FileCutter(layout, inFlight, () => inFlight.allocate());
+  let objects = 0;
   try {
     for await (const rows of batches) {
-      for (const { data, start, end } of rows) cutter.push(data, start, end);
+      objects += rows.length;
+      for (const { data, start, end, isDeletion } of rows)
+        cutter.push(data, start, end, isDeletion);
       const last = rows.at(-1);
-      if (last) onPosition(last.createdTime);
+      if (last) onPosition(last.position, objects);
       await inFlight.waitUntilBelow(IN_FLIGHT_BYTES);
     }
     cutter.finish();
@@ -68,8 +74,8 @@ class InFlightFiles implements FileTarget {
     return this.#spare.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES);
   }
 
-  open(position: number): OpenFile {
-    const file = new FileInFlight(position, this.#store);
+  open(position: number, isDeletions: boolean): OpenFile {
+    const file = new FileInFlight(position, isDeletions, this.#store);
     this.#current = file;
     // Its compressor needs about as much as a piece, until all of it is stored.
     this.#held += PIECE_BYTES;

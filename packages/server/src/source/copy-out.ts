@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Connection, Submittable } from 'pg';
 import { WITHOUT_LIMIT_MS } from '../database/client.ts';
 import { BrokenStream, FrameDecoder, type RowFrame } from './frames.ts';
+import type { CopyPart } from './statement.ts';
 
 /** Backend messages (PostgreSQL documentation, "Message Formats"); each begins with its letter and length. */
 const COPY_DATA = 'd'.charCodeAt(0);
@@ -24,7 +25,7 @@ export class CopyOut implements Submittable {
   /** pg's limit for a statement; a COPY may take hours, and its reader watches for silence. */
   readonly query_timeout = WITHOUT_LIMIT_MS;
   readonly #statement: string;
-  readonly #decoder = new FrameDecoder();
+  readonly #decoder: FrameDecoder;
   readonly #onReadable = (): void => this.#wake();
   readonly #onClose = (): void => this.#fail(new Error('Connection terminated unexpectedly'));
   #socket: Socket | null = null;
@@ -39,8 +40,9 @@ export class CopyOut implements Submittable {
   #left = 0;
   #head: Buffer = Buffer.alloc(0);
 
-  constructor(statement: string) {
+  constructor({ statement, layout, isDeletions }: CopyPart) {
     this.#statement = statement;
+    this.#decoder = new FrameDecoder(layout, isDeletions);
   }
 
   // Methods that pg calls.

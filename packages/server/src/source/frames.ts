@@ -1,12 +1,17 @@
 /** Decodes the rows of binary COPY. */
+import type { RowLayout } from './statement.ts';
 
 /**
  * One row of the COPY stream: where its object lies in what came off the socket. A Buffer for each
  * row would cost more than everything else that is done to it.
  */
 export interface RowFrame {
-  /** Epoch milliseconds. */
-  createdTime: number;
+  /** What orders the rows: `createdTime` in epoch milliseconds, or of changes the number of the load. */
+  position: number;
+  /** The object is a tombstone. */
+  isDeletion: boolean;
+  /** The fields for the totals begin at `data[fields]`, as PostgreSQL sends them: each its length and its bytes. */
+  fields: number;
   /** The object's exact bytes, UTF-8 JSON, are `data[start..end)`. */
   data: Buffer;
   start: number;
@@ -34,12 +39,17 @@ export const MAX_OBJECT_BYTES = 64 * 1024 * 1024;
 const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');
 /** Signature, flags, length of the header extension. */
 const HEADER_BYTES = SIGNATURE.length + 4 + 4;
-/** Field count, length of the first field, the int8, length of the second. */
-const ROW_HEAD_BYTES = 2 + 4 + 8 + 4;
+/** Field count, length of the first field, the int8. */
+const ROW_HEAD_BYTES = 2 + 4 + 8;
+/** A text for the totals, such as a currency, is held for each different one. */
+const MAX_TEXT_BYTES = 256;
+/** The length of a field that is NULL. */
+const NULL_LENGTH = -1;
 const END_MARKER = -1;
+const BAD_ROW = 'a row is not (position bigint NOT NULL, texts, integers, object text NOT NULL)';
 
 /**
- * Cuts PostgreSQL's binary COPY stream of (int8, text) rows into frames, whatever the boundaries of
+ * Cuts PostgreSQL's binary COPY stream of rows (position, texts, integers, object) into frames, whatever the boundaries of
  * its chunks (PostgreSQL documentation, COPY, "Binary Format").
  */
 export class FrameDecoder {
@@ -48,6 +58,16 @@ export class FrameDecoder {
   #needed = HEADER_BYTES;
   #state: 'header' | 'rows' | 'ended' = 'header';
   #rows = 0;
+  readonly #texts: number;
+  readonly #fields: number;
+  readonly #isDeletions: boolean;
+
+  /** @param isDeletions of all rows. */
+  constructor({ texts, integers }: RowLayout, isDeletions = false) {
+    this.#isDeletions = isDeletions;
+    this.#texts = texts.length;
+    this.#fields = texts.length + integers.length;
+  }
 
   /** Rows decoded so far. */
   get rows(): number {
@@ -106,25 +126,46 @@ export class FrameDecoder {
         continue;
       }
       if (left < ROW_HEAD_BYTES) return this.#wait(ROW_HEAD_BYTES, at);
-      const timeLength = data.readInt32BE(at + 2);
-      const length = data.readInt32BE(at + 14);
-      if (fields !== 2 || timeLength !== 8 || length < 0) {
-        throw new BrokenStream('a row is not (created_time bigint NOT NULL, object text NOT NULL)');
-      }
+      if (fields !== this.#fields + 2 || data.readInt32BE(at + 2) !== 8)
+        throw new BrokenStream(BAD_ROW);
+      const object = this.#skipFields(data, at, end);
+      if (object < 0) return at;
+      const length = data.readInt32BE(object - 4);
+      if (length < 0) throw new BrokenStream(BAD_ROW);
       if (length > MAX_OBJECT_BYTES) throw new ObjectTooLarge(`an object of ${length} bytes`);
-      const whole = ROW_HEAD_BYTES + length;
+      const whole = object - at + length;
       if (left < whole) return this.#wait(whole, at);
       frames.push({
-        // Exact: times stay far below 2^53.
-        createdTime: data.readInt32BE(at + 6) * 2 ** 32 + data.readUInt32BE(at + 10),
+        // Exact: times and numbers stay far below 2^53.
+        position: data.readInt32BE(at + 6) * 2 ** 32 + data.readUInt32BE(at + 10),
+        isDeletion: this.#isDeletions,
+        fields: at + ROW_HEAD_BYTES,
         data,
-        start: at + ROW_HEAD_BYTES,
+        start: object,
         end: at + whole,
       });
       this.#rows++;
       at += whole;
     }
     return at;
+  }
+
+  /** Finds where the object of the row at `row` begins; -1 when more bytes are needed, as `#needed` says. */
+  #skipFields(data: Buffer, row: number, end: number): number {
+    let at = row + ROW_HEAD_BYTES;
+    for (let field = 0; ; field++) {
+      at += 4;
+      if (at > end) return this.#wait(at - row, -1);
+      if (field === this.#fields) return at;
+      const length = data.readInt32BE(at - 4);
+      if (length === NULL_LENGTH) continue;
+      const isText = field < this.#texts;
+      if (isText ? length < 0 || length > MAX_TEXT_BYTES : length !== 8)
+        throw new BrokenStream(
+          isText ? `a currency or a result of more than ${MAX_TEXT_BYTES} bytes` : BAD_ROW,
+        );
+      at += length;
+    }
   }
 
   #wait(bytes: number, at: number): number {

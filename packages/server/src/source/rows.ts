@@ -1,13 +1,23 @@
 /** Reads the rows of one export from one snapshot, in order. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { readBackend, type Backend } from '../database/backend.ts';
+import type { ExportType } from '@tillroll/contract';
+import { readSnapshot, type Snapshot } from '../database/backend.ts';
 import { cancelStatement } from '../database/cancel.ts';
 import { isConnectionLoss, isRecoveryConflict } from '../database/faults.ts';
 import type { Connection, Pool, PoolClient } from '../database/pool.ts';
 import { exportHead } from '../database/session.ts';
 import { CopyOut } from './copy-out.ts';
 import { ObjectTooLarge, type RowFrame } from './frames.ts';
-import { copyStatement, type Selection } from './statement.ts';
+import {
+  copyParts,
+  findRelation,
+  HAS_COLUMNS,
+  NO_FIELDS,
+  ROW_LAYOUTS,
+  type CopyPart,
+  type RowLayout,
+  type Selection,
+} from './statement.ts';
 
 /** The platform's database could not be read, or gave rows that break the order. */
 export class SourceError extends Error {
@@ -58,10 +68,10 @@ export interface Source {
 }
 
 /**
- * Asked at the beginning of each snapshot, before its rows are read. @param backend the server's side of it.
+ * Asked at the beginning of each snapshot, before its rows are read, in its transaction.
  * @returns null, or why the snapshot is too old: then a later one is tried. It throws to stop the reading.
  */
-export type AcceptSnapshot = (snapshot: PoolClient, backend: Backend) => Promise<string | null>;
+export type AcceptSnapshot = (client: PoolClient, snapshot: Snapshot) => Promise<string | null>;
 
 /**
  * Every object of a selection, in order of `createdTime` and id, from one snapshot, in batches as they
@@ -82,22 +92,27 @@ export async function* readRows(
   let isCopying = false;
   let failure: unknown = new Error('the rows were not read to their end');
   const acceptNext: AcceptNext = async () => {
-    const backend = await begin(pool, client);
-    return accept(client, backend).catch((cause: unknown) => {
+    const snapshot = await begin(pool, client);
+    return accept(client, snapshot).catch((cause: unknown) => {
       failure = cause;
       throw cause;
     });
   };
   try {
     await waitUntilAccepted(source, client, acceptNext, signal);
-    isCopying = true;
-    const copy = client.query(new CopyOut(copyStatement(selection)));
-    yield* inOrder(withDeadline(copy, silenceMs, signal), selection);
-    isCopying = false;
+    const layout = await readLayout(client, selection.type);
+    for (const part of copyParts(selection, layout)) {
+      isCopying = true;
+      const copy = client.query(new CopyOut(part));
+      yield* inOrder(withDeadline(copy, silenceMs, signal), part);
+      isCopying = false;
+    }
     await client.query('COMMIT');
     failure = null;
   } catch (error) {
     if (signal.aborted) throw signal.reason;
+    // The address may lead to another server by now; connections that are idle still lead to this one.
+    if (error instanceof SourceBehind) pool.renew();
     if (error === failure) throw error;
     if (error instanceof ObjectTooLarge || error instanceof SourceError) throw error;
     if (link.isBroken()) throw new SourceLost(BROKEN, { cause: error });
@@ -153,7 +168,7 @@ async function waitUntilAccepted(
 }
 
 /** Begins the transaction of an export. @returns the server's side of it. */
-async function begin(pool: Pool, client: PoolClient): Promise<Backend> {
+async function begin(pool: Pool, client: PoolClient): Promise<Snapshot> {
   await client.query(exportHead(pool.readFacts(client)));
   try {
     // Some systems cannot, and some servers refuse it.
@@ -164,7 +179,15 @@ async function begin(pool: Pool, client: PoolClient): Promise<Backend> {
     if (isConnectionLoss(error)) throw error;
     await client.query('ROLLBACK TO check_client');
   }
-  return readBackend(client);
+  return readSnapshot(client);
+}
+
+/** What the relation of a type has for totals: all of it or, behind a view with fewer columns, nothing. */
+async function readLayout(client: PoolClient, type: ExportType): Promise<RowLayout> {
+  const { texts, integers } = ROW_LAYOUTS[type];
+  const values = [findRelation(type), texts, integers];
+  const { rows } = await client.query<{ found: boolean }>(HAS_COLUMNS, values);
+  return rows[0]?.found ? ROW_LAYOUTS[type] : NO_FIELDS;
 }
 
 /** Notices when the link breaks, whatever is under way on it. */
@@ -183,16 +206,16 @@ function watchLink(client: PoolClient): { isBroken(): boolean; release(): void }
 /** Checks that the rows come in the expected order: the whole export depends on it. */
 async function* inOrder(
   batches: AsyncIterable<RowFrame[]>,
-  selection: Selection,
+  { from, to }: CopyPart,
 ): AsyncGenerator<RowFrame[]> {
-  let last = selection.startTime;
+  let last = from;
   for await (const frames of batches) {
-    for (const { createdTime } of frames) {
+    for (const { position } of frames) {
       // A view in place of our table could break it.
-      if (createdTime < last || createdTime >= selection.endTime) {
-        throw new SourceDisordered(`the source broke the order: ${createdTime} after ${last}`);
+      if (position < last || position >= to) {
+        throw new SourceDisordered(`the source broke the order: ${position} after ${last}`);
       }
-      last = createdTime;
+      last = position;
     }
     yield frames;
   }

@@ -1,5 +1,5 @@
 /** The names of exports' files in the store. */
-import { EXPORT_ID } from '@tillroll/contract';
+import { EXPORT_ID, type ExportFormat } from '@tillroll/contract';
 
 function checked(exportId: string): string {
   // Ids come from our own database; a path is still never built from one that was not looked at.
@@ -24,6 +24,23 @@ export function attemptPrefix(exportId: string, attempt: number): string {
 }
 
 /** One file of an attempt; positions count from 0. */
-export function fileKey(exportId: string, attempt: number, position: number): string {
-  return `${attemptPrefix(exportId, attempt)}${whole(position).padStart(6, '0')}.json.gz`;
+export function fileKey(
+  exportId: string,
+  attempt: number,
+  position: number,
+  format: ExportFormat = 'json',
+): string {
+  const name = whole(position).padStart(6, '0');
+  return `${attemptPrefix(exportId, attempt)}${name}.${format}.gz`;
+}
+
+/** Media types of the files without compression. */
+export const MEDIA_TYPES: Readonly<Record<ExportFormat, string>> = {
+  json: 'application/json',
+  jsonl: 'application/x-ndjson',
+};
+
+/** The media type of the file with this key. */
+export function findMediaType(key: string): string {
+  return key.endsWith('.jsonl.gz') ? MEDIA_TYPES.jsonl : MEDIA_TYPES.json;
 }

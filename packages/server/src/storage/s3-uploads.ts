@@ -11,6 +11,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { FairSemaphore } from '../fair-semaphore.ts';
+import { findMediaType } from './keys.ts';
 import { findS3Code, requestS3 } from './s3-errors.ts';
 import type { StoredFile } from './storage.ts';
 
@@ -24,10 +25,13 @@ const ABORT_MS = 10_000;
 
 /** Metadata of every file: a client that is redirected gets these headers from the store. */
 const HEADERS = {
-  ContentType: 'application/json',
   ContentEncoding: 'gzip',
   CacheControl: 'private, no-store',
 } as const;
+
+function describeFile(key: string): typeof HEADERS & { ContentType: string } {
+  return { ...HEADERS, ContentType: findMediaType(key) };
+}
 
 interface Target {
   readonly Bucket: string;
@@ -64,7 +68,7 @@ export class S3Uploads {
     const Body = first.done ? Buffer.alloc(0) : first.value;
     // Only the last block is shorter than a part.
     if (Body.length >= PART_BYTES) return await this.#uploadParts(target, Body, blocks, signal);
-    const put = new PutObjectCommand({ ...target, ...HEADERS, Body });
+    const put = new PutObjectCommand({ ...target, ...describeFile(Key), Body });
     const { ETag } = await this.#write(signal, (options) => this.#client.send(put, options));
     return { bytes: Body.length, etag: ETag ?? null };
   }
@@ -75,7 +79,7 @@ export class S3Uploads {
     rest: AsyncIterable<Buffer>,
     signal: AbortSignal,
   ): Promise<StoredFile> {
-    const create = new CreateMultipartUploadCommand({ ...target, ...HEADERS });
+    const create = new CreateMultipartUploadCommand({ ...target, ...describeFile(target.Key) });
     const { UploadId } = await this.#write(signal, (options) => this.#client.send(create, options));
     const Parts: CompletedPart[] = [];
     let bytes = 0;

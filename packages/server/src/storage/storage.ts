@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream';
 
 /**
- * The store of the files of exports. A key is `<export id>/<attempt>/<position>.json.gz`, made by
+ * The store of the files of exports. A key is `<export id>/<attempt>/<position>.<format>.gz`, made by
  * `keys.ts` alone and never from what a caller sent.
  *
  * Nothing under an attempt's prefix is visible to a client before the manifest is committed, so a

@@ -3,6 +3,8 @@ import type { Pool } from '../database/pool.ts';
 import { oneLine } from '../errors.ts';
 import { recordAttemptEnd, type Ending } from '../exports/attempt-end.ts';
 import { claimExport, completeExport, reportProgress, type Attempt } from '../exports/attempts.ts';
+import { readHead } from '../exports/changes.ts';
+import type { ChangePoint, Cursors } from '../exports/cursor.ts';
 import { recordStatement, type ExportStatement } from '../exports/running-statement.ts';
 import { findRetainedAttempt } from '../exports/upkeep.ts';
 import type { Logger } from '../log.ts';
@@ -11,6 +13,7 @@ import type { BossQueue, RunJob } from '../queue/boss-queue.ts';
 import type { RepeatedWarnings } from '../repeated-warnings.ts';
 import { StorageError, writeFiles } from '../sink/write-files.ts';
 import { readRows, type AcceptSnapshot, type Source } from '../source/rows.ts';
+import { addUp, Totals } from '../source/totals.ts';
 import { attemptPrefix, fileKey } from '../storage/keys.ts';
 import type { Storage } from '../storage/storage.ts';
 import { AttemptStopped, classify, type Cause } from './attempt-stop.ts';
@@ -25,7 +28,10 @@ export interface WorkerContext {
   readonly source: Source;
   readonly queue: BossQueue;
   readonly storage: Storage;
+  readonly cursors: Cursors;
   readonly retentionMs: number;
+  /** Time that tombstones are kept. */
+  readonly tombstonesMs: number;
   /** Time that the records of exports are kept after their end. */
   readonly historyMs: number;
   /** Names this process among others: host and process. */
@@ -127,12 +133,19 @@ async function attemptExport(
   jobSignal: AbortSignal,
   log: Logger,
 ): Promise<{ files: number; objects: number; bytes: number }> {
-  const { pool, source, queue, storage, observer } = context;
+  const { pool, source, queue, storage, observer, cursors } = context;
   let statement: ExportStatement | null = null;
   const checkFreshness = createFreshnessCheck(pool, attempt);
-  const accept: AcceptSnapshot = async (snapshot, backend) => {
-    const fault = source.isSeparate ? await checkFreshness(snapshot) : null;
+  let snapshotTime: number | null = null;
+  let head: ChangePoint | null = null;
+  const accept: AcceptSnapshot = async (client, { backend, time }) => {
+    const fault = source.isSeparate ? await checkFreshness(client) : null;
     if (fault !== null) return fault;
+    snapshotTime = time;
+    if (attempt.sinceNumber !== null) {
+      head = await readHead(client, attempt);
+      progress.between(Math.max(0, attempt.sinceNumber), head.number + 1);
+    }
     if (!(await recordStatement(pool, attempt, backend))) throw new AttemptStopped('superseded');
     statement = { exportId: attempt.exportId, backend };
     return null;
@@ -143,7 +156,7 @@ async function attemptExport(
   const signal = AbortSignal.any([context.shutdown, stop.signal]);
   const progress = new ProgressReporter(
     attempt,
-    (percent) => reportProgress(pool, attempt, percent),
+    (percent, objects) => reportProgress(pool, attempt, percent, objects),
     () => stop.abort(new AttemptStopped('superseded')),
   );
   try {
@@ -151,11 +164,14 @@ async function attemptExport(
     const checkRoom = (): Promise<void> => asStorageError(context.checkRoom());
     await checkRoom();
     const rows = new MeasuredRows(readRows(source, attempt, signal, accept), observer);
+    const totals = new Totals(attempt.type);
+    const { exportId, number, format } = attempt;
     const files = await writeFiles(
-      whileThereIsRoom(rows, checkRoom),
+      whileThereIsRoom(addUp(rows, totals), checkRoom),
+      attempt,
       (position, content) =>
-        storage.write(fileKey(attempt.exportId, attempt.number, position), content, signal),
-      (createdTime) => progress.at(createdTime),
+        storage.write(fileKey(exportId, number, position, format), content, signal),
+      (position, objects) => progress.at(position, objects),
     ).finally(() => rows.end());
     signal.throwIfAborted();
     const until = await timeStep(observer, 'commit', async () => {
@@ -163,7 +179,9 @@ async function attemptExport(
       // A mount that came or went meanwhile took the files with it.
       await checkStore(context);
       await progress.stop();
-      return completeExport(pool, queue, attempt, files, context.retentionMs);
+      const cursor = head && cursors.encode(attempt, head);
+      const findings = { totals: totals.toJson(), snapshotTime, cursor };
+      return completeExport(pool, queue, attempt, files, findings, context.retentionMs);
     });
     if (until === null) throw new AttemptStopped('superseded');
     return {

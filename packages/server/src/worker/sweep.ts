@@ -2,6 +2,8 @@
 import { forgetDeadProcesses } from '../database/processes.ts';
 import { oneLine } from '../errors.ts';
 import { recordAttemptEnd } from '../exports/attempt-end.ts';
+import { dropOldChanges } from '../exports/changes.ts';
+import { forgetKeys } from '../exports/idempotency.ts';
 import type { RequestId } from '../exports/queue.ts';
 import { leftStatements } from '../exports/running-statement.ts';
 import {
@@ -73,6 +75,11 @@ export async function sweep(context: WorkerContext): Promise<void> {
       endFormerStatement(context, statement, log),
     );
   }
+  await attemptTo('forgetting old deletions', async () => {
+    const dropped = await dropOldChanges(pool, context.tombstonesMs);
+    if (dropped > 0) log.info({ deletions: dropped }, 'sweep: forgot old deletions');
+  });
+  await attemptTo('forgetting old idempotency keys', () => forgetKeys(pool));
   await attemptTo('forgetting dead processes', async () => {
     await forgetDeadProcesses(pool);
   });

@@ -75,7 +75,7 @@ test('a file: every row comes back, through the commands; a link of before downl
   await writeFile(file, 'an older backup, which is replaced');
   const said = await command(['backup', file], place.environment());
   expect(said).toMatch(
-    /^[\d,]+ rows of 8 tables as of \d{4}-.*Z, [\d.]+ [KM]iB: \/.*shop\.backup$/,
+    /^[\d,]+ rows of 13 tables as of \d{4}-.*Z, [\d.]+ [KM]iB: \/.*shop\.backup$/,
   );
   expect(await readdir(directory)).toEqual(['shop.backup']);
   expect((await stat(file)).mode & 0o077).toBe(0);

@@ -36,6 +36,27 @@ describe('a service that exports', () => {
     return new Api(service.url, merchant, await place.install(merchant));
   }
 
+  test.each([
+    ['has none of them', ''],
+    ['has one that is not an integer', ", 'USD'::text AS currency, 12.34::numeric AS total"],
+  ])('behind a view that for totals %s: the objects, and no totals', async (_name, columns) => {
+    const other = await makePlace();
+    await other.seed('M1', 3);
+    await other.pool.query(`
+      ALTER TABLE tillroll.orders RENAME TO orders_unused;
+      CREATE VIEW tillroll.orders AS
+        SELECT merchant_id, id, created_time, object${columns} FROM tillroll.orders_unused`);
+    const behind = await serveHere(other, {});
+    try {
+      const done = await new Api(behind.url, 'M1', await other.install('M1')).export(FROM, TO);
+      expect(done).toMatchObject({ status: 'DONE', files: { elements: [{ objects: 3 }] } });
+      expect(done).not.toHaveProperty('totals');
+    } finally {
+      await behind.stop();
+      await other.remove();
+    }
+  });
+
   test.for([0, 1, 999, 1000, 1001, 2000])('exactly %i objects', async (count) => {
     const merchant = `count-${count}`;
     const api = await connectApi(merchant);

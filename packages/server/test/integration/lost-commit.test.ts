@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { parseHours } from '@tillroll/contract';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { type PoolClient, toConnection } from '../../src/database/pool.ts';
+import { Cursors } from '../../src/exports/cursor.ts';
 import { createExport } from '../../src/exports/create.ts';
 import { createLogger } from '../../src/log.ts';
 import { UNOBSERVED } from '../../src/observer.ts';
@@ -30,14 +31,21 @@ describe.concurrent('a link that breaks during the COMMIT that completes', () =>
     );
     try {
       const rules = { ...place.config(), hours: parseHours('always') };
-      const { id: exportId } = await createExport(
-        place.pool,
-        queue,
-        rules,
-        { merchantId: 'M1', appId: 'app' },
-        { type: 'ORDERS', startTime: FROM, endTime: TO },
-        null,
-      );
+      const { record } = await createExport(place.pool, queue, rules, {
+        owner: { merchantId: 'M1', appId: 'app' },
+        request: {
+          type: 'ORDERS',
+          startTime: FROM,
+          endTime: TO,
+          format: 'json',
+          objectsPerFile: 1000,
+        },
+        sinceNumber: null,
+        requestId: null,
+        keyed: null,
+        render: () => '',
+      });
+      const exportId = record?.id ?? '';
       const { rows } = await place.pool.query<{ jobId: string }>(
         'SELECT job_id AS "jobId" FROM tillroll.exports WHERE id = $1',
         [exportId],
@@ -83,7 +91,9 @@ describe.concurrent('a link that breaks during the COMMIT that completes', () =>
           },
           queue: breaking,
           storage: new HookedStorage(place, () => Promise.resolve()),
+          cursors: new Cursors('a key'),
           retentionMs: 60_000,
+          tombstonesMs: 60_000,
           historyMs: 60_000,
           retryDelayMs: () => 0,
           workerName: 'test',

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, describe, expect, test, vi } from 'vitest';
-import { readBackend, terminateBackend, type Backend } from '../../src/database/backend.ts';
+import { readSnapshot, terminateBackend, type Backend } from '../../src/database/backend.ts';
 import { createPool, toConnection } from '../../src/database/pool.ts';
 import { readRows } from '../../src/source/rows.ts';
 import { Api, download, parseIds } from './api.ts';
@@ -124,9 +124,9 @@ describe('the source says nothing for too long', () => {
       const recorded: Backend[] = [];
       const rows = readRows(
         { connection, pool, isSeparate: false, silenceMs: 500 },
-        { merchantId: 'M1', type: 'ORDERS', startTime: FROM, endTime: TO },
+        { merchantId: 'M1', type: 'ORDERS', startTime: FROM, endTime: TO, sinceNumber: null },
         new AbortController().signal,
-        (_, backend) => {
+        (_, { backend }) => {
           recorded.push(backend);
           return Promise.resolve(null);
         },
@@ -149,11 +149,12 @@ test('only the recorded transaction is ended, not the next one of the same sessi
   const client = await place.pool.connect();
   try {
     await client.query('BEGIN');
-    const backend = await readBackend(client);
+    const { backend } = await readSnapshot(client);
     await client.query('COMMIT; BEGIN');
     expect(await terminateBackend(place.pool, backend)).toBe(false);
-    expect(await readBackend(client)).not.toEqual(backend);
-    expect(await terminateBackend(place.pool, await readBackend(client))).toBe(true);
+    const next = (await readSnapshot(client)).backend;
+    expect(next).not.toEqual(backend);
+    expect(await terminateBackend(place.pool, next)).toBe(true);
     await expect(client.query('SELECT 1')).rejects.toThrow();
   } finally {
     client.release(true);
@@ -247,4 +248,28 @@ describe('a worker that stopped reading', () => {
       }
     });
   });
+});
+
+test('after a snapshot that was too old for too long, no connection to that server is used again', async () => {
+  const place = await makePlace();
+  const connection = toConnection({ connectionString: place.databaseUrl });
+  const pool = createPool(connection, 3, () => undefined);
+  try {
+    const askPid = async (): Promise<number> => {
+      const { rows } = await pool.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+      return rows[0]?.pid ?? 0;
+    };
+    const before = await Promise.all([askPid(), askPid(), askPid()]);
+    const rows = readRows(
+      { connection, pool, isSeparate: true, behindMs: 300 },
+      { merchantId: 'M1', type: 'ORDERS', startTime: FROM, endTime: TO, sinceNumber: null },
+      new AbortController().signal,
+      () => Promise.resolve('the source left its primary'),
+    );
+    await expect(rows.next()).rejects.toThrow('the source left its primary (waited 0.3 s)');
+    expect(before).not.toContain(await askPid());
+  } finally {
+    await pool.end();
+    await place.remove();
+  }
 });

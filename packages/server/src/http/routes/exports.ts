@@ -1,41 +1,42 @@
-/** The routes of exports: create, show, list. */
+/** The routes of a merchant's exports: create and list. */
 import {
-  EXPORT_ID,
   EXPORT_TYPES,
   parseExportRequest,
   shown,
   type ExportList,
-  type ExportObject,
-  type ExportType,
-  type Permission,
+  type ParsedRequest,
 } from '@tillroll/contract';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Static } from 'typebox';
+import { Type, type Static } from 'typebox';
 import type { Principal } from '../../access/installs.ts';
+import { resolveSince } from '../../exports/changes.ts';
 import { createExport, refuseEarly } from '../../exports/create.ts';
+import { findReplay, hashBody } from '../../exports/idempotency.ts';
 import { listExports } from '../../exports/read.ts';
-import {
-  isAvailable,
-  toExportObject,
-  toListedExport,
-  type ExportWithFiles,
-} from '../../exports/record.ts';
+import { toExportObject, toListedExport } from '../../exports/record.ts';
 import { FairSemaphore, type SemaphoreLimits } from '../../fair-semaphore.ts';
-import { authenticateWith, requirePrincipal, requirePermission } from '../auth.ts';
+import { requirePrincipal, requirePermission } from '../auth.ts';
 import type { HttpContext } from '../context.ts';
-import { badRequest, exportNotFound } from '../errors.ts';
-import { mintUrls } from '../file-urls.ts';
+import { badRequest } from '../errors.ts';
+import { Previews } from '../previews.ts';
+import { readFilters, readFlag, readIdempotencyKey, judgeListQuery } from '../query.ts';
 import { endpoint, resource } from '../resource.ts';
 import { inTurn } from '../turns.ts';
 import {
+  CreateQuery,
   errors,
-  ExportParams,
+  IdempotencyHeaders,
   ListQuery,
   MerchantParams,
   SECURITY,
-  TokenQuery,
 } from '../schemas/requests.ts';
-import { ExportListSchema, ExportObjectSchema, ExportRequestSchema } from '../schemas/wire.ts';
+import {
+  ExportListSchema,
+  ExportObjectSchema,
+  ExportPreviewSchema,
+  ExportRequestSchema,
+} from '../schemas/wire.ts';
+import { readPermission } from './answers.ts';
 
 /** A request body of this kind is three members; more is a mistake or an attack. */
 export const MAX_REQUEST_BYTES = 64 * 1024;
@@ -48,9 +49,8 @@ const CREATES: SemaphoreLimits = { permits: 2, waiting: 512, waitingPerKey: 256,
 
 const TAGS = ['exports'];
 
-function readPermission(type: ExportType): Permission {
-  return `${type}_R`;
-}
+const JSON_TYPE = 'application/json; charset=utf-8';
+const EMPTY = Buffer.alloc(0);
 
 function parseJson(body: unknown): unknown {
   const text = Buffer.isBuffer(body) ? body.toString('utf8').replace(/^\uFEFF/, '') : '';
@@ -75,62 +75,70 @@ function requireTypePermission(principal: Principal, body: unknown): void {
   if (known) requirePermission(principal, readPermission(known));
 }
 
-/** Digits alone: the validator would take `0x10`, `1e3` and `Infinity` for numbers, too. */
-function requireDigits(
-  request: FastifyRequest,
-  _reply: FastifyReply,
-  done: (error?: Error) => void,
-): void {
-  for (const member of ['limit', 'offset']) {
-    const sent: unknown = Reflect.get(request.query as object, member);
-    if (sent !== undefined && !(typeof sent === 'string' && /^[0-9]{1,10}$/.test(sent))) {
-      done(badRequest(`${member} must be a whole number in digits; got ${shown(sent)}`));
-      return;
-    }
-  }
-  done();
-}
-
 export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
-  const { pool, polls, queue, rules, signer, publicUrl, observer } = context;
+  const { pool, queue, rules, publicUrl, observer, cursors, hasChanges } = context;
   const creates = new FairSemaphore(CREATES);
+  const previews = new Previews(context);
 
-  const answer = async (record: ExportWithFiles): Promise<ExportObject> => {
-    const { id: exportId, files, availableUntil } = record;
-    if (!files || availableUntil === null || !isAvailable(record))
-      return toExportObject(record, []);
-    const mint = (position: number): string =>
-      publicUrl() + signer.sign({ exportId, position, expires: availableUntil });
-    return toExportObject(record, await mintUrls(files.length, mint));
-  };
-
-  const create = async (request: FastifyRequest): Promise<ExportObject> => {
+  /** A create as it was asked for. @throws 401, 400: in that order. */
+  const parse = (request: FastifyRequest): { principal: Principal; wanted: ParsedRequest } => {
     const principal = requirePrincipal(request);
     const body = parseJson(request.body);
     requireTypePermission(principal, body);
     const wanted = parseExportRequest(body);
     if (!wanted.ok) throw badRequest(wanted.details);
-    await inTurn(context, request, () => refuseEarly(pool, rules, principal));
-    const record = await creates.run(`${principal.merchantId}/${principal.appId}`, () =>
-      inTurn(context, request, () =>
-        createExport(pool, queue, rules, principal, wanted.value, request.id),
-      ),
-    );
-    observer.exportCreated(record.type);
-    request.exportId = record.id;
-    return answer({ ...record, files: null });
+    return { principal, wanted: wanted.value };
   };
 
-  const read = async (request: FastifyRequest, exportId: string): Promise<ExportObject> => {
-    // A text that cannot be an id names no export; the token is still judged first.
-    const wanted = EXPORT_ID.test(exportId) ? exportId : '';
-    const { principal, export: record } = await authenticateWith(context, request, (installId) =>
-      polls.read(installId, wanted),
+  /** The number after which changes are asked for; null for a range. @throws 400, 410 */
+  const findSince = async (
+    request: FastifyRequest,
+    { merchantId }: Principal,
+    { type, since }: ParsedRequest,
+  ): Promise<number | null> => {
+    if (since === undefined) return null;
+    if (!(await inTurn(context, request, () => hasChanges(type))))
+      throw badRequest(
+        `since is not offered here: ${type} are read from a source that does not know what changed, such as a view; ask with startTime and endTime`,
+      );
+    return inTurn(context, request, () => resolveSince(pool, cursors, { merchantId, type }, since));
+  };
+
+  const create = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const { principal, wanted } = parse(request);
+    const key = readIdempotencyKey(request);
+    if (readFlag(request, 'dryRun')) {
+      const sinceNumber = await findSince(request, principal, wanted);
+      await reply.send(await previews.run(request, principal, { ...wanted, sinceNumber }));
+      return;
+    }
+    const keyed =
+      key === null
+        ? null
+        : { key, bodyHash: hashBody(Buffer.isBuffer(request.body) ? request.body : EMPTY) };
+    if (keyed) {
+      const answer = await inTurn(context, request, () => findReplay(pool, principal, keyed));
+      if (answer !== null) return await sendReplay(reply, answer);
+    }
+    const sinceNumber = await findSince(request, principal, wanted);
+    await inTurn(context, request, () => refuseEarly(pool, rules, principal));
+    const { answer, record } = await creates.run(`${principal.merchantId}/${principal.appId}`, () =>
+      inTurn(context, request, () =>
+        createExport(pool, queue, rules, {
+          owner: principal,
+          request: wanted,
+          sinceNumber,
+          requestId: request.id,
+          keyed,
+          render: (created) =>
+            JSON.stringify(toExportObject({ ...created, files: null, totals: null }, [])),
+        }),
+      ),
     );
-    if (!record) throw exportNotFound();
+    if (record === null) return await sendReplay(reply, answer);
+    observer.exportCreated(record.type);
     request.exportId = record.id;
-    requirePermission(principal, readPermission(record.type));
-    return answer(record);
+    await sendRendered(reply, answer);
   };
 
   const list = async (
@@ -138,13 +146,19 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
     { limit, offset }: Static<typeof ListQuery>,
   ): Promise<ExportList> => {
     const principal = requirePrincipal(request);
-    const types = EXPORT_TYPES.filter((type) => principal.permissions.has(readPermission(type)));
-    const records = await inTurn(context, request, () =>
-      listExports(pool, principal, { types, limit, offset }),
+    const { type, ...filters } = readFilters(request);
+    const types = EXPORT_TYPES.filter(
+      (each) => principal.permissions.has(readPermission(each)) && (type === null || each === type),
     );
+    const records = await inTurn(context, request, () =>
+      listExports(pool, principal, { types, ...filters, limit, offset }),
+    );
+    const query = new URLSearchParams({ limit: String(limit), offset: String(offset) });
+    for (const [name, value] of Object.entries({ type, ...filters }))
+      if (value !== null) query.set(name, String(value));
     return {
       elements: records.map(toListedExport),
-      href: `${publicUrl()}/v3/merchants/${principal.merchantId}/exports?limit=${limit}&offset=${offset}`,
+      href: `${publicUrl()}/v3/merchants/${principal.merchantId}/exports?${query.toString()}`,
     };
   };
 
@@ -157,12 +171,16 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
         tags: TAGS,
         summary: 'Create an export',
         description:
-          'Starts an export of the objects with startTime <= createdTime < endTime. Poll it until DONE.',
+          'Starts an export of the objects with startTime <= createdTime < endTime. Poll it until DONE. With dryRun=true, creates nothing and says what the export would hold.',
         security: SECURITY,
         params: MerchantParams,
-        querystring: TokenQuery,
+        headers: IdempotencyHeaders,
+        querystring: CreateQuery,
         body: ExportRequestSchema,
-        response: { 200: ExportObjectSchema, ...errors(400, 401, 404, 413, 503) },
+        response: {
+          200: Type.Union([ExportObjectSchema, ExportPreviewSchema]),
+          ...errors(400, 401, 404, 410, 413, 422, 503),
+        },
       },
       handler: create,
     }),
@@ -170,29 +188,23 @@ export function exportRoutes(app: FastifyInstance, context: HttpContext): void {
       schema: {
         tags: TAGS,
         summary: 'List exports, newest first',
-        description: 'Without exportUrls and files: read an export for those.',
+        description: 'Without exportUrls, files and totals: read an export for those.',
         security: SECURITY,
         params: MerchantParams,
         querystring: ListQuery,
         response: { 200: ExportListSchema, ...errors(400, 401, 404) },
       },
-      preValidation: requireDigits,
+      preValidation: judgeListQuery,
       handler: (request) => list(request, request.query),
     }),
   });
-  resource(app, '/exports/:exportId', {
-    GET: endpoint({
-      config: { authenticatesItself: true },
-      schema: {
-        tags: TAGS,
-        summary: 'Read an export',
-        description: 'May be polled every 0.25 s, at any hour.',
-        security: SECURITY,
-        params: ExportParams,
-        querystring: TokenQuery,
-        response: { 200: ExportObjectSchema, ...errors(401, 404) },
-      },
-      handler: (request) => read(request, request.params.exportId),
-    }),
-  });
+}
+
+function sendReplay(reply: FastifyReply, answer: string): Promise<void> {
+  return sendRendered(reply.header('idempotent-replayed', 'true'), answer);
+}
+
+/** Sends an answer that is rendered already. */
+async function sendRendered(reply: FastifyReply, answer: string): Promise<void> {
+  await reply.type(JSON_TYPE).serializer(String).send(answer);
 }

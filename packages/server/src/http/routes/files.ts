@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { readFile, type FileRecord } from '../../exports/read.ts';
 import { isAvailable } from '../../exports/record.ts';
-import { fileKey } from '../../storage/keys.ts';
+import { fileKey, MEDIA_TYPES } from '../../storage/keys.ts';
 import { FileMissing } from '../../storage/storage.ts';
 import type { HttpContext } from '../context.ts';
 import {
@@ -28,7 +28,7 @@ import { inTurn } from '../turns.ts';
 
 /** For the OpenAPI document. The answer itself is a stream of the stored bytes. */
 const FILE: Record<string, unknown> = {
-  description: 'The file: {"elements":[...]}, at most 1000 objects',
+  description: 'The file: {"elements":[...]}, or with format jsonl one object a line',
   type: 'object',
   required: ['elements'],
   properties: { elements: { type: 'array', items: {} } },
@@ -69,7 +69,7 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
     const { exportId, position, expires } = signed;
     const file = await inTurn(context, request, () => readFile(pool, exportId, position));
     if (!file || !isAvailable(file) || expires <= file.now) throw filesGone();
-    return { file, key: fileKey(exportId, file.attempt, position) };
+    return { file, key: fileKey(exportId, file.attempt, position, file.format) };
   };
 
   /** The answer for a file that the store does not have: gone by now, or lost before its time. */
@@ -121,7 +121,7 @@ export function fileRoutes(app: FastifyInstance, context: HttpContext): void {
     const representation = chooseRepresentation(headers, file);
     const { encoding, size, etag } = representation;
     const common = {
-      'content-type': 'application/json',
+      'content-type': MEDIA_TYPES[file.format],
       'cache-control': 'private, no-store',
       vary: 'Accept-Encoding',
       'x-content-type-options': 'nosniff',

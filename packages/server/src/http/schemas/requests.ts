@@ -1,5 +1,12 @@
 /** Schemas of path and query parameters. */
-import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX } from '@tillroll/contract';
+import {
+  EXPORT_STATUSES,
+  EXPORT_TYPES,
+  LIST_LIMIT_DEFAULT,
+  LIST_LIMIT_MAX,
+  MAX_IDEMPOTENCY_KEY_LENGTH,
+  MAX_WAIT_S,
+} from '@tillroll/contract';
 import { Type } from 'typebox';
 import { ErrorSchema } from './wire.ts';
 
@@ -21,8 +28,46 @@ const accessToken = Type.Optional(
 
 export const TokenQuery = Type.Object({ access_token: accessToken });
 
+const flag = (description: string) => Type.Optional(Type.Enum(['true', 'false'], { description }));
+
+/** Judged by the handlers, whose messages name what is allowed: these are for the document. */
+export const CreateQuery = Type.Object({
+  access_token: accessToken,
+  dryRun: flag('true: creates nothing, and answers what the export would hold'),
+});
+
+export const IdempotencyHeaders = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: MAX_IDEMPOTENCY_KEY_LENGTH,
+      description:
+        'Visible ASCII. The same request with the same key within 24 hours gets the first answer again',
+    }),
+  ),
+});
+
+export const ReadQuery = Type.Object({
+  access_token: accessToken,
+  details: flag('true: an open export shows its progress'),
+  wait: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: MAX_WAIT_S,
+      description:
+        'Seconds to wait until the export has ended, or with If-None-Match until it has changed',
+    }),
+  ),
+});
+
+const since = (description: string) => Type.Optional(Type.Integer({ minimum: 0, description }));
+
 export const ListQuery = Type.Object({
   access_token: accessToken,
+  status: Type.Optional(Type.Enum([...EXPORT_STATUSES])),
+  type: Type.Optional(Type.Enum([...EXPORT_TYPES])),
+  createdSince: since('Created at this moment or later, epoch milliseconds'),
+  createdBefore: since('Created before this moment, epoch milliseconds'),
   limit: Type.Integer({ minimum: 1, maximum: LIST_LIMIT_MAX, default: LIST_LIMIT_DEFAULT }),
   offset: Type.Integer({ minimum: 0, maximum: 2_147_483_647, default: 0 }),
 });

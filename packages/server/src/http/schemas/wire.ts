@@ -1,11 +1,16 @@
 /** The contract's types as JSON Schema, for validation and for the OpenAPI document. */
 import {
+  EXPORT_FORMATS,
   EXPORT_STATUSES,
   EXPORT_TYPES,
+  MAX_OBJECTS_PER_FILE,
+  OBJECTS_PER_FILE,
   type Availability,
+  type DeleteCounts,
   type ErrorBody,
   type ExportList,
   type ExportObject,
+  type ExportPreview,
   type LoadCounts,
 } from '@tillroll/contract';
 import { Type, type Static } from 'typebox';
@@ -28,6 +33,18 @@ export const ExportRequestSchema = Type.Object(
     type: exportType,
     startTime: requestTime('First instant of the range of createdTime, inclusive'),
     endTime: requestTime('End of the range, exclusive; at most 30 days after startTime'),
+    format: Type.Optional(
+      Type.Enum([...EXPORT_FORMATS], {
+        description: 'json: files {"elements":[...]}; jsonl: one object a line. Default: json',
+      }),
+    ),
+    objectsPerFile: Type.Optional(
+      Type.Integer({
+        minimum: OBJECTS_PER_FILE,
+        maximum: MAX_OBJECTS_PER_FILE,
+        description: `Default: ${OBJECTS_PER_FILE}`,
+      }),
+    ),
   },
   { description: 'Unknown members are ignored. Parsed as JSON whatever the Content-Type.' },
 );
@@ -76,22 +93,85 @@ export const ExportObjectSchema = Type.Object({
       {
         elements: Type.Array(
           Type.Object({
-            objects: Type.Integer({ minimum: 1, maximum: 1000 }),
+            objects: Type.Integer({ minimum: 1, maximum: MAX_OBJECTS_PER_FILE }),
             bytes: Type.Integer({ minimum: 1, description: 'Length without compression' }),
             sha256: Type.String({
               pattern: '^[0-9a-f]{64}$',
               description: 'Of the bytes without compression',
             }),
+            kind: Type.Optional(
+              Type.Literal('deletions', { description: 'The file holds tombstones' }),
+            ),
           }),
         ),
       },
       { description: 'When DONE: what each file holds, in the order of the URLs' },
     ),
   ),
+  progress: Type.Optional(
+    Type.Object(
+      {
+        queuePosition: Type.Integer({ minimum: 0, description: 'Exports before this one' }),
+        objects: Type.Integer({ minimum: 0, description: 'Objects read so far' }),
+        estimatedCompletionTime: Type.Union([time('A guess by the pace so far'), Type.Null()]),
+      },
+      { description: 'While open, with details=true' },
+    ),
+  ),
+  totals: Type.Optional(
+    Type.Object(
+      {
+        elements: Type.Array(
+          Type.Object({
+            currency: Type.Union([Type.String(), Type.Null()]),
+            result: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+            objects: Type.Integer({ minimum: 1 }),
+            total: Type.Optional(Type.Integer({ description: 'Orders' })),
+            amount: Type.Optional(Type.Integer({ description: 'Payments' })),
+            tipAmount: Type.Optional(Type.Integer({ description: 'Payments' })),
+            taxAmount: Type.Optional(Type.Integer({ description: 'Payments' })),
+            unsummed: Type.Integer({
+              minimum: 0,
+              description: 'Objects whose amount is missing or not an integer: it adds nothing',
+            }),
+          }),
+        ),
+      },
+      {
+        description:
+          'When DONE: sums by currency, of payments also by result. Minor units, exact, possibly above 2^53',
+      },
+    ),
+  ),
+  snapshotTime: Type.Optional(time('When DONE: the moment of the database that all files show')),
+  format: Type.Optional(
+    Type.Enum([...EXPORT_FORMATS], { description: 'As requested; absent for json' }),
+  ),
+  cursor: Type.Optional(
+    Type.String({ description: 'When DONE, of changes: the `since` of the next export' }),
+  ),
 });
 
+export const ExportPreviewSchema = Type.Object(
+  {
+    type: exportType,
+    startTime: time('As requested'),
+    endTime: time('As requested'),
+    objects: Type.Integer({ minimum: 0, description: 'Exact, at the moment of the answer' }),
+    files: Type.Integer({ minimum: 0 }),
+    estimatedBytes: Type.Integer({ minimum: 0, description: 'Without compression, by a sample' }),
+    estimatedMs: Type.Integer({
+      minimum: 0,
+      description: 'From the creation to DONE on an idle service',
+    }),
+  },
+  { description: 'With dryRun=true: what the export would hold' },
+);
+
 export const ExportListSchema = Type.Object({
-  elements: Type.Array(Type.Omit(ExportObjectSchema, ['exportUrls', 'files'])),
+  elements: Type.Array(
+    Type.Omit(ExportObjectSchema, ['exportUrls', 'files', 'progress', 'totals']),
+  ),
   href: Type.String({ format: 'uri' }),
 });
 
@@ -118,14 +198,35 @@ export const LoadCountsSchema = Type.Object({
   }),
 });
 
+export const DeleteCountsSchema = Type.Object({
+  received: Type.Integer({ description: 'Lines with an id; the sum of the other two' }),
+  deleted: Type.Integer(),
+  unknown: Type.Integer({ description: 'Not stored, or not any more' }),
+});
+
+export const KeySetSchema = Type.Object({
+  keys: Type.Array(
+    Type.Object({
+      kty: Type.Literal('OKP'),
+      crv: Type.Literal('Ed25519'),
+      alg: Type.Literal('EdDSA'),
+      use: Type.Literal('sig'),
+      kid: Type.String({ description: 'As in the header of a receipt' }),
+      x: Type.String({ description: 'The 32 bytes of the key, base64url' }),
+    }),
+  ),
+});
+
 /** Fails to compile when a schema and its type in the contract part ways. */
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false;
 type Checks = [
   Same<Static<typeof ExportObjectSchema>, ExportObject>,
   Same<Static<typeof ExportListSchema>, ExportList>,
+  Same<Static<typeof ExportPreviewSchema>, ExportPreview>,
   Same<Static<typeof ErrorSchema>, ErrorBody>,
   Same<Static<typeof AvailabilitySchema>, Availability>,
   Same<Static<typeof LoadCountsSchema>, LoadCounts>,
+  Same<Static<typeof DeleteCountsSchema>, DeleteCounts>,
 ];
-const checked: Checks = [true, true, true, true, true];
+const checked: Checks = [true, true, true, true, true, true, true];
 void checked;

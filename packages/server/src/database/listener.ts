@@ -2,8 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { randomBytes } from 'node:crypto';
 import type { Client } from 'pg';
-import { createClient } from '../database/client.ts';
-import type { Connection, Pool } from '../database/pool.ts';
+import { createClient } from './client.ts';
+import type { Connection, Pool } from './pool.ts';
 
 const CONNECT_MS = 10_000;
 const STATEMENT_MS = 5_000;
