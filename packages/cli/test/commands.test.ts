@@ -15,6 +15,7 @@ const COMMANDS = [
   ['exports', 'show'],
   ['exports', 'wait'],
   ['exports', 'download'],
+  ['exports', 'delete'],
   ['exports', 'list'],
   ['hours'],
   ['doctor'],

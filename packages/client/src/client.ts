@@ -2,6 +2,7 @@ import type {
   Availability,
   ExportList,
   ExportObject,
+  ExportPreview,
   ExportRequest,
   ExportType,
   Order,
@@ -50,6 +51,16 @@ export class ExportClient {
   /** Fetches an export. */
   show(exportId: string, call?: CallOptions): Promise<ExportObject> {
     return this.#api.show(exportId, call);
+  }
+
+  /** Cancels an open export, or deletes the files of one that is DONE. Tillroll only. */
+  delete(exportId: string, call?: CallOptions): Promise<ExportObject> {
+    return this.#api.delete(exportId, call);
+  }
+
+  /** Tells what an export would hold, without creating it. Tillroll only. */
+  previewExport(request: ExportRequest, call?: CallOptions): Promise<ExportPreview> {
+    return this.#api.previewExport(request, call);
   }
 
   /** Lists the exports that this install created, newest first. Tillroll only. */

@@ -39,6 +39,7 @@ export type { SpanOptions, When } from './time/span.ts';
 export type {
   Amount,
   ExportObject,
+  ExportPreview,
   ExportRequest,
   ExportType,
   Order,

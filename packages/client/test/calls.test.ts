@@ -48,6 +48,32 @@ describe("the server's clock", () => {
   });
 });
 
+describe('a create', () => {
+  test('whose answer is lost is sent again with the same key; another create has another one', async () => {
+    const keys: unknown[] = [];
+    const server = createServer((request, response) => {
+      keys.push(request.headers['idempotency-key']);
+      request.resume();
+      if (keys.length === 1) return void response.destroy();
+      response.end(
+        `{"id":"0123456789ABC","type":"ORDERS","status":"PENDING","percentComplete":0,"startTime":${FROM},"endTime":${TO},"createdTime":1,"modifiedTime":1,"merchantRef":{"id":"M1"}}`,
+      );
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+    const url = `http://127.0.0.1:${port}`;
+    const api = new ExportApi({ url, merchant: 'M1', token: 'token', retry: RETRY });
+    await api.create(ORDERS);
+    await api.create(ORDERS);
+    server.closeAllConnections();
+    await once(server.close(), 'close');
+    expect(keys).toHaveLength(3);
+    for (const key of keys) expect(key).toMatch(/^[!-~]{1,255}$/);
+    expect(keys[1]).toBe(keys[0]);
+    expect(keys[2]).not.toBe(keys[0]);
+  });
+});
+
 describe('a call that waits', () => {
   test('tells its own caller, and no other one of the same client', async () => {
     await using scene = await Scene.begin({

@@ -1,4 +1,4 @@
-/** `tillroll exports create`: creates one export and prints it. */
+/** `tillroll exports create`: creates one export and prints it, or prints what it would hold. */
 import type { Command } from 'commander';
 import { addConnectionOptions, type ConnectionFlags } from '../connection/flags.ts';
 import type { Context } from '../context.ts';
@@ -11,6 +11,7 @@ interface CreateFlags extends ConnectionFlags {
   from: string;
   to: string;
   timezone?: string;
+  dryRun?: boolean;
   wait: boolean;
 }
 
@@ -19,6 +20,7 @@ Examples:
   $ tillroll exports create --type orders --from 2026-01-01 --to 2026-01-31
   $ tillroll exports create --type payments --from 2026-03-01 --to 2026-03-31 \\
       --timezone America/New_York --no-wait
+  $ tillroll exports create --type orders --from 2026-01-01 --to 2026-01-31 --dry-run
 `;
 
 export function addCreate(group: Command, context: Context): void {
@@ -29,6 +31,7 @@ export function addCreate(group: Command, context: Context): void {
     .requiredOption('--from <when>', 'first day or instant')
     .requiredOption('--to <when>', 'end, exclusive')
     .option('--timezone <name>', 'zone of days (default: UTC)')
+    .option('--dry-run', 'create nothing: print how many objects and files it would be')
     .option('--no-wait', 'exit 75 instead of waiting until the server is open or has room');
   addConnectionOptions(command)
     .addHelpText('after', EXAMPLES)
@@ -44,6 +47,10 @@ async function create(flags: CreateFlags, context: Context): Promise<void> {
   ]);
   const span = parseSpan({ from, to, timezone });
   const client = await connect(flags, context, { wait });
+  if (flags.dryRun) {
+    printJson(context, await client.previewExport({ type, ...span }, { signal: context.signal }));
+    return;
+  }
   const exported = await client.create(
     { type, ...span },
     {

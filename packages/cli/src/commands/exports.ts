@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { addCreate } from './exports-create.ts';
+import { addDelete } from './exports-delete.ts';
 import { addDownload } from './exports-download.ts';
 import { addList } from './exports-list.ts';
 import { addShow } from './exports-show.ts';
@@ -17,7 +18,8 @@ The single steps of what "tillroll pull" does:
 export function addExports(root: Command, context: Context): void {
   const group = root
     .command('exports')
-    .description('single exports: create, show, wait, download, list; JSON on stdout')
+    .description('single exports: create, show, wait, download, delete, list; JSON on stdout')
     .addHelpText('after', EXAMPLES);
-  for (const add of [addCreate, addShow, addWait, addDownload, addList]) add(group, context);
+  for (const add of [addCreate, addShow, addWait, addDownload, addDelete, addList])
+    add(group, context);
 }

@@ -4,6 +4,7 @@ import {
   type Availability,
   type ExportList,
   type ExportObject,
+  type ExportPreview,
   type ExportRequest,
   type ExportType,
 } from '@tillroll/contract';
@@ -19,6 +20,7 @@ import {
   withRetry,
   type RetryPolicy,
 } from '../http/retry.ts';
+import type { ApiRequest } from './api-request.ts';
 import { parseConnection, type Connection } from './connection.ts';
 import type {
   Access,
@@ -32,21 +34,11 @@ import {
   parseAvailability,
   parseExport,
   parseExportList,
+  parsePreview,
 } from './parse-answer.ts';
 import { redirectError, refusalError } from './refusal.ts';
 import { ServerClock } from './server-clock.ts';
 import { cloverAvailability, findCloverRegion } from './regions.ts';
-
-interface ApiRequest {
-  method: 'GET' | 'POST';
-  /** Below the connection's address. */
-  path: string;
-  body?: string;
-  /** True when the token is sent. Default true. */
-  isAuthorized?: boolean;
-  /** True when a 503 is thrown at once, because the caller decides about waiting. Otherwise it is tried again as any 5xx. */
-  throwsUnavailable?: boolean;
-}
 
 const ACCESS_BY_STATUS: Readonly<Record<number, Access>> = {
   400: 'granted',
@@ -98,9 +90,17 @@ export class ExportApi {
   async create(request: ExportRequest, call: CallOptions = {}): Promise<ExportObject> {
     const deadline = performance.now() + this.retry.unavailableMs;
     const body = JSON.stringify(request);
+    // An answer may get lost on its way: the same key, sent again, makes no second export. Clover knows no keys.
+    const key = findCloverRegion(this.base) ? {} : { idempotencyKey: crypto.randomUUID() };
+    const post: ApiRequest = {
+      method: 'POST',
+      path: this.#path(),
+      body,
+      ...key,
+      throwsUnavailable: true,
+    };
     for (let attempt = 1; ; attempt++) {
       try {
-        const post = { method: 'POST', path: this.#path(), body, throwsUnavailable: true } as const;
         return parseExport(await this.#fetchJson(post, call));
       } catch (error) {
         if (!(error instanceof ExportError) || error.status !== 503) throw error;
@@ -172,6 +172,21 @@ export class ExportApi {
     return exported;
   }
 
+  /** Cancels an open export, or deletes the files of one that is DONE. Tillroll only. */
+  async delete(exportId: string, call: CallOptions = {}): Promise<ExportObject> {
+    const path = this.#path(`/${encodeURIComponent(exportId)}`);
+    return parseExport(await this.#fetchJson({ method: 'DELETE', path }, call));
+  }
+
+  /** Tells what an export would hold, without creating it. Tillroll only. */
+  async previewExport(request: ExportRequest, call: CallOptions = {}): Promise<ExportPreview> {
+    if (findCloverRegion(this.base))
+      throw new ExportError('USAGE', 'Clover has no dry runs: it would create the export');
+    const path = this.#path('?dryRun=true');
+    const body = JSON.stringify(request);
+    return parsePreview(await this.#fetchJson({ method: 'POST', path, body }, call));
+  }
+
   /** Lists the exports that this install created, newest first. Tillroll only. */
   async list({ limit, offset, ...call }: ListOptions = {}): Promise<ExportList> {
     const query = new URLSearchParams();
@@ -231,13 +246,14 @@ export class ExportApi {
 
   async #fetchOnce(request: ApiRequest, signal: AbortSignal | undefined): Promise<unknown> {
     const { base, token } = this.#connection;
-    const { method, path, body, isAuthorized = true } = request;
+    const { method, path, body, idempotencyKey, isAuthorized = true } = request;
     const address = `${base.origin}${base.pathname.replace(/\/$/, '')}${path}`;
     const headers = {
       accept: 'application/json',
       'accept-encoding': 'gzip',
       ...(isAuthorized ? { authorization: `Bearer ${token}` } : {}),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
     };
     const post = body === undefined ? {} : { body };
     let answer: HttpAnswer | undefined;

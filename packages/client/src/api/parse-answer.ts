@@ -7,6 +7,7 @@ import {
   type ExportFile,
   type ExportList,
   type ExportObject,
+  type ExportPreview,
 } from '@tillroll/contract';
 import { ExportError } from '../errors.ts';
 
@@ -59,6 +60,21 @@ export function parseExportList(json: unknown): ExportList {
       hint: 'Listing is an addition of Tillroll; Clover documents none',
     });
   return { ...(json as ExportList), elements: elements.map(parseExport) };
+}
+
+/** Parses the answer to a dry run. @throws ExportError PROTOCOL, also when an export was created instead. */
+export function parsePreview(json: unknown): ExportPreview {
+  const preview = json as Partial<Record<keyof ExportPreview, unknown>> | null;
+  const counts = ['objects', 'files', 'estimatedBytes', 'estimatedMs'] as const;
+  const isPreview =
+    typeof preview === 'object' &&
+    preview !== null &&
+    counts.every((name) => Number.isSafeInteger(preview[name]) && (preview[name] as number) >= 0);
+  if (!isPreview)
+    throw new ExportError('PROTOCOL', 'the server did not say what the export would hold', {
+      hint: 'It may not know dry runs, and have created an export instead: see tillroll exports list',
+    });
+  return json as ExportPreview;
 }
 
 /** Parses the hours. Refuses times that would become endless waits. @throws ExportError PROTOCOL */

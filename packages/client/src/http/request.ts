@@ -7,7 +7,7 @@ import { interruptedError, throwIfAborted } from './retry.ts';
 
 /** One request: GET without a body by default. */
 export interface HttpRequest {
-  method?: 'GET' | 'POST';
+  method?: 'GET' | 'POST' | 'DELETE';
   headers?: Record<string, string>;
   body?: string;
 }
