@@ -6,11 +6,13 @@ import { pipeline } from 'node:stream/promises';
 import { ExportClient } from '@tillroll/client';
 import { ordersNdjson } from '@tillroll/sample';
 import { runCommand, startServer, startWorker } from '../scripts/server-process.ts';
+import { measureChanges, measureTotals } from './changes.ts';
 import { measureClient } from './client/index.ts';
 import { digestOfExport, digestOfShell, exportByShell, exportOrders, FROM, TO } from './export.ts';
 import { hasPsql, median, peakMemoryMb, run, seconds, shell } from './measure.ts';
 import { measurePollsBesideExports } from './polls/beside-exports.ts';
 import { measurePolls } from './polls/index.ts';
+import { measureNotModified, measureWaiting } from './polls/waiting.ts';
 import { printReport, report, reportMemory } from './report.ts';
 import { measureWorkers } from './workers.ts';
 import { measureStorage } from './storage.ts';
@@ -18,6 +20,8 @@ import { createBench, installApp, psqlEnvironment, removeBench, type Bench } fro
 
 const LARGE = Number(process.env['BENCH_ORDERS'] ?? 300_000);
 const SMALL = LARGE / 10;
+/** Objects beside which a few changes are found. */
+const MANY = Math.ceil((LARGE * 10) / 3);
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5);
 const MERCHANTS = { large: 'LARGE', small: 'SMALL' } as const;
 
@@ -181,7 +185,7 @@ async function upload(url: string, merchant: string, token: string, file: string
     throw new Error(`ingest answered ${response.status} ${JSON.stringify(counts)}`);
 }
 
-/** Parts to measure, of `service`, `polls`, `client`, `storage` and `workers`, comma-separated; unset: all. */
+/** Parts to measure, of `service`, `polls`, `client`, `changes`, `storage` and `workers`, comma-separated; unset: all. */
 const ONLY = process.env['BENCH_ONLY']?.split(',');
 const measures = (part: string): boolean => ONLY === undefined || ONLY.includes(part);
 
@@ -190,9 +194,11 @@ try {
   if (measures('service')) await startUp(bench);
   if (measures('polls')) {
     await measurePolls(bench, ROUNDS);
+    await measureWaiting(bench);
     await measurePollsBesideExports(LARGE / 3, ROUNDS);
   }
-  if (measures('service') || measures('client')) await measureData(bench);
+  if (['service', 'client', 'changes'].some(measures)) await measureData(bench);
+  if (measures('changes')) await measureChanges(bench, MANY, ROUNDS);
   if (measures('workers')) await measureWorkers(ROUNDS);
   if (measures('storage')) await measureStorage({ orders: LARGE, rounds: ROUNDS });
 } finally {
@@ -208,6 +214,10 @@ async function measureData(bench: Bench): Promise<void> {
       await exporting(bench, api.url);
       await memory(bench, api.url);
       await ingest(bench, api.url);
+    }
+    if (measures('changes')) {
+      await measureTotals(bench, MERCHANTS.large, ROUNDS);
+      await measureNotModified(bench, api.url, MERCHANTS.large, ROUNDS);
     }
     if (measures('client'))
       await measureClient(bench, api.url, { large: LARGE, rounds: ROUNDS, merchants: MERCHANTS });

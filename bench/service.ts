@@ -2,6 +2,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type pg from 'pg';
 import { removeEmbeddedPostgres } from '@tillroll/postgres';
 import { runCommand } from '../scripts/server-process.ts';
 
@@ -37,6 +38,12 @@ export async function installApp({ environment }: Bench, merchant: string): Prom
     ['install', '--merchant', merchant, '--app', 'BENCH', '--permissions', permissions],
     environment,
   );
+}
+
+/** Connection settings of the service's own PostgreSQL, for pg. */
+export async function readConnection(bench: Bench): Promise<pg.ClientConfig> {
+  const { PGHOST: host, PGPORT, PGUSER: user, PGPASSWORD: password } = await psqlEnvironment(bench);
+  return { host, port: Number(PGPORT), user, password, database: 'tillroll', ssl: false };
 }
 
 /** Connection settings with which psql reaches the service's own PostgreSQL. */

@@ -11,13 +11,14 @@ export interface Rate {
 
 /**
  * Asks for one URL on `connections` connections, each with one request under way, for `seconds`.
- * @throws when an answer is not 200.
+ * @throws when an answer is not `expected`.
  */
 export async function requestsPerSecond(
   url: string,
   headers: Record<string, string>,
   connections: number,
   seconds: number,
+  expected = 200,
 ): Promise<Rate> {
   const { origin, pathname } = new URL(url);
   const pool = new Pool(origin, { connections, pipelining: 1 });
@@ -28,7 +29,7 @@ export async function requestsPerSecond(
     for (let before = performance.now(); before < deadline;) {
       const { statusCode, body } = await pool.request({ path: pathname, method: 'GET', headers });
       await body.dump();
-      if (statusCode !== 200) throw new Error(`${pathname} answered ${statusCode}`);
+      if (statusCode !== expected) throw new Error(`${pathname} answered ${statusCode}`);
       const now = performance.now();
       times.push(now - before);
       before = now;
