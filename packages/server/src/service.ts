@@ -12,6 +12,7 @@ import { openSourceDatabase, type SourceDatabase } from './database/source-datab
 import { Cursors } from './exports/cursor.ts';
 import { retryDelayMs } from './exports/lifecycle.ts';
 import { PollReader } from './exports/poll.ts';
+import { RateLimits } from './http/rate-limits.ts';
 import { Turns } from './http/turns.ts';
 import { Loader, MAX_MERGES } from './ingest/load.ts';
 import type { Logger } from './log.ts';
@@ -279,6 +280,7 @@ export async function startService(
       presign: config.s3Redirect ? opened.presign : null,
       signer: new UrlSigner(config.signingKeys ?? [sharedKey]),
       rules: config,
+      rateLimits: config.rateLimits && new RateLimits(config.rateLimits, () => pulse.serving),
       connections: {
         connections: config.maxConnections,
         perAddress: config.maxConnectionsPerAddress,

@@ -36,6 +36,7 @@ test('the defaults', () => {
     tombstonesMs: 90 * DAY_MS,
     signingKeys: null,
     receiptKeyFiles: null,
+    rateLimits: null,
     trustedProxies: [],
     maxConnections: 4096,
     maxConnectionsPerAddress: 1024,

@@ -38,6 +38,7 @@ export async function listenApp(
     polls: new PollReader(nowhere),
     watch: new ExportWatch(nowhere, WATCH_LIMITS, () => undefined),
     receipts: new ReceiptSigner(() => Promise.resolve([])),
+    rateLimits: null,
     cursors: new Cursors('never used'),
     hasChanges: () => Promise.resolve(false),
     measure: () => Promise.resolve({ objects: 0, meanBytes: 0 }),

@@ -1,6 +1,6 @@
 /** What `status` prints, and what it counts as wrong. */
 import { SCHEMA_VERSION } from '../database/migrations.ts';
-import { DEAD_AFTER_MS } from '../database/processes.ts';
+import { DEAD_AFTER_MS } from '../database/pulse.ts';
 import { FAILURE_GUIDE } from '../exports/failure-guide.ts';
 import { toJson, toRows } from './exports.ts';
 import { count, formatAge, formatBytes, formatTable, formatTime } from './format.ts';

@@ -1,7 +1,7 @@
 /** The types of the settings. */
 import type { Hours, Region } from '@tillroll/contract';
 import type { StorageAddress } from '../storage/address.ts';
-import type { Cidr, Environment } from './parsers.ts';
+import type { Cidr, Environment, RateLimitSettings } from './parsers.ts';
 
 /** The service's settings, typed and checked. Times are milliseconds. */
 export interface Config {
@@ -48,6 +48,8 @@ export interface Config {
   readonly receiptKeyFiles: readonly string[] | null;
   /** Peers whose `X-Forwarded-For` counts. */
   readonly trustedProxies: readonly Cidr[];
+  /** Null: requests are not limited by their number. */
+  readonly rateLimits: RateLimitSettings | null;
   /** Open connections in all. */
   readonly maxConnections: number;
   /** Open connections, and requests under way, of one client address. */

@@ -13,6 +13,17 @@ export interface Cidr {
   readonly family: 'ipv4' | 'ipv6';
 }
 
+/** Most requests of one token and of one app, over all its tokens. */
+export interface RateLimitSettings {
+  readonly token: RateLimit;
+  readonly app: RateLimit;
+}
+
+export interface RateLimit {
+  readonly perSecond: number;
+  readonly atOnce: number;
+}
+
 const UNITS_MS: Readonly<Record<string, number>> = {
   ms: 1,
   s: 1000,
@@ -123,4 +134,25 @@ export function files(text: string): string[] {
   const paths = text.split(',').map((path) => path.trim());
   if (paths.every((path) => path !== '')) return paths;
   throw new Error(`"${text}" is not a list of files, comma-separated`);
+}
+
+/** Clover's own limits (docs.clover.com, "API usage and rate limits"). */
+const CLOVER_LIMITS: RateLimitSettings = {
+  token: { perSecond: 16, atOnce: 5 },
+  app: { perSecond: 50, atOnce: 10 },
+};
+
+/** `clover`, or a token's and an app's requests: a second, at once. */
+export function rateLimits(text: string): RateLimitSettings {
+  if (text === 'clover') return CLOVER_LIMITS;
+  const match = /^([0-9]{1,6})\/([0-9]{1,6}),([0-9]{1,6})\/([0-9]{1,6})$/.exec(text);
+  const [tokenRate = 0, tokenAtOnce = 0, appRate = 0, appAtOnce = 0] = (match ?? [])
+    .slice(1)
+    .map(Number);
+  if (Math.min(tokenRate, tokenAtOnce, appRate, appAtOnce) < 1)
+    throw new Error(`"${text}" is not "clover", nor limits such as 16/5,50/10`);
+  return {
+    token: { perSecond: tokenRate, atOnce: tokenAtOnce },
+    app: { perSecond: appRate, atOnce: appAtOnce },
+  };
 }

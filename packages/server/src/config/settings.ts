@@ -11,6 +11,7 @@ import {
   integer,
   oneOf,
   publicUrl,
+  rateLimits,
   signingKeys,
   UNITS_BYTES,
   waitDuration,
@@ -242,6 +243,15 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
       'networks or addresses, comma-separated (`10.0.0.0/8, 2001:db8::/32`), of the proxies in front: their `X-Forwarded-For` says who the client is. See [limits](limits.md)',
     parse: cidrs,
     unset: () => [],
+  },
+  rateLimits: {
+    variable: 'TILLROLL_RATE_LIMITS',
+    default: 'none',
+    summary: 'clover, or 16/5,50/10: requests of a token and an app',
+    description:
+      '`clover`: 16 requests a second and 5 at once of a token, 50 and 10 of an app over all its tokens; above it 429. `16/5,50/10`: other figures. See [the API](api.md#rate-limits)',
+    parse: rateLimits,
+    unset: () => null,
   },
   maxConnections: {
     variable: 'TILLROLL_MAX_CONNECTIONS',

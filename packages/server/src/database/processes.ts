@@ -1,10 +1,8 @@
 /** The processes that serve or work, as they are known by their heartbeats. */
 import type { Pool, Queryable } from './pool.ts';
-import type { ProcessIdentity } from './pulse.ts';
+import { DEAD_AFTER_MS, type ProcessIdentity } from './pulse.ts';
 import { write } from './transaction.ts';
 
-/** A process writes its row every two seconds. One that has not for so long is dead, or cannot reach the database. */
-export const DEAD_AFTER_MS = 20_000;
 /** Time for which a dead process is still shown. */
 const FORGOTTEN_AFTER_MS = 10 * 60_000;
 

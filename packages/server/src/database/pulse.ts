@@ -3,6 +3,9 @@ import { schemaFault } from './migrations.ts';
 import type { Pool } from './pool.ts';
 import { inTransaction, write } from './transaction.ts';
 
+/** A process writes its row every two seconds. One that has not for so long is dead, or cannot reach the database. */
+export const DEAD_AFTER_MS = 20_000;
+
 /** The moment of PostgreSQL's clock, and of this process's monotonic clock when it was taken. */
 interface Sample {
   serverMs: number;
@@ -24,19 +27,23 @@ export interface ProcessIdentity {
 /**
  * Writes the process's row, and proves by it that a session can write: a server that is read-only, whose disk
  * is full, or whose standby does not confirm, answers reads as ever. A row that was taken for dead and deleted
- * is written again. $1 id, $2 role, $3 host, $4 pid, $5 version.
+ * is written again. $1 id, $2 role, $3 host, $4 pid, $5 version, $6 age in ms
+ * at which a process is dead. Returns how many processes answer requests.
  */
 const BEAT = `
   INSERT INTO tillroll.processes AS p (id, role, host, pid, version, started_time, beat_time)
   SELECT $1, $2, $3, $4, $5, clock.now, clock.now FROM (SELECT tillroll.now_ms() AS now) clock
   ON CONFLICT (id) DO UPDATE SET beat_time = excluded.beat_time
-  RETURNING beat_time AS now`;
+  RETURNING beat_time AS now, (
+    SELECT count(*)::int FROM tillroll.processes o
+    WHERE o.role <> 'work' AND o.beat_time > tillroll.now_ms() - $6::bigint) AS serving`;
 
 /** The database's pulse: whether it can be written to, and what time it is there. Others see by it that this process lives. */
 export class Pulse {
   readonly #pool: Pool;
   readonly #process: ProcessIdentity;
   #sample: Sample | null = null;
+  #serving = 1;
 
   /** @param pool of its own, so that a check never waits for what requests hold. */
   constructor(pool: Pool, process: ProcessIdentity) {
@@ -51,10 +58,17 @@ export class Pulse {
     const { id, role, host, pid, version } = this.#process;
     this.#sample = await inTransaction(this.#pool, async (client) => {
       const asked = performance.now();
-      const { rows } = await client.query<{ now: number }>(BEAT, [id, role, host, pid, version]);
+      const values = [id, role, host, pid, version, DEAD_AFTER_MS];
+      const { rows } = await client.query<{ now: number; serving: number }>(BEAT, values);
+      this.#serving = Math.max(1, rows[0]?.serving ?? 1);
       const answered = performance.now();
       return { serverMs: rows[0]?.now ?? Number.NaN, at: (asked + answered) / 2 };
     });
+  }
+
+  /** Processes that answer requests, as of the last check; at least 1. */
+  get serving(): number {
+    return this.#serving;
   }
 
   /** Removes the process's row: it ends in order. No check may be under way, or follow. */

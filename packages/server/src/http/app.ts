@@ -64,6 +64,7 @@ export async function createApp(context: HttpContext): Promise<App> {
   );
   const begin = (request: FastifyRequest, reply: FastifyReply): void => {
     // Answers carry signed URLs, and what they say changes from one moment to the next.
+    request.response = reply.raw;
     void reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store' });
     // The service's own requests, such as those for the pages of /docs, have no connection and no line.
     if (findConnection(request.raw.socket)) log.request(request, reply);
@@ -96,6 +97,8 @@ export async function createApp(context: HttpContext): Promise<App> {
   app.decorateRequest('exportId', null);
   app.decorateRequest('refusal', null);
   app.decorateRequest('overloaded', false);
+  app.decorateRequest('stopCounting', null);
+  app.decorateRequest('response', null);
   // The order of members is part of the contract, and schema-driven serializers have their own.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   app.setErrorHandler(renderError);

@@ -12,6 +12,7 @@ import { parseToken } from '../access/token.ts';
 import type { HttpContext } from './context.ts';
 import { notFound, unauthorized } from './errors.ts';
 import { MAX_TOKEN_BYTES } from './limits.ts';
+import { countRequest } from './rate-limits.ts';
 import { inTurn } from './turns.ts';
 
 /** The merchant of the path. @throws 404 for what cannot be a merchant's id. */
@@ -89,7 +90,7 @@ export async function authenticateWith<T extends { install: StoredInstall | null
 }
 
 function accept(
-  { turns }: HttpContext,
+  { turns, rateLimits }: HttpContext,
   verdict: Verdict,
   token: string,
   request: FastifyRequest,
@@ -100,6 +101,7 @@ function accept(
   }
   if (!request.isKnown) turns.callers.add(token);
   request.isKnown = true;
+  countRequest(rateLimits, request, verdict.principal);
   return (request.principal = verdict.principal);
 }
 

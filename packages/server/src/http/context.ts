@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { Principal } from '../access/installs.ts';
 import type { Cidr } from '../config/parsers.ts';
 import type { ExportType } from '@tillroll/contract';
@@ -16,6 +17,7 @@ import type { PresignFile } from '../storage/open.ts';
 import type { UrlSigner } from '../storage/signature.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { ConnectionLimits } from './connections.ts';
+import type { RateLimits } from './rate-limits.ts';
 import type { Turns } from './turns.ts';
 
 /** The context of the routes, made by the composition root. */
@@ -45,6 +47,8 @@ export interface HttpContext {
   readonly rules: CreateRules;
   /** The address clients use, without a trailing slash. Known once the server listens. */
   readonly publicUrl: () => string;
+  /** Null: requests are not limited by their number. */
+  readonly rateLimits: RateLimits | null;
   readonly connections: ConnectionLimits;
   /** Whose `X-Forwarded-For` counts. */
   readonly trustedProxies: readonly Cidr[];
@@ -66,6 +70,10 @@ declare module 'fastify' {
     exportId: string | null;
     /** Why the request was refused, for the log. */
     refusal: string | null;
+    /** Ends its count among the requests at the same time; null while it is not counted. */
+    stopCounting: (() => void) | null;
+    /** Its answer, as Node has it. */
+    response: ServerResponse | null;
     /** True when it was refused because too much else is under way. */
     overloaded: boolean;
   }

@@ -35,6 +35,8 @@ export function singleExportRoutes(app: FastifyInstance, context: HttpContext): 
     const isAnswered = (state: Parameters<typeof stateTag>[0]): boolean =>
       known === undefined ? hasEnded(state) : !isCurrent(known, quote(stateTag(state)));
     if (isAnswered(record)) return;
+    // One that waits counts when it begins, and not among those at the same time.
+    request.stopCounting?.();
     const gone = findConnection(request.raw.socket)?.gone;
     await watch.wait(record.id, installId, ms, isAnswered, gone);
   };
