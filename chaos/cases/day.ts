@@ -51,6 +51,9 @@ async function run(stage: Stage): Promise<void> {
       const id = await createExport(deployment, api);
       const hasEnded = async (): Promise<boolean> => !isOpen(await readStatus(deployment, id));
       await requireInTime(`export ${id} ends`, hasEnded, END_S, stage.signal);
+      // On a busy machine checks are slower than exports, whose files expire meanwhile.
+      const isChecked = (): Promise<boolean> => Promise.resolve(deployment.checked.has(id));
+      await requireInTime(`export ${id} is checked`, isChecked, END_S, stage.signal);
     }
   };
   let isOver = false;
