@@ -28,24 +28,38 @@ const requestTime = (description: string) =>
     description: `${description}; UTC epoch milliseconds, as a number or as a string of digits`,
   });
 
-export const ExportRequestSchema = Type.Object(
-  {
-    type: exportType,
-    startTime: requestTime('First instant of the range of createdTime, inclusive'),
-    endTime: requestTime('End of the range, exclusive; at most 30 days after startTime'),
-    format: Type.Optional(
-      Type.Enum([...EXPORT_FORMATS], {
-        description: 'json: files {"elements":[...]}; jsonl: one object a line. Default: json',
+const requestFiles = {
+  format: Type.Optional(
+    Type.Enum([...EXPORT_FORMATS], {
+      description: 'json: files {"elements":[...]}; jsonl: one object a line. Default: json',
+    }),
+  ),
+  objectsPerFile: Type.Optional(
+    Type.Integer({
+      minimum: OBJECTS_PER_FILE,
+      maximum: MAX_OBJECTS_PER_FILE,
+      description: `Default: ${OBJECTS_PER_FILE}`,
+    }),
+  ),
+};
+
+/** Of a range of time, or of what changed. */
+export const ExportRequestSchema = Type.Union(
+  [
+    Type.Object({
+      type: exportType,
+      startTime: requestTime('First instant of the range of createdTime, inclusive'),
+      endTime: requestTime('End of the range, exclusive; at most 30 days after startTime'),
+      ...requestFiles,
+    }),
+    Type.Object({
+      type: exportType,
+      since: Type.String({
+        description: 'The cursor of the export before; empty: from the beginning',
       }),
-    ),
-    objectsPerFile: Type.Optional(
-      Type.Integer({
-        minimum: OBJECTS_PER_FILE,
-        maximum: MAX_OBJECTS_PER_FILE,
-        description: `Default: ${OBJECTS_PER_FILE}`,
-      }),
-    ),
-  },
+      ...requestFiles,
+    }),
+  ],
   { description: 'Unknown members are ignored. Parsed as JSON whatever the Content-Type.' },
 );
 
