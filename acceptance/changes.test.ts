@@ -1,4 +1,4 @@
-/** What changed since a cursor, deletions included (wire contract, "Changes and deletions"). */
+/** Exports of what changed since a cursor, deletions included (wire contract, "Changes and deletions"). */
 import { describe, expect, test } from 'vitest';
 import {
   choosePeriod,

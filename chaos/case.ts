@@ -2,7 +2,7 @@ import type { Random } from './random.ts';
 import type { Servers } from './scene/servers.ts';
 import type { Tally } from './tally.ts';
 
-/** Where a case keeps the files of exports. */
+/** The store in which a case keeps the files of exports. */
 export type StorageKind = 'directory' | 's3';
 
 /** Everything that a case runs with. */

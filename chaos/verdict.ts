@@ -7,7 +7,7 @@ export interface Row extends Counts {
   readonly wanted: number;
   readonly boundS: number;
   readonly seconds: number;
-  /** Why the case did not run, or broke off; null when it ran to its end. */
+  /** The reason why the case did not run, or broke off; null when it ran to its end. */
   readonly skipped: string | null;
   readonly broken: string | null;
 }

@@ -4,7 +4,7 @@ const EXIT_USAGE = 2;
 
 /** A suite that `npm run` starts, such as the attacks. */
 export interface Suite<O extends { readonly help: boolean; readonly list: boolean }> {
-  /** What each line of an error begins with. */
+  /** The beginning of each line of an error. */
   readonly name: string;
   readonly help: string;
   /** @throws Error for options that are not usable. */

@@ -10,7 +10,7 @@ const PIECE_BYTES = 16 * 1024;
 
 /** A link to a server on this machine, which breaks and slows down on demand. */
 export class TcpProxy implements AsyncDisposable {
-  /** Where new connections lead to: a port of this machine, or the path of a socket. */
+  /** The target of new connections: a port of this machine, or the path of a socket. */
   target: number | string;
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;

@@ -15,7 +15,7 @@ interface OpenSpan {
   end: number;
 }
 
-/** When exports may be created. An opening time is inside, a closing time is outside. All times are UTC. */
+/** The times when exports may be created. An opening time is inside, a closing time is outside. All times are UTC. */
 export interface Hours {
   /** In words, for people: `Mon-Fri 01:00-05:00, Sat 02:00-05:00`. */
   readonly text: string;

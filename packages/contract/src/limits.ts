@@ -13,7 +13,7 @@ export const OBJECTS_PER_FILE = 1000;
 /** The most objects that a file can be asked to hold. */
 export const MAX_OBJECTS_PER_FILE = 1_000_000;
 
-/** How long the files of a finished export can be downloaded. */
+/** The time for which the files of a finished export can be downloaded. */
 export const RETENTION_MS = 24 * HOUR_MS;
 
 /** The largest instant ECMAScript's Date can hold, and so the largest `startTime` or `endTime`. */
@@ -33,7 +33,7 @@ export const LIST_LIMIT_MAX = 1000;
 export const MAX_LINE_BYTES = 8 * 1024 * 1024;
 export const MAX_BODY_BYTES = 4 * 1024 * 1024 * 1024;
 /**
- * How deep an object may be nested, itself included. Clients take 512 levels (PHP's `json_decode`, our
+ * The deepest nesting of an object, itself included. Clients take 512 levels (PHP's `json_decode`, our
  * own), and a file puts two more around each object.
  */
 export const MAX_OBJECT_DEPTH = 500;
@@ -42,5 +42,5 @@ export const MAX_OBJECT_DEPTH = 500;
 export const MAX_WAIT_S = 60;
 /** Characters of an `Idempotency-Key`, visible ASCII. */
 export const MAX_IDEMPOTENCY_KEY_LENGTH = 255;
-/** How long the answer to a create with a key is kept. */
+/** The time for which the answer to a create with a key is kept. */
 export const IDEMPOTENCY_MS = 24 * HOUR_MS;

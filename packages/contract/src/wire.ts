@@ -51,7 +51,7 @@ export interface ExportFile {
   kind?: 'deletions';
 }
 
-/** Where an open export stands; told only where it is asked for (`?details=true`). */
+/** The progress of an open export; told only where it is asked for (`?details=true`). */
 export interface ExportProgress {
   /** Exports that are taken up before this one; 0 for one that runs. */
   queuePosition: number;
@@ -121,7 +121,7 @@ export interface ExportObject {
 /** An export in a list: read the export itself for its files, their URLs and its totals. */
 export type ListedExport = Omit<ExportObject, 'exportUrls' | 'files' | 'progress' | 'totals'>;
 
-/** What an export would hold; nothing was created. */
+/** The answer to a dry run: what an export would hold. Nothing was created. */
 export interface ExportPreview {
   type: ExportType;
   startTime: number;
@@ -167,7 +167,7 @@ export interface DeleteCounts {
   unknown: number;
 }
 
-/** What stands for an object that was deleted, in the files of an export of changes. */
+/** A tombstone: it stands for an object that was deleted, in the files of an export of changes. */
 export interface Tombstone {
   id: string;
   deleted: true;

@@ -10,7 +10,7 @@ import { ROWS } from './tables.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 const LINE_FEED = 0x0a;
-/** How much longer JSON lines are than their gzip file, about. */
+/** JSON lines are about so many times as long as their gzip file. */
 const GZIP_RATIO = 10;
 
 /** The tables of the scanner for an object of a type: columns, and members that none holds. */

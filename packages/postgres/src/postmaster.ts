@@ -47,7 +47,7 @@ export async function startPostgres(cluster: Cluster, signal: AbortSignal): Prom
     signal.throwIfAborted();
     const current = (await readIfExists(join(data, 'current_logfiles'))) ?? '';
     const collected = (await readIfExists(current.trim().replace(/^stderr /, ''))) ?? '';
-    // What it said before its log collector took over counts first: the log may end with an earlier run.
+    // The words from before its log collector took over count first: the log may end with an earlier run.
     const said = `${collected.slice(-4096)}\n${(await readIfExists(log)) ?? ''}`;
     const fault = findFault(said.trim() || failure.message);
     if (!LEFTOVER.test(fault) || performance.now() - began > LEFTOVER_BOUND_MS)

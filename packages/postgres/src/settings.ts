@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 
-/** What all clusters have in common. Only the name of the socket's file depends on the port. */
+/** The settings that all clusters share. Only the name of the socket's file depends on the port. */
 export const CONNECTION = {
   port: 5432,
   user: 'tillroll',

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readIfExists, renameDurably } from './files.ts';
 
-/** What is read of `postgres.json`, which also has what a person with psql needs to connect. */
+/** The part of `postgres.json` that is read. The file also has what a person with psql needs to connect. */
 export interface State {
   readonly home: string;
   readonly password: string;

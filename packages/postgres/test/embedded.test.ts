@@ -225,7 +225,7 @@ describe('one process', () => {
       else expect(outcome).toBe(reason);
       expect(performance.now() - began).toBeLessThan(ms + 15_000);
       const home = join(dataDir, 'postgres');
-      // What is told to stop in its first milliseconds stops by itself.
+      // A postmaster that is told to stop in its first milliseconds stops by itself.
       await expect.poll(() => listProcesses(home), { timeout: 2_000 }).toEqual([]);
       expect(await readdir(home).catch(() => [])).not.toContain('new');
       await using open = await openEmbeddedPostgres({ dataDir });

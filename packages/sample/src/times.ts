@@ -6,7 +6,7 @@ const WEEK_MS = 7 * DAY_MS;
 /** Epoch 0 was a Thursday, day 4 of a week that begins on Sunday. */
 const EPOCH_OFFSET_MS = 4 * DAY_MS;
 
-/** How busy each hour of the day is: closed until 7 and from 22, peaks at lunch and dinner. */
+/** The share of trade of each hour of the day: closed until 7 and from 22, peaks at lunch and dinner. */
 const BY_HOUR = [
   0, 0, 0, 0, 0, 0, 0, 2, 4, 4, 3, 6, 11, 9, 4, 3, 3, 6, 11, 12, 8, 3, 0, 0,
 ] as const;
@@ -83,7 +83,7 @@ export function laterWithin(
 
 const CLOSEOUT_MS = 3 * HOUR_MS;
 
-/** When the day that `time` belongs to is closed out: the next 03:00, at most 24 h later. */
+/** The moment when the day that `time` belongs to is closed out: the next 03:00, at most 24 h later. */
 export function closeoutAfter(time: number): number {
   const days = Math.floor((time - CLOSEOUT_MS) / DAY_MS) + 1;
   return Math.min(days * DAY_MS + CLOSEOUT_MS, MAX_TIME_MS);

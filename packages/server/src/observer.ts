@@ -1,5 +1,5 @@
-/** What happens in a process, as an interface for whoever counts it: see `metrics`. */
-/** How an attempt at an export ended. `unrecorded`: the database could not be told. */
+/** The events of a process, as an interface for whoever counts them: see `metrics`. */
+/** The outcome of an attempt at an export. `unrecorded`: the database could not be told. */
 export type AttemptOutcome = 'done' | 'failed' | 'will be retried' | 'superseded' | 'unrecorded';
 
 /** The steps of an attempt. `read` is the wait for rows; `write` compresses and stores, while the next rows come. */

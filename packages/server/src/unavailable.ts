@@ -1,4 +1,4 @@
-/** What is refused for now. */
+/** Refusals that pass with time. */
 
 /** Refused for now, whoever asks: 503. */
 export class Unavailable extends Error {

@@ -1,10 +1,10 @@
 /** The channel between `all` and its worker, a child process. */
-/** What `all` tells the worker that it started as a child process: database and store are there, or: stop. */
+/** The messages of `all` to the worker that it started as a child process: database and store are there, or: stop. */
 export interface ToWorker {
   readonly kind: 'begin' | 'stop';
 }
 
-/** What that worker tells `all`. */
+/** The messages of that worker to `all`. */
 export type FromWorker =
   | { readonly kind: 'ready' }
   | { readonly kind: 'failed'; readonly reason: string };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 const BIN = join(import.meta.dirname, '../bin/tillroll-server.js');
 
-/** What a program left behind. */
+/** The exit code and the output of a program. */
 export interface Ended {
   code: number | null;
   out: string;

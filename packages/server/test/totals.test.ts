@@ -32,7 +32,7 @@ const amount = fc.option(
   { nil: null },
 );
 
-/** What the totals must be, by exact arithmetic. */
+/** Computes the expected totals, by exact arithmetic. */
 function computeExpected(type: ExportType, rows: readonly (readonly Value[])[]): unknown[] {
   const texts = type === 'ORDERS' ? 1 : 2;
   const names = type === 'ORDERS' ? ['total'] : ['amount', 'tipAmount', 'taxAmount'];

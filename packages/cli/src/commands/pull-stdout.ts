@@ -104,7 +104,7 @@ interface Progress {
   object(bytes: number, createdTime: number): void;
   waiting(waiting: Waiting): void;
   warning(message: string): void;
-  /** How much was written. */
+  /** Counts of what was written. */
   text(): string;
   stop(): void;
 }

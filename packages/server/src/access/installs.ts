@@ -29,7 +29,7 @@ export interface Principal {
   permissions: ReadonlySet<Permission>;
 }
 
-/** Why a token was refused: for the log, never for the caller. */
+/** The reason why a token was refused: for the log, never for the caller. */
 export type Refusal =
   | 'token missing'
   | 'token ambiguous'

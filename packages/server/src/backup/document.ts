@@ -19,7 +19,7 @@ export interface BackupHeader {
   readonly views: readonly string[];
 }
 
-/** What proves that the rows of a table are complete and unaltered. */
+/** The proof that the rows of a table are complete and unaltered. */
 export interface TableProof {
   readonly name: string;
   readonly rows: number;

@@ -24,7 +24,7 @@ import {
 import { TableLoad } from './load-table.ts';
 import { checkName, isTable, qualify, readRelations } from './tables.ts';
 
-/** What was restored. */
+/** Counts of what was restored. */
 export interface Restored {
   readonly header: BackupHeader;
   readonly tables: readonly TableProof[];

@@ -23,7 +23,7 @@ import {
 /** Bytes of a table that are gathered to one entry of the archive. */
 const PIECE_BYTES = 4 * 1024 * 1024;
 
-/** What was saved. */
+/** Counts of what was saved. */
 export interface Saved {
   readonly header: BackupHeader;
   readonly tables: readonly TableProof[];
@@ -76,7 +76,7 @@ async function save(
   }
 }
 
-/** What is saved. @throws when the schema does not fit this program. */
+/** Finds the tables to save. @throws when the schema does not fit this program. */
 async function readUsable(client: PoolClient): Promise<Relation[]> {
   const fault = await schemaFault(client);
   if (fault !== null) throw new Error(fault);

@@ -202,7 +202,7 @@ function describeFiles(record: ExportOverview, totals: FileTotals): Lines {
   ];
 }
 
-/** What moves an open export next. */
+/** Describes what moves an open export next. */
 function describeNext(record: ExportOverview, job: QueuedJob | null): Lines {
   if (record.status !== 'PENDING' && record.status !== 'IN_PROGRESS') return [];
   if (job === null) return [['next', 'it has no job: a worker gives it one within ten minutes']];

@@ -17,7 +17,7 @@ export class UsageError extends Error {
   override name = 'UsageError';
 }
 
-/** What is wrong was said already, on stdout or to the parent process: exit code 1 without a line on stderr. */
+/** The fault was reported already, on stdout or to the parent process: exit code 1 without a line on stderr. */
 export class ReportedError extends Error {
   override name = 'ReportedError';
 }

@@ -32,13 +32,13 @@ export interface DatabaseStatus {
   /** Version of PostgreSQL; null when it cannot be reached. */
   version: string | null;
   schemaVersion: number | null;
-  /** Why it cannot be used, or null. */
+  /** The reason why it cannot be used, or null. */
   fault: string | null;
 }
 
 export interface StorageStatus {
   location: string;
-  /** Why files cannot be written, or null. */
+  /** The reason why files cannot be written, or null. */
   fault: string | null;
   /** Null where the store does not say so. */
   freeBytes: number | null;
@@ -47,7 +47,7 @@ export interface StorageStatus {
 /** Another database that exports are read from. */
 export interface SourceStatus {
   location: string;
-  /** Why it cannot be read, or null. */
+  /** The reason why it cannot be read, or null. */
   fault: string | null;
 }
 
@@ -57,7 +57,7 @@ export interface ProcessStatus extends ProcessRecord {
   exports: string[];
 }
 
-/** What is known when the database can be used. */
+/** The state of the service, known when the database can be used. */
 export interface Activity {
   /** PostgreSQL's clock, epoch milliseconds. */
   now: number;

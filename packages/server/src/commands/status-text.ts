@@ -1,4 +1,4 @@
-/** What `status` prints, and what it counts as wrong. */
+/** The text of `status`, and the rules for what counts as wrong. */
 import { SCHEMA_VERSION } from '../database/migrations.ts';
 import { DEAD_AFTER_MS } from '../database/pulse.ts';
 import { FAILURE_GUIDE } from '../exports/failure-guide.ts';
@@ -143,7 +143,7 @@ function describeBeat({ now, beatTime, isAlive }: ProcessStatus): string {
   return `${isAlive ? '' : 'dead: '}${formatAge(now - beatTime)} ago`;
 }
 
-/** What `status --json` prints; every time is ISO 8601, every age is in seconds. */
+/** The output of `status --json`: every time is ISO 8601, every age is in seconds. */
 export function toStatusJson(
   { database, source, storage, activity }: Status,
   problems: readonly string[],

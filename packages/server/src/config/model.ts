@@ -7,7 +7,7 @@ import type { Cidr, Environment, RateLimitSettings } from './parsers.ts';
 export interface Config {
   /** Null: start an embedded PostgreSQL in `dataDir`. */
   readonly databaseUrl: string | null;
-  /** Where exports are read; null: in the same database. */
+  /** The database from which exports are read; null: in the same database. */
   readonly sourceDatabaseUrl: string | null;
   /** Longest wait for the database at start. */
   readonly waitMs: number;
@@ -34,7 +34,7 @@ export interface Config {
   readonly retentionMs: number;
   /** Time that the record of an export is kept after its end. */
   readonly historyMs: number;
-  /** How long deletions are told by exports of changes. */
+  /** The time for which exports of changes tell of deletions. */
   readonly tombstonesMs: number;
   /** Uploads that this process reads at once. */
   readonly maxUploads: number;

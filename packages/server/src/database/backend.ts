@@ -14,7 +14,7 @@ export interface Backend {
 
 const STARTED = '(extract(epoch FROM xact_start) * 1000000)::bigint';
 
-/** What a transaction of one snapshot shows. */
+/** The snapshot of a transaction. */
 export interface Snapshot {
   readonly backend: Backend;
   /** Its moment, epoch milliseconds; on a standby that of the last transaction it replayed, null before any. */

@@ -16,7 +16,7 @@ export const SCHEMA_VERSION = 12;
 /** Interval at which a process asks again while another one migrates. */
 const ASK_AGAIN_MS = 200;
 
-/** What a database says of its schema. */
+/** The schema's version, as a database states it. */
 export interface Schema {
   /** The number of the newest migration; 0 when nothing was ever migrated. */
   readonly version: number;
@@ -41,7 +41,7 @@ export async function readSchema(database: Queryable): Promise<Schema> {
   return { version, lowestVersion: compatibility.rows[0]?.lowestVersion ?? version };
 }
 
-/** Why a schema does not fit this program, or null when it does. */
+/** The reason why a schema does not fit this program, or null when it does. */
 function explainSchema({ version, lowestVersion }: Schema): string | null {
   if (version < SCHEMA_VERSION) {
     return `the schema is at version ${version} and this program needs ${SCHEMA_VERSION}: run "tillroll-server migrate"`;
@@ -51,7 +51,7 @@ function explainSchema({ version, lowestVersion }: Schema): string | null {
     : `the schema is at version ${version}, made by a newer Tillroll; this program knows ${SCHEMA_VERSION}: upgrade it`;
 }
 
-/** Why the schema does not fit this program, or null when it does. */
+/** Reads the reason why the schema does not fit this program; null when it does. */
 export async function schemaFault(database: Queryable): Promise<string | null> {
   return explainSchema(await readSchema(database));
 }

@@ -16,7 +16,7 @@ export interface Database {
   close(): Promise<void>;
 }
 
-/** How long to wait for a database that cannot be reached. */
+/** The longest wait for a database that cannot be reached. */
 export interface Patience {
   ms: number;
   /** Called once, when the wait begins, with the database's address and the reason. */

@@ -9,7 +9,7 @@ const FORGOTTEN_AFTER_MS = 10 * 60_000;
 /** A process that serves or works. Times are epoch milliseconds. */
 export interface ProcessRecord extends ProcessIdentity {
   startedTime: number;
-  /** When it wrote its row last. */
+  /** The time of its last heartbeat. */
   beatTime: number;
   /** PostgreSQL's clock when the row was read. */
   now: number;

@@ -90,7 +90,7 @@ export async function reportProgress(
   return result.rowCount === 1;
 }
 
-/** What an attempt found besides its files. */
+/** Results of an attempt besides its files. */
 export interface Findings {
   /** JSON of the control totals; null where there are too many kinds of them. */
   totals: string | null;
@@ -140,7 +140,7 @@ export async function completeExport(
   });
 }
 
-/** What a poll shows of a file. */
+/** Picks what a poll shows of a file. */
 function describeFile({ objects, bytes, sha256, kind }: ManifestFile): ExportFile {
   return { objects, bytes, sha256, ...(kind && { kind }) };
 }

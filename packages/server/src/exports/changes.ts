@@ -1,4 +1,4 @@
-/** Where an export of changes begins and ends. */
+/** Finds where an export of changes begins and ends. */
 import type { Pool, Queryable } from '../database/pool.ts';
 import { write } from '../database/transaction.ts';
 import * as sql from './changes-sql.ts';

@@ -18,7 +18,7 @@ import type { ExportQueue, RequestId } from './queue.ts';
 import type { ExportRecord } from './record.ts';
 import * as sql from './sql.ts';
 
-/** When and how many exports may be created. */
+/** The rules for when, and how many, exports may be created. */
 export interface CreateRules {
   readonly region: string;
   readonly hours: Hours;
@@ -80,7 +80,7 @@ async function countOpen(database: Queryable, owner: Owner): Promise<OpenExports
   return open;
 }
 
-/** When the first of the running exports is likely to end, judged by its pace so far. */
+/** Estimates when the first of the running exports will end, by its pace so far. */
 async function estimateSeconds(
   database: Queryable,
   of: { merchantId?: string; appId?: string },
@@ -161,7 +161,7 @@ export interface Create {
   readonly render: (record: ExportRecord) => string;
 }
 
-/** What came of a create. */
+/** The result of a create. */
 export interface Created {
   readonly answer: string;
   /** Null for a replay, which created nothing. */

@@ -1,11 +1,11 @@
 /** Describes each reason for a failure to the operator. */
 import type { FailureCode } from '@tillroll/contract';
 
-/** What a code tells the operator. What it tells the client is in the contract. */
+/** The meaning of a code for the operator. Its meaning for the client is in the contract. */
 export interface FailureAdvice {
-  /** What happened. A part of a sentence. */
+  /** The event, as a part of a sentence. */
   readonly happened: string;
-  /** What to do. Whole sentences. */
+  /** The remedy, in whole sentences. */
   readonly todo: string;
 }
 

@@ -1,4 +1,4 @@
-/** What an operator reads of all merchants' exports, as pure text. Parameters are named in each docstring. */
+/** The SQL with which an operator reads all merchants' exports, as pure text. Parameters are named in each docstring. */
 
 const OVERVIEW = `
   e.id, e.merchant_id AS "merchantId", e.app_id AS "appId", e.type, e.status,
@@ -30,7 +30,7 @@ export const listOpen = `
   WHERE e.status IN ('PENDING', 'IN_PROGRESS')
   ORDER BY e.status, e.created_time, e.sequence LIMIT $1`;
 
-/** Who runs what: one row for each export that runs. */
+/** One row for each export that runs, with its worker. */
 export const listRunning = `
   SELECT id, worker FROM tillroll.exports WHERE status = 'IN_PROGRESS' ORDER BY created_time, sequence`;
 

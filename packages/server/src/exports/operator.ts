@@ -1,4 +1,4 @@
-/** What an operator reads of exports, and running one again. */
+/** Reads exports for an operator, and runs one again. */
 import { randomUUID } from 'node:crypto';
 import type { ExportStatus, FailureCode } from '@tillroll/contract';
 import type { Pool, Queryable } from '../database/pool.ts';
@@ -11,11 +11,11 @@ import * as sql from './sql.ts';
 
 /** An export as its operator sees it. Times are epoch milliseconds. */
 export interface ExportOverview extends ExportRecord {
-  /** When the current, or the last, attempt began. */
+  /** The start of the current, or the last, attempt. */
   startedTime: number | null;
   errors: number;
   interruptions: number;
-  /** Who runs it, or ran it last: `host/pid/worker`. */
+  /** The worker that runs it, or ran it last: `host/pid/worker`. */
   worker: string | null;
   jobId: string;
   /** The last error that ended an attempt, whatever became of the export since. */

@@ -1,4 +1,4 @@
-/** What is asked and told of the objects that an export would hold. */
+/** Types of a dry run: the objects that are asked about, and their measure. */
 import type { ExportType } from '@tillroll/contract';
 
 /** A merchant's objects of one type in a range, epoch milliseconds, half-open; or those that changed. */

@@ -1,4 +1,4 @@
-/** Where an open export stands: its place in the queue, what was read, and when it should be done. */
+/** Reads the progress of an open export: its place in the queue, what was read, and when it should be done. */
 import type { ExportProgress } from '@tillroll/contract';
 import type { Queryable } from '../database/pool.ts';
 import * as sql from './sql.ts';
@@ -12,7 +12,7 @@ interface ProgressRow {
   now: number;
   queuePosition: number;
   running: number;
-  /** What the last exports took on average; null when none is done. */
+  /** The average duration of the last exports; null when none is done. */
   usualMs: number | null;
 }
 

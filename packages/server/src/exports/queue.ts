@@ -11,7 +11,7 @@ export interface QueuedRun {
   requestId: RequestId;
   /** The export's place among those that wait, epoch milliseconds: the smallest is next. */
   turnTime: number;
-  /** How long the job waits before a worker may take it, ms. */
+  /** The time before a worker may take the job, ms. */
   delayMs: number;
 }
 

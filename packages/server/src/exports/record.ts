@@ -92,7 +92,7 @@ export function toExportObject(
   };
 }
 
-/** What a receipt says of a DONE export: the export object without the URLs of its files, as text. */
+/** Renders the content of a receipt: the export object without the URLs of its files, as text. */
 export function toReceiptText(record: ExportWithFiles): string {
   return JSON.stringify(toExportObject({ ...record, filesDeleted: true }, []));
 }

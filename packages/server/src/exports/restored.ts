@@ -1,4 +1,4 @@
-/** What becomes of the exports of a restored database. */
+/** Continues, or gives up, the exports of a restored database. */
 import type { Pool, PoolClient } from '../database/pool.ts';
 import { write } from '../database/transaction.ts';
 import { MAX_ERRORS, MAX_INTERRUPTIONS } from './lifecycle.ts';

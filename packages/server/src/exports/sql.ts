@@ -146,7 +146,7 @@ export const claim = `
   WHERE e.id = $1 AND e.job_id = $2 AND e.status IN ${states('claim')}
   RETURNING e.interruptions, before.worker AS "takenOverFrom", ${STATEMENT}, ${RECORD}`;
 
-/** Whether a copy of the database has the table, and lets this role read it; null without the table. */
+/** Tells whether a copy of the database has the table, and lets this role read it; null without the table. */
 export const canReadExports = `
   SELECT pg_catalog.has_table_privilege(c.oid, 'SELECT') AS readable
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

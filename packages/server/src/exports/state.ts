@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { ExportProgress, ExportStatus } from '@tillroll/contract';
 import { isAvailable, type ExportRecord } from './record.ts';
 
-/** What an export's `ETag` is made of. */
+/** The parts of an export of which its `ETag` is made. */
 export type ExportState = Pick<
   ExportRecord,
   | 'status'

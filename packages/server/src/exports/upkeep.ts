@@ -1,4 +1,4 @@
-/** What the worker and the operator do to exports besides running them: expire, cancel, forget, delete. */
+/** The tasks of worker and operator on exports besides running them: expire, cancel, forget, delete. */
 import type { Pool } from '../database/pool.ts';
 import { write } from '../database/transaction.ts';
 import * as sql from './sql.ts';

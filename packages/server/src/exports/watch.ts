@@ -77,7 +77,7 @@ export class ExportWatch {
     this.#waiters.set(exportId, waiters.add(waiter));
     const timer = setTimeout(resolve, ms);
     signal?.addEventListener('abort', () => resolve(), { once: true });
-    // What changed since the caller read the export was not heard here.
+    // Changes since the caller read the export were not heard here.
     this.changed(exportId);
     this.#timer ??= setInterval(() => this.changedAll(), POLL_MS);
     await promise;

@@ -41,7 +41,7 @@ export interface HttpContext {
   readonly loader: Loader;
   readonly queue: ExportQueue;
   readonly storage: Storage;
-  /** Where downloads may be redirected to; null: they are all answered here. */
+  /** Makes the URL to which a download may be redirected; null: they are all answered here. */
   readonly presign: PresignFile | null;
   readonly signer: UrlSigner;
   readonly rules: CreateRules;
@@ -68,7 +68,7 @@ declare module 'fastify' {
     isKnown: boolean;
     /** The export that the request is about, for the log. */
     exportId: string | null;
-    /** Why the request was refused, for the log. */
+    /** The reason why the request was refused, for the log. */
     refusal: string | null;
     /** Ends its count among the requests at the same time; null while it is not counted. */
     stopCounting: (() => void) | null;

@@ -51,7 +51,7 @@ type HttpAnswer = ConstructorParameters<typeof HttpError>;
 export const badRequest = (details: string): HttpError =>
   new HttpError(400, errorBody(400, details));
 
-/** Who asks is not known, or may not ask for this. */
+/** The caller is not known, or may not ask for this. */
 export class AuthenticationFailed extends HttpError {
   override name = 'AuthenticationFailed';
   readonly refusal: Refusal | 'signature wrong';

@@ -11,11 +11,11 @@ import { inTurn } from './turns.ts';
 const LIMITS = { permits: 4, permitsPerKey: 1, waiting: 0, waitMs: 0 };
 /** The longest time of one. */
 const BOUND_MS = 10_000;
-/** What creating, claiming and committing take. */
+/** The time of creating, claiming and committing. */
 const OVERHEAD_MS = 500;
 /** Objects a millisecond, where no export has told yet. */
 const USUAL_PACE = 40;
-/** What a file has beside its objects, and what stands between two objects. */
+/** Bytes of a file beside its objects and the separators between them. */
 const FILE_BYTES = 14;
 
 export class Previews {

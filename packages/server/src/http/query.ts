@@ -62,7 +62,7 @@ export function readFlag(request: FastifyRequest, name: string): boolean {
   return readChoice(request, name, ['true', 'false']) === 'true';
 }
 
-/** How long the read may wait, milliseconds; null when it does not. @throws 400 */
+/** The longest wait of a read, milliseconds; null when it does not wait. @throws 400 */
 export function readWait(request: FastifyRequest): number | null {
   const seconds = readInteger(request, 'wait', MAX_WAIT_S);
   return seconds === null ? null : seconds * 1000;

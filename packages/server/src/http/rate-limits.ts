@@ -10,7 +10,7 @@ const RETRY_AFTER_S = '1';
 /** Keys that were not used for a window are forgotten when there are more of them than so many. */
 const KEPT_KEYS = 10_000;
 
-/** What one token, or one app, has done lately and does now. */
+/** The requests of one token, or one app: of the last second, and under way now. */
 class Usage {
   /** Moments of its requests in the last second, oldest first. */
   readonly #moments: number[] = [];

@@ -60,7 +60,7 @@ export function describeBeginning(bytes: Buffer): string | null {
 }
 
 /**
- * Why a line is not one JSON object, in a sentence that says what was found and what to send.
+ * Explains why a line is not one JSON object, in a sentence that says what was found and what to send.
  * @param at the first byte that does not fit. @param expected what would.
  */
 export function describeFault(bytes: Buffer, at: number, expected: string): string {

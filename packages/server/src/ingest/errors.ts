@@ -31,7 +31,7 @@ export class InstallRevoked extends Error {
 /** This machine has no room for the upload at the moment: 503. */
 export class NoRoom extends Error {
   override name = 'NoRoom';
-  /** When to come again. */
+  /** Seconds until it is worth trying again. */
   readonly retryAfterSeconds: number;
   constructor(message: string, retryAfterSeconds: number, options?: ErrorOptions) {
     super(message, options);

@@ -43,7 +43,7 @@ export interface Upload extends LoadStart {
   gone?: AbortSignal;
 }
 
-/** What an upload does with its lines. */
+/** The use that is made of an upload's lines. */
 interface Kind<T> {
   readonly contentOf: (type: ExportType) => IntakeTarget['content'];
   /** The answer to a body without lines. */

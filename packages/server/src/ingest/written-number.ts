@@ -36,7 +36,7 @@ export const TIME_ALLOWED = `a whole number of epoch milliseconds from 0 to ${MA
 /** Numbers that are the first months of 1970 as milliseconds, and the years 1973 to 2286 as seconds. */
 const SECONDS = { from: 100_000_000, to: 10_000_000_000 };
 
-/** Why a time cannot be one of an object, as the end of a sentence with "must be"; null when it can. */
+/** Explains why a time cannot be one of an object, as the end of a sentence with "must be"; null when it can. */
 export function timeFault(time: number): string | null {
   if (time >= SECONDS.from && time < SECONDS.to)
     return `epoch milliseconds; got ${time}, which looks like seconds: send ${time * 1000}`;

@@ -5,7 +5,7 @@ import { CATALOGUE } from './catalogue.ts';
 import { Recorder } from './recorder.ts';
 import { ProcessRegistry, type Family, type Sample } from './registry.ts';
 
-/** What the database knows of the work of all processes. Ages are milliseconds; 0 when there is none. */
+/** The work of all processes, as the database knows it. Ages are milliseconds; 0 when there is none. */
 export interface Backlog {
   readonly jobs: Readonly<Record<'due' | 'delayed' | 'running', number>>;
   readonly oldestDueMs: number;

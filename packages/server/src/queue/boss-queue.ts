@@ -52,7 +52,7 @@ const QUEUES = {
 
 const SWEEP_CRON = '*/10 * * * *';
 
-/** What a job carries. */
+/** The data of a job. */
 interface JobData {
   exportId: string;
   /** The id of the request that created the export; null where it is not known. */

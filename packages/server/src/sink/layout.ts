@@ -1,7 +1,7 @@
 /** The layouts of an export's files. */
 import type { ExportFormat } from '@tillroll/contract';
 
-/** What stands around the objects of a file. */
+/** The text around the objects of a file. */
 export interface Framing {
   readonly open: Buffer;
   readonly separator: Buffer;
@@ -25,7 +25,7 @@ export const FRAMINGS: Readonly<Record<ExportFormat, Framing>> = {
   },
 };
 
-/** How an export's objects become files. */
+/** The layout in which an export's objects become files. */
 export interface FileLayout {
   readonly format: ExportFormat;
   readonly objectsPerFile: number;

@@ -6,7 +6,7 @@ import type { RowLayout } from './statement.ts';
  * row would cost more than everything else that is done to it.
  */
 export interface RowFrame {
-  /** What orders the rows: `createdTime` in epoch milliseconds, or of changes the number of the load. */
+  /** The key by which rows are ordered: `createdTime` in epoch milliseconds, or of changes the number of the load. */
   position: number;
   /** The object is a tombstone. */
   isDeletion: boolean;

@@ -11,7 +11,7 @@ import {
   type Selection,
 } from './statement.ts';
 
-/** When it is worth asking again after a refusal. */
+/** Seconds after which it is worth asking again. */
 const RETRY_AFTER_S = 10;
 
 /** @param boundMs longest time of it. @throws Unavailable */

@@ -182,7 +182,7 @@ async function begin(pool: Pool, client: PoolClient): Promise<Snapshot> {
   return readSnapshot(client);
 }
 
-/** What the relation of a type has for totals: all of it or, behind a view with fewer columns, nothing. */
+/** Finds the columns that the relation of a type has for totals: all of them or, behind a view with fewer columns, nothing. */
 async function readLayout(client: PoolClient, type: ExportType): Promise<RowLayout> {
   const { texts, integers } = ROW_LAYOUTS[type];
   const values = [findRelation(type), texts, integers];

@@ -18,7 +18,7 @@ const RELATIONS: Readonly<Record<ExportType, string>> = {
   PAYMENTS: 'tillroll.payments',
 };
 
-/** What a row of the COPY has between its position and its object, for the totals: texts, then integers. */
+/** The fields of a row of the COPY between its position and its object, for the totals: texts, then integers. */
 export interface RowLayout {
   readonly texts: readonly string[];
   readonly integers: readonly string[];

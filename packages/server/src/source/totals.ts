@@ -27,7 +27,7 @@ interface Sums {
   objects: number;
   /** Objects without their first amount, the one that counts. */
   unsummed: number;
-  /** What is not in `carried` yet; exact as doubles. */
+  /** Sums that are not in `carried` yet; exact as doubles. */
   readonly partial: number[];
   readonly carried: bigint[];
 }

@@ -8,7 +8,7 @@ import type { BossQueue } from '../queue/boss-queue.ts';
 import type { RepeatedWarnings } from '../repeated-warnings.ts';
 import type { Parts } from './parts.ts';
 
-/** What the metrics of a process need of it. */
+/** The parts of a process that its metrics need. */
 export interface MetricsContext {
   /** `api`, `worker`, or `all` for both in one. */
   readonly name: string;

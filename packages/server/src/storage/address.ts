@@ -22,7 +22,7 @@ export interface S3Address {
   readonly forcePathStyle: boolean;
 }
 
-/** Where the files of exports are. */
+/** The location of the files of exports. */
 export type StorageAddress = DirectoryAddress | S3Address;
 
 const EXAMPLES =

@@ -2,7 +2,7 @@
 import { findErrorCode, oneLine } from '../errors.ts';
 import type { S3Address } from './address.ts';
 
-/** What to do about the errors that an operator can do something about. */
+/** Remedies for the errors that an operator can do something about. */
 const ADVICE: Readonly<Record<string, string>> = {
   NoSuchBucket: 'create the bucket, or correct TILLROLL_STORAGE_URL',
   AccessDenied:

@@ -59,7 +59,7 @@ export class Follower {
     this.cursor = done.cursor;
   }
 
-  /** What the source held at this reader's cursor, by the notes that triggers took. */
+  /** Reads what the source held at this reader's cursor, by the notes that triggers took. */
   async readHistory(place: Place): Promise<Map<string, string>> {
     const number = Number(Buffer.from(this.cursor, 'base64url').toString().split('.')[0]);
     const { rows } = await place.pool.query<{ id: string; object: string | null }>(

@@ -17,7 +17,7 @@ const PATH = `${process.env['PATH']}:/usr/sbin`;
 
 export const hasPooler = spawnSync(PROGRAM, ['--version'], { env: { PATH } }).status === 0;
 
-/** Where a pooler connects to. */
+/** The server that a pooler connects to. */
 export interface PooledServer {
   host: string;
   port: number;

@@ -20,7 +20,7 @@ export interface Child {
 }
 
 interface StartOptions {
-  /** What runs it; default: the Node of the tests. */
+  /** The Node that runs it; default: that of the tests. */
   node?: string | undefined;
   /** A process group of its own, as a shell gives it. */
   detached?: boolean;
