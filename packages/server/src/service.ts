@@ -7,6 +7,7 @@ import { migrate, SCHEMA_VERSION } from './database/migrations.ts';
 import { openDatabase } from './database/open.ts';
 import { createPool, type Pool, type PoolOptions } from './database/pool.ts';
 import { Pulse } from './database/pulse.ts';
+import { IDLE_MS } from './database/session.ts';
 import { sharedSigningKey } from './database/signing-key.ts';
 import { openSourceDatabase, type SourceDatabase } from './database/source-database.ts';
 import { Cursors } from './exports/cursor.ts';
@@ -139,6 +140,7 @@ export async function startService(
         (worksHere ? WORKER_CONNECTIONS + config.workers : 0),
       waitMs: CONNECT_MS,
       statementMs: REQUEST_STATEMENT_MS,
+      idleMs: IDLE_MS,
       patience: {
         ms: config.waitMs,
         onWait: (location, error) => log.warn({ location, error }, 'waiting for the database'),
@@ -221,7 +223,6 @@ export async function startService(
     isReady = () => !isStopping && isDatabaseGood() && isStoreGood();
     // Of `all` the API shows it.
     if (metrics && !roles.isChild) showBacklog(metrics, { pool, queue, isDatabaseGood }, warnings);
-
     const source = openSource((worksHere ? config.workers : 0) + (roles.serve ? MAX_PREVIEWS : 0));
     const sharedKey = await sharedSigningKey(pool);
     const cursors = new Cursors(sharedKey);

@@ -38,6 +38,8 @@ export interface PoolOptions {
   statementMs?: number;
   /** The longest wait for one lock. */
   lockMs?: number;
+  /** Longest silence of this process in mid-transaction, ms; 30 s unless given. */
+  idleMs?: number;
   /** A standby, or a server that is read-only as a whole, will do. */
   readOnly?: boolean;
   applicationName?: string;
@@ -45,7 +47,7 @@ export interface PoolOptions {
   onRenew?: () => void;
 }
 
-const DEFAULTS = { waitMs: 10_000, statementMs: 15_000, lockMs: 10_000 };
+const DEFAULTS = { waitMs: 10_000, statementMs: 15_000, lockMs: 10_000, idleMs: 30_000 };
 /** Time by which this side gives up later than the server: long enough to hear the server's own error. */
 const CLIENT_GRACE_MS = 2_000;
 /** A connection is replaced after so long: settings of roles change, and so do names and addresses. */

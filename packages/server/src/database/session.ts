@@ -34,10 +34,15 @@ export interface Bounds {
   statementMs: number;
   /** Waiting for one lock. */
   lockMs: number;
+  /** Silence of the client in mid-transaction: a process that is stopped must not hold its locks for longer. */
+  idleMs: number;
 }
 
-/** A process that is stopped in mid-transaction must not hold its locks for longer. */
-const IDLE_IN_TRANSACTION_MS = 30_000;
+/**
+ * The longest silence, ms, of a process whose work others take over: stopped in mid-transaction it holds its locks for no
+ * longer, and is still noticed within 20 s.
+ */
+export const IDLE_MS = 4_000;
 /** The same of an export, which notes its statement elsewhere before it begins to read. */
 const IDLE_IN_EXPORT_MS = 5 * 60_000;
 
@@ -60,7 +65,7 @@ export function transactionHead(facts: SessionFacts, bounds: Bounds): string {
     'SET LOCAL search_path = pg_catalog',
     `SET LOCAL statement_timeout = ${bounds.statementMs}`,
     `SET LOCAL lock_timeout = ${bounds.lockMs}`,
-    `SET LOCAL idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MS}`,
+    `SET LOCAL idle_in_transaction_session_timeout = ${bounds.idleMs}`,
     ...withoutTimeLimit(facts),
     "SET LOCAL datestyle = 'ISO, MDY'",
     "SET LOCAL intervalstyle = 'postgres'",

@@ -8,6 +8,7 @@ import {
   type PoolClient,
   type Target,
 } from '../database/pool.ts';
+import { IDLE_MS } from '../database/session.ts';
 import { findErrorCode, oneLine } from '../errors.ts';
 import type { PoolUsage } from '../observer.ts';
 import { queueDatabase } from './database.ts';
@@ -139,6 +140,7 @@ export class BossQueue {
     const pool = createPool(connection, works ? 4 : 2, (error) => onError(oneLine(error)), {
       applicationName: 'tillroll queue',
       statementMs: STATEMENT_MS,
+      idleMs: IDLE_MS,
     });
     let boss: PgBoss | null = null;
     try {
