@@ -1,5 +1,5 @@
 /** The routes of one export: read and delete. */
-import type { ExportObject } from '@tillroll/contract';
+import type { ExportObject, ExportProgress } from '@tillroll/contract';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { oneLine } from '../../errors.ts';
 import { readProgress } from '../../exports/progress.ts';
@@ -54,11 +54,13 @@ export function singleExportRoutes(app: FastifyInstance, context: HttpContext): 
       // As a plain read would: the install may have been revoked meanwhile.
       found = await find(request, exportId);
     }
+    let progress: ExportProgress | null = null;
+    if (withDetails && !hasEnded(found.record)) {
+      progress = await inTurn(context, request, () => readProgress(pool, exportId));
+      // It has ended in between.
+      if (progress === null) found = await find(request, exportId);
+    }
     const { record } = found;
-    const progress =
-      withDetails && !hasEnded(record)
-        ? await inTurn(context, request, () => readProgress(pool, record.id))
-        : null;
     const tag = quote(stateTag(record, progress));
     void reply.header('etag', `W/${tag}`);
     if (isCurrent(request.headers['if-none-match'], tag)) {
